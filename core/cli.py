@@ -1,0 +1,128 @@
+"""The command line. Each command is a plugin; this module finds them and words the errors."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import textwrap
+from functools import cached_property
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+from typer.main import get_command as command_of
+
+from luthier.core.errors import BrokenPlugin, LuthierError
+from luthier.core.kinds import kinds_of
+from luthier.core.plugin import documentation_of
+from luthier.core.selection import plugin_of
+from luthier.core.wiring import Selected, first_answer, manager_of
+from luthier.registry import AmbiguousPlugin, Catalogue
+
+KIND = "commands"
+
+
+class Commands(TyperGroup):
+    """A group whose commands are read from the catalogue, each when it is needed."""
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """The installed plugins."""
+        return Catalogue.installed()
+
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
+        """Return the names of all commands."""
+        return self.catalogue.names(KIND)
+
+    def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:  # type: ignore[override]
+        """Return a command, or None where there is none by that name."""
+        if cmd_name not in self.catalogue.names(KIND):
+            return None
+        try:
+            return _built(cmd_name, self.catalogue)
+        except (BrokenPlugin, AmbiguousPlugin) as fault:
+            return _broken(cmd_name, fault)
+
+
+def _plugins_by_key(catalogue: Catalogue) -> str:
+    """Return what a run file can name, for the end of a help text; no plugin is imported."""
+    lines = ["\b", "What a run file can name (luthier plugins tells what each is):"]
+    for kind in kinds_of(catalogue).values():
+        names = catalogue.names(kind.name)
+        if kind.key and names:
+            lines += textwrap.wrap(
+                f"{kind.key + ':':<10} {', '.join(names)}", 78,
+                initial_indent="  ", subsequent_indent=" " * 13, break_on_hyphens=False,
+            )  # fmt: skip
+    return "\n".join(lines)
+
+
+def _built(name: str, catalogue: Catalogue) -> Any:
+    entry = catalogue.find(KIND, name)
+    value = plugin_of(entry)
+    plugin = value() if isinstance(value, type) else value
+    function = first_answer(manager_of([Selected(KIND, name, plugin, entry)]), "build_command")
+    app = _typer()
+    help_text = documentation_of(type(plugin))
+    settings = {"allow_interspersed_args": True}
+    epilog = _plugins_by_key(catalogue) if "run" in inspect.signature(function).parameters else None
+    app.command(name=name, help=help_text, epilog=epilog, context_settings=settings)(function)
+    command = command_of(app)
+    command.name = name
+    return command
+
+
+def _typer(**settings: Any) -> typer.Typer:
+    return typer.Typer(
+        add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, **settings
+    )
+
+
+def _broken(name: str, fault: LuthierError) -> Any:
+    """Return a command that only says why it cannot be run, so that the others still can be."""
+
+    def tell() -> None:
+        raise fault
+
+    app = _typer()
+    app.command(name=name, help=f"(broken) {fault}")(tell)
+    return command_of(app)
+
+
+def application() -> Any:
+    """Return the whole command line."""
+    app = _typer(
+        cls=Commands,
+        help="Fine-tune language models: a small core, and everything else a plugin.",
+        epilog=_plugins_by_key(Catalogue.installed()),
+        no_args_is_help=True,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+    @app.callback(invoke_without_command=True)
+    def luthier(
+        *, version: bool = typer.Option(False, "--version", help="Print the version and leave.")
+    ) -> None:
+        if version:
+            from importlib.metadata import version as version_of
+
+            typer.echo(f"luthier {version_of('luthier')}")
+            raise typer.Exit
+
+    return command_of(app)
+
+
+def main() -> None:
+    """Run the command line; a fault that the user can put right is printed, and exits with 2."""
+    try:
+        application()()
+    except LuthierError as fault:
+        typer.echo(f"error: {fault}", err=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        typer.echo("interrupted", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        # the reader of our output has left, as `| head` does
+        sys.stderr.close()
+        sys.exit(141)

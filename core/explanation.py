@@ -1,0 +1,44 @@
+"""Which hooks a run calls, in order, and who answers each."""
+
+from __future__ import annotations
+
+from luthier.core.runfile import Run
+from luthier.core.wiring import Selected, manager_of, steps
+
+DATA = ("check_dataset", "open_dataset", "align_dataset")
+LOCATE = ("locate_model", "load_tokenizer")
+MODEL = ("plan_load", "wrap_attention", "load_model", "patch_model", "attach_adapter")
+TRAINING = ("build_optimizer", "build_callback", "build_collator", "build_trainer")
+
+
+def hooks_in_order(run: Run) -> list[tuple[str, list[str]]]:
+    """Return each hook of a training run with the plugins that answer it, as they are asked."""
+    model = run.of("families", "quantizers", "patches", "tuners")
+    rest = run.except_of("families", "templates", "engines", "tuners")
+    found = _answers(LOCATE, model)
+    for spec in run.data:
+        for hook, owners in _answers(DATA, [spec.source, spec.format]):
+            found.append((hook, [f"{owner} for {spec}" for owner in owners]))
+    found += _answers(("encode_dataset",), rest)
+    for hook, owners in _answers(MODEL, model):
+        if hook == "patch_model":
+            found.append(("patch_model(built)", owners))
+        elif hook == "attach_adapter":
+            found.append((hook, owners))
+            patching = dict(found).get("patch_model(built)")
+            found += [("patch_model(adapted)", patching)] if patching else []
+        else:
+            found.append((hook, owners))
+    return found + _answers(TRAINING, rest)
+
+
+def _answers(hooks: tuple[str, ...], chosen: list[Selected]) -> list[tuple[str, list[str]]]:
+    manager = manager_of(chosen)
+    found = []
+    for hook in hooks:
+        owners = [step.owner for step in steps(manager, hook)]
+        if owners:
+            found.append((hook, owners))
+    return found
+
+

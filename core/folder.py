@@ -1,0 +1,200 @@
+"""The run folder: the product of a run. What is in it is complete or absent, never half there."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from luthier.core.errors import BadRunFolder
+
+CHECKPOINT = "checkpoint-"
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The paths of one run."""
+
+    path: Path
+
+    @property
+    def run_file(self) -> Path:
+        """The resolved run file, every value with its origin."""
+        return self.path / "run.yaml"
+
+    @property
+    def manifest(self) -> Path:
+        """Versions, plugins, hashes, hardware and memory."""
+        return self.path / "manifest.json"
+
+    @property
+    def metrics(self) -> Path:
+        """A line of JSON for each logged step."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def log(self) -> Path:
+        """What the run and its libraries said."""
+        return self.path / "log.txt"
+
+    @property
+    def loss_plot(self) -> Path:
+        """The loss against the steps."""
+        return self.path / "loss.png"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of checkpoints."""
+        return self.path / "checkpoints"
+
+    @property
+    def model(self) -> Path:
+        """The trained model, or the adapter; it is there when the run has ended well."""
+        return self.path / "model"
+
+    def existing_checkpoints(self) -> list[Path]:
+        """Return the complete checkpoints, the oldest first."""
+        if not self.checkpoints.is_dir():
+            return []
+        found = [
+            p for p in self.checkpoints.glob(f"{CHECKPOINT}*")
+            if p.name.removeprefix(CHECKPOINT).isdigit()
+        ]  # fmt: skip
+        return sorted(found, key=step_of)
+
+    def require_run(self) -> None:
+        """Refuse a folder that holds no run.
+
+        Raises:
+            BadRunFolder: there is no run.yaml in it.
+        """
+        if not self.path.is_dir():
+            raise BadRunFolder(f"there is no folder {self.path}. Name the folder of a run.")
+        if not self.run_file.is_file():
+            raise BadRunFolder(
+                f"{self.path} holds no run: there is no run.yaml in it. "
+                "`luthier train RUN` writes the folder that is named by `output`."
+            )
+
+    def require_free(self) -> None:
+        """Refuse a folder whose contents a new run would overwrite.
+
+        Raises:
+            BadRunFolder: it holds a run with a checkpoint or a model, or files that are no run's.
+        """
+        if self.model.exists() or self.existing_checkpoints():
+            raise BadRunFolder(
+                f"{self.path} holds a run already. Go on with it: `luthier resume {self.path}`; "
+                "or choose another `output`; or give `--overwrite` to delete it."
+            )
+        if self.path.is_dir() and not self.run_file.exists() and any(self.path.iterdir()):
+            raise BadRunFolder(
+                f"{self.path} holds files that are no run's. Choose another `output`."
+            )
+
+    def clear(self) -> None:
+        """Delete a run; a folder that holds no run is left alone and refused.
+
+        Raises:
+            BadRunFolder: the folder holds files and no run.yaml.
+        """
+        if not self.path.exists() or not any(self.path.iterdir()):
+            return
+        if not self.run_file.is_file():
+            raise BadRunFolder(
+                f"{self.path} holds files that are no run's, so it is not deleted. "
+                "Choose another `output`."
+            )
+        shutil.rmtree(self.path)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder against a second process.
+
+        Raises:
+            BadRunFolder: another process holds it.
+        """
+        from filelock import FileLock, Timeout
+
+        self.path.mkdir(parents=True, exist_ok=True)
+        try:
+            with FileLock(self.path / ".lock", timeout=0):
+                yield
+        except Timeout:
+            raise BadRunFolder(f"another process is training in {self.path}.") from None
+
+
+def step_of(checkpoint: Path) -> int:
+    """Return the optimizer step after which a checkpoint was written."""
+    return int(checkpoint.name.removeprefix(CHECKPOINT))
+
+
+@contextmanager
+def written_whole(folder: Path) -> Iterator[Path]:
+    """Yield a folder to write to, which takes the name `folder` when all of it is on the disk.
+
+    A process that dies at any moment leaves either nothing by that name, or what was there
+    before, or the whole new folder.
+    """
+    beside = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir(parents=True)
+    try:
+        yield beside
+        for file in beside.rglob("*"):
+            _to_disk(file)
+        _to_disk(beside)
+        if folder.exists():
+            discard(folder)
+        os.replace(beside, folder)
+        _to_disk(folder.parent)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def discard(folder: Path) -> None:
+    """Delete a folder so that no half of it is ever found by its name."""
+    doomed = folder.with_name(f".{folder.name}.deleted")
+    shutil.rmtree(doomed, ignore_errors=True)
+    os.replace(folder, doomed)
+    shutil.rmtree(doomed, ignore_errors=True)
+
+
+def write_text_whole(file: Path, text: str) -> None:
+    """Write a text file that is there whole, or as it was before."""
+    beside = file.with_name(f".{file.name}.partial")
+    beside.write_text(text, encoding="utf-8")
+    _to_disk(beside)
+    os.replace(beside, file)
+    _to_disk(file.parent)
+
+
+def write_json_whole(file: Path, value: Any) -> None:
+    """Write a JSON file that is there whole, or as it was before."""
+    write_text_whole(file, json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
+
+
+def _to_disk(path: Path) -> None:
+    """Have the system write a file or folder out; not every file system can for a folder."""
+    flags = os.O_RDONLY
+    try:
+        descriptor = os.open(path, flags)
+    except PermissionError:  # Windows opens no folders
+        return
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def cache_folder() -> Path:
+    """Return the user's cache folder of luthier: LUTHIER_CACHE, or the platform's usual place."""
+    if own := os.environ.get("LUTHIER_CACHE"):
+        return Path(own).expanduser()
+    base = os.environ.get("XDG_CACHE_HOME") or os.environ.get("LOCALAPPDATA")
+    return (Path(base) if base else Path.home() / ".cache") / "luthier"

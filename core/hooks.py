@@ -1,0 +1,271 @@
+"""The hook specifications: what core asks, and what a plugin may answer.
+
+The five hooks of the pipeline are `load_model`, `patch_model`, `attach_adapter`, `align_dataset`
+and `build_trainer`; the others help them. A plugin of any kind may answer any of them. An
+implementation takes the arguments that it wants, by name, and may leave out the rest.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import pluggy
+
+if TYPE_CHECKING:
+    import torch
+    from datasets import Dataset
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
+
+    from luthier.core.chat import Engine
+    from luthier.core.dataset import DatasetSpec
+    from luthier.core.job import TrainingJob
+    from luthier.core.layers import LayerMap
+    from luthier.core.loading import LoadPlan
+    from luthier.core.model import ModelSpec, OpenModel
+    from luthier.core.problems import Finding
+    from luthier.core.sections import GenerationSection
+    from luthier.core.templates import ChatTemplate
+    from luthier.core.training import Trainer
+
+PROJECT = "luthier"
+API_VERSION = "1.0"
+"""Version of this module. A plugin that declares another major version is refused."""
+
+hookimpl = pluggy.HookimplMarker(PROJECT)
+hookspec = pluggy.HookspecMarker(PROJECT)
+
+Undo = Callable[[], None]
+Phase = Literal["built", "adapted"]
+Collator = Callable[[list[dict[str, Any]]], "dict[str, torch.Tensor]"]
+Attention = Callable[..., "tuple[torch.Tensor, torch.Tensor | None]"]
+
+
+def is_marked(function: object) -> bool:
+    """Return whether a function bears `@hookimpl`."""
+    return hasattr(function, f"{PROJECT}_impl")
+
+
+# --- the pipeline ---------------------------------------------------------------------------
+
+
+@hookspec(firstresult=True)
+def load_model(model: ModelSpec, location: Path | str, plan: LoadPlan) -> PreTrainedModel | None:
+    """Return the base model, weights loaded, in the plan's dtype and on its devices.
+
+    Called once for each model slot, after every `plan_load`.
+
+    Args:
+        model: what the run file says of this slot.
+        location: the folder or Hub id that `locate_model` gave.
+        plan: dtype, device map, attention, quantization and changes of the config.
+
+    Raises:
+        BadModel: there is no model there, or it is not of this family.
+
+    Answered by families; a kernel library that builds its own model may answer first.
+    """
+
+
+@hookspec
+def patch_model(model: PreTrainedModel, layers: LayerMap, phase: Phase) -> Undo | None:
+    """Change the model in place and return what undoes the change, or None.
+
+    Called twice: in phase `built` before the adapter, in phase `adapted` after it. Core calls
+    the implementations one by one, in the order of their `after` and `before` traits.
+
+    Args:
+        model: the model to change.
+        layers: the type of each of its layers.
+        phase: `built` or `adapted`.
+
+    Answered by patches and quantizers.
+    """
+
+
+@hookspec(firstresult=True)
+def attach_adapter(model: PreTrainedModel, layers: LayerMap) -> torch.nn.Module | None:
+    """Return the model with exactly the parameters trainable that are to be trained.
+
+    Called once a training run, between the two phases of `patch_model`.
+
+    Args:
+        model: the patched base model.
+        layers: the type of each of its layers; targets are resolved through it.
+
+    Raises:
+        BadModel: a target matches no layer.
+
+    Answered by tuners.
+    """
+
+
+@hookspec(firstresult=True)
+def align_dataset(dataset: Dataset, spec: DatasetSpec) -> Dataset | None:
+    """Return the dataset as rows of `prompt`, `response`, `system` and `tools`.
+
+    Called once for each dataset, after `open_dataset`.
+
+    Args:
+        dataset: the rows as the source gave them.
+        spec: the entry of the run file's `data` that they come from.
+
+    Raises:
+        BadData: a row is not of the declared format; file, row and field are named.
+
+    Answered by formats.
+    """
+
+
+@hookspec(firstresult=True)
+def build_trainer(job: TrainingJob) -> Trainer | None:
+    """Return the trainer of a run, ready for `train()`.
+
+    Called once, when the model is open and the data encoded.
+
+    Args:
+        job: model, tokenizer, template, encoded data, settings and run folder.
+
+    Answered by stages.
+    """
+
+
+# --- models ---------------------------------------------------------------------------------
+
+
+@hookspec(firstresult=True)
+def locate_model(model: ModelSpec) -> Path | str | None:
+    """Return the local folder, or the Hub id, that the model's path stands for.
+
+    Raises:
+        BadModel: the path is neither.
+
+    Answered by families; a family with a built-in model makes it here.
+    """
+
+
+@hookspec(firstresult=True)
+def load_tokenizer(
+    model: ModelSpec, location: Path | str
+) -> PreTrainedTokenizerBase | None:
+    """Return the tokenizer that belongs to the model at `location`.
+
+    Raises:
+        BadModel: there is none.
+
+    Answered by families.
+    """
+
+
+@hookspec
+def plan_load(plan: LoadPlan) -> None:
+    """Set the fields of the plan that this plugin decides.
+
+    A field set by two plugins is an error that names both (TwoOwners).
+
+    Answered by quantizers and patches.
+    """
+
+
+@hookspec
+def wrap_attention(attention: Attention) -> Attention | None:
+    """Return an attention function that calls `attention`, or None to leave it.
+
+    The function has the signature of transformers' attention interface: module, query, key,
+    value of shape (batch, heads, tokens, head size), mask, and keywords. Core composes all
+    wrappers over the one backend and registers the composition with transformers.
+
+    Answered by patches.
+    """
+
+
+# --- data -----------------------------------------------------------------------------------
+
+
+@hookspec
+def check_dataset(spec: DatasetSpec) -> Iterable[Finding] | None:
+    """Return what is wrong with a dataset that can be told without loading it.
+
+    Answered by sources and formats. Must import no heavy package: `luthier check` calls it.
+    """
+
+
+@hookspec(firstresult=True)
+def open_dataset(spec: DatasetSpec) -> Dataset | None:
+    """Return the rows of a dataset as they stand at its source.
+
+    Raises:
+        BadData: the file or the set cannot be read; it is named.
+
+    Answered by sources.
+    """
+
+
+@hookspec(firstresult=True)
+def encode_dataset(
+    dataset: Dataset, template: ChatTemplate, tokenizer: PreTrainedTokenizerBase
+) -> Dataset | None:
+    """Return the standardized rows as rows of `input_ids` and `labels`, of equal length each.
+
+    A label is the id where the loss counts the token and -100 elsewhere.
+
+    Raises:
+        BadData: a row has nothing to train on.
+
+    Answered by stages.
+    """
+
+
+# --- training -------------------------------------------------------------------------------
+
+
+@hookspec(firstresult=True)
+def build_collator(tokenizer: PreTrainedTokenizerBase) -> Collator | None:
+    """Return what makes a batch of encoded rows: a dict of tensors of shape (batch, tokens).
+
+    Answered by stages; a patch that lays sequences end to end answers first.
+    """
+
+
+@hookspec(firstresult=True)
+def build_optimizer(job: TrainingJob) -> torch.optim.Optimizer | None:
+    """Return the optimizer over the model's trainable parameters; None for torch's AdamW.
+
+    Answered by optimizers.
+    """
+
+
+@hookspec
+def build_callback(job: TrainingJob) -> TrainerCallback | None:
+    """Return an observer of the training loop.
+
+    Answered by callbacks.
+    """
+
+
+# --- use ------------------------------------------------------------------------------------
+
+
+@hookspec(firstresult=True)
+def build_engine(opened: OpenModel, generation: GenerationSection) -> Engine | None:
+    """Return what answers conversations with an open model.
+
+    Answered by engines.
+    """
+
+
+@hookspec(firstresult=True)
+def build_command() -> Callable[..., None] | None:
+    """Return the function of a command; its parameters are annotated as typer reads them.
+
+    Its docstring is the command's help, its name in the entry point the command's name.
+
+    Answered by commands.
+    """
+
+
+HOOK_NAMES = frozenset(
+    name for name, value in vars(sys.modules[__name__]).items() if hasattr(value, "luthier_spec")
+)

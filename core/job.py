@@ -1,0 +1,36 @@
+"""What a stage is given to build a trainer from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+from luthier.core.folder import RunFolder
+from luthier.core.model import OpenModel
+from luthier.core.runfile import Run
+
+if TYPE_CHECKING:
+    import torch
+    from datasets import Dataset
+
+
+@dataclass
+class TrainingJob:
+    """One training run, its model open and its data encoded."""
+
+    run: Run
+    folder: RunFolder
+    opened: OpenModel
+    dataset: Dataset
+    """Encoded rows: what `encode_dataset` gave."""
+    dtype: str
+    """Name of the precision of the weights; training is mixed where it is a half precision."""
+    manager: pluggy.PluginManager
+    """The run's stage, optimizer, patches and callbacks."""
+    optimizer: torch.optim.Optimizer | None = None
+    """What replaces the default optimizer, if anything does."""
+    callbacks: Sequence[Any] = ()
+    """Observers of the loop."""

@@ -1,0 +1,113 @@
+"""manifest.json: what a run was made with, so that it can be made again."""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import importlib.metadata
+import platform
+import resource
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from luthier.core.hooks import API_VERSION
+from luthier.core.model import OpenModel
+from luthier.core.preparation import PreparedData
+from luthier.core.runfile import Run
+from luthier.core.training.trainer import trained_parameters
+
+LIBRARIES = (
+    "luthier", "torch", "transformers", "peft", "trl", "datasets", "accelerate", "tokenizers",
+    "safetensors", "pluggy", "pydantic", "numpy",
+)  # fmt: skip
+
+GRADIENT_AND_ADAM_BYTES = 4 + 8
+"""Of each trained parameter in float32: its gradient, and AdamW's two moments."""
+
+
+def manifest_of(run: Run, opened: OpenModel, prepared: PreparedData) -> dict[str, Any]:
+    """Return the facts of a run as they stand before its first step.
+
+    Args:
+        run: the resolved run.
+        opened: its model, tokenizer and template.
+        prepared: its data.
+    """
+    return {
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "status": "running",
+        "versions": {"python": platform.python_version(), **_versions()},
+        "hook_api": API_VERSION,
+        "plugins": [
+            {"kind": s.kind, "name": s.name, "distribution": s.entry.distribution,
+             "version": s.entry.version}
+            for s in (*run.selected, *(p for d in run.data for p in (d.source, d.format)))
+        ],
+        "data": {"sources": [_source(d.local_path, str(d)) for d in run.data], **prepared.facts()},
+        "tokenizer_sha256": _sha256(opened.tokenizer.backend_tokenizer.to_str())
+        if hasattr(opened.tokenizer, "backend_tokenizer") else None,
+        "template_sha256": _sha256(opened.template.jinja()) if opened.template else None,
+        "git_commit": _git_commit(),
+        "hardware": {
+            "device": run.device.name, "machine": platform.machine(), "system": platform.system(),
+        },
+        "parameters": _parameters(opened),
+        "memory": {"planned_bytes": planned_bytes(opened), "measured_peak_bytes": None},
+    }  # fmt: skip
+
+
+def planned_bytes(opened: OpenModel) -> int:
+    """Return the bytes of weights, gradients and AdamW's moments; activations are not counted."""
+    weights = sum(p.numel() * p.element_size() for p in opened.model.parameters())
+    trained = sum(p.numel() for p in trained_parameters(opened.model).values())
+    return weights + trained * GRADIENT_AND_ADAM_BYTES
+
+
+def measured_peak_bytes() -> int:
+    """Return the most memory in use so far: of the GPU where there is one, else of the process."""
+    import torch
+
+    if torch.cuda.is_available():
+        return int(torch.cuda.max_memory_allocated())
+    unit = 1 if sys.platform == "darwin" else 1024  # getrusage counts KiB everywhere else
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def _parameters(opened: OpenModel) -> dict[str, int]:
+    trained = sum(p.numel() for p in trained_parameters(opened.model).values())
+    return {"all": sum(p.numel() for p in opened.model.parameters()), "trained": trained}
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in LIBRARIES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _source(path: Path, name: str) -> dict[str, Any]:
+    if not path.is_file():
+        return {"path": name}
+    with path.open("rb") as stream:
+        return {"path": str(path), "sha256": hashlib.file_digest(stream, "sha256").hexdigest()}
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _git_commit() -> str | None:
+    """Return the commit of the repository that the run is started in, if it is in one."""
+    try:
+        answer = subprocess.run(
+            ["git", "rev-parse", "HEAD"],  # noqa: S607 - git is found as the user's shell would
+            capture_output=True, text=True, timeout=10, check=False,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return answer.stdout.strip() or None

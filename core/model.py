@@ -1,0 +1,184 @@
+"""Opening a model: located, planned, loaded, patched, and with its adapter attached.
+
+    plan_load -> load_model -> patch_model(built) -> attach_adapter -> patch_model(adapted)
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from luthier.core.attention import composed_attention
+from luthier.core.errors import BadModel
+from luthier.core.families import Family
+from luthier.core.hooks import Undo
+from luthier.core.layers import LayerMap
+from luthier.core.loading import LoadPlan
+from luthier.core.templates import ChatTemplate
+from luthier.core.wiring import Selected, first_answer, manager_of, steps
+
+if TYPE_CHECKING:
+    import pluggy
+    from transformers import PreTrainedTokenizerBase
+
+    from luthier.core.runfile import Run
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """A model as a value: all that is needed to open it."""
+
+    path: str
+    base: Path
+    """The folder that a relative path is found from."""
+    family: Selected
+    template: Selected | None
+    plugins: tuple[Selected, ...] = ()
+    """Quantizer, patches, and for training the tuner."""
+    adapters: tuple[str, ...] = ()
+    revision: str | None = None
+    dtype: str = "float32"
+
+    @property
+    def local_path(self) -> Path:
+        """The path as one of this machine."""
+        return (self.base / Path(self.path).expanduser()).resolve()
+
+    @property
+    def layers(self) -> Any:
+        """The family's patterns of layer types."""
+        return self.family.plugin.layers if isinstance(self.family.plugin, Family) else {}
+
+
+@dataclass(frozen=True)
+class LocatedModel:
+    """A model whose place and tokenizer are known, and whose weights are not loaded yet."""
+
+    spec: ModelSpec
+    location: Path | str
+    tokenizer: PreTrainedTokenizerBase
+    template: ChatTemplate | None
+    manager: pluggy.PluginManager
+
+
+@dataclass
+class OpenModel:
+    """A model in memory, with what belongs to it."""
+
+    model: Any
+    """The transformers model, or PEFT's wrapper of it."""
+    tokenizer: PreTrainedTokenizerBase
+    template: ChatTemplate | None
+    layers: LayerMap
+    undo: list[Undo] = field(default_factory=list)
+    """What takes the patches back, in the order they were made."""
+
+    def unpatch(self) -> None:
+        """Take every patch back, the last first."""
+        while self.undo:
+            self.undo.pop()()
+
+
+def model_spec(run: Run, *, training: bool) -> ModelSpec:
+    """Return the model of a run; for inference without the plugins that only training needs."""
+    kinds = ("quantizers", "patches", "tuners") if training else ("quantizers", "patches")
+    chosen = [s for s in run.of(*kinds) if training or s.plugin.serves != "training"]
+    if run.family is None:
+        raise BadModel(f"the family of {run.model.path} is not known yet")
+    return ModelSpec(
+        path=run.model.path,
+        base=run.model_base,
+        family=run.family,
+        template=next(iter(run.of("templates")), None),
+        plugins=tuple(chosen),
+        adapters=run.model.adapters,
+        revision=run.model.revision,
+        dtype=run.dtype,
+    )
+
+
+def locate(spec: ModelSpec) -> LocatedModel:
+    """Return a model's place and its tokenizer; no weights are loaded.
+
+    Raises:
+        BadModel: there is no model, or no tokenizer, there.
+    """
+    manager = manager_of([spec.family, *spec.plugins])
+    location = first_answer(manager, "locate_model", model=spec)
+    tokenizers = [*(spec.base / adapter for adapter in spec.adapters[-1:]), location]
+    own = next((t for t in tokenizers[:-1] if (t / "tokenizer_config.json").is_file()), location)
+    tokenizer = first_answer(manager, "load_tokenizer", model=spec, location=own)
+    template = spec.template.plugin if spec.template else None
+    if template is not None and not isinstance(template, ChatTemplate):
+        raise BadModel(f"{spec.template} is no ChatTemplate")
+    return LocatedModel(spec, location, tokenizer, template, manager)
+
+
+def open_model(located: LocatedModel, *, training: bool) -> OpenModel:
+    """Return a model in memory.
+
+    Args:
+        located: what `locate` gave.
+        training: attach the tuner's adapter and hold what is trained in float32.
+
+    Raises:
+        BadModel: it cannot be loaded, or a plugin cannot be applied to it.
+        TwoOwners: two plugins decide the same thing.
+    """
+    spec, manager = located.spec, located.manager
+    plan = LoadPlan(spec.dtype)
+    for step in steps(manager, "plan_load"):
+        with plan.owned_by(step.owner):
+            step.call(plan=plan)
+    plan.attention = composed_attention(plan.attention, manager)
+    model = first_answer(
+        manager, "load_model", model=spec, location=located.location, plan=plan
+    )
+    layers = LayerMap.of(model, spec.layers)
+    opened = OpenModel(model, located.tokenizer, located.template, layers)
+    _patch(opened, manager, "built")
+    for adapter in spec.adapters:
+        opened.model = with_adapter(opened.model, (spec.base / adapter).resolve())
+        if training:
+            opened.model = opened.model.merge_and_unload()
+    if training:
+        opened.model = first_answer(manager, "attach_adapter", model=opened.model, layers=layers)
+        _hold_trained_in_float32(opened.model)
+    _patch(opened, manager, "adapted")
+    return opened
+
+
+def _patch(opened: OpenModel, manager: pluggy.PluginManager, phase: str) -> None:
+    for step in steps(manager, "patch_model"):
+        undo: Callable[[], None] | None = step.call(
+            model=opened.model, layers=opened.layers, phase=phase
+        )
+        if undo is not None:
+            opened.undo.append(undo)
+
+
+def with_adapter(model: Any, folder: Path) -> Any:
+    """Return the model with the adapter of a folder on it.
+
+    Raises:
+        BadModel: the folder holds no adapter.
+    """
+    if not (folder / "adapter_config.json").is_file():
+        raise BadModel(f"{folder} holds no adapter: there is no adapter_config.json in it")
+    from peft import PeftModel
+
+    return PeftModel.from_pretrained(model, str(folder), torch_device="cpu")
+
+
+def _hold_trained_in_float32(model: Any) -> None:
+    """Cast what is trained to float32, as mixed precision wants it (paper, section 3.1)."""
+    import torch
+
+    for parameter in model.parameters():
+        if parameter.requires_grad and parameter.dtype in {torch.float16, torch.bfloat16}:
+            parameter.data = parameter.data.float()

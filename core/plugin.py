@@ -1,0 +1,125 @@
+"""What a plugin is: one frozen class whose fields are its options and whose methods are its hooks.
+
+An instance of it, with the options of a run file, is what is registered with pluggy. Its JSON
+schema, its validation, its help and its page of the reference are all made from the class.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import sys
+from typing import Any, ClassVar, Literal, NamedTuple
+
+from packaging.requirements import Requirement
+from pydantic import BaseModel, ConfigDict
+
+from luthier.core import hooks
+from luthier.core.hooks import API_VERSION, HOOK_NAMES
+
+
+class Refusal(NamedTuple):
+    """A trait of another plugin (or of the device) that a plugin cannot work with."""
+
+    trait: str
+    """The trait, such as `attention-backend`."""
+    reason: str
+    """Why not, as the end of the sentence "... cannot go with ... : "."""
+    remedy: str
+    """The way out, as an imperative sentence without its full stop."""
+
+
+class Need(NamedTuple):
+    """A trait that another plugin of the run, or the device, must have."""
+
+    trait: str
+    reason: str
+    remedy: str
+
+
+class Plugin(BaseModel):
+    """Base of every plugin. Subclass it, add fields for options and `@hookimpl` methods.
+
+    The class is frozen and keeps no state: a hook returns what it made, or a callable that
+    undoes it. Two plugins are equal only where they are the same object, since pluggy cannot
+    register two that compare equal.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, protected_namespaces=()
+    )
+
+    api: ClassVar[str] = API_VERSION
+    """The version of the hook specifications that the plugin was written for."""
+    packages: ClassVar[tuple[str, ...]] = ()
+    """Requirements beyond the base dependencies, such as `bitsandbytes>=0.48`."""
+    extra: ClassVar[str | None] = None
+    """The extra of luthier that installs `packages`; None where they are installed by name."""
+    serves: ClassVar[Literal["training", "inference", "both"]] = "both"
+    """When it is needed: a training-only plugin may be missing when a run is served."""
+    traits: ClassVar[frozenset[str]] = frozenset()
+    """What others may refuse or need of it."""
+    refuses: ClassVar[tuple[Refusal, ...]] = ()
+    """What it cannot be combined with."""
+    needs: ClassVar[tuple[Need, ...]] = ()
+    """What it cannot do without."""
+    after: ClassVar[frozenset[str]] = frozenset()
+    """Its `patch_model` runs after that of plugins with one of these traits."""
+    before: ClassVar[frozenset[str]] = frozenset()
+    """Its `patch_model` runs before that of plugins with one of these traits."""
+
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        """Refuse a hook that overrides without `@hookimpl`: pluggy would never call it."""
+        super().__pydantic_init_subclass__(**kwargs)
+        if forgotten := unmarked_hooks(cls, HOOK_NAMES):
+            raise TypeError(
+                f"{cls.__name__}.{forgotten[0]} has the name of a hook and no @hookimpl, "
+                "so it would never be called; add @hookimpl above it"
+            )
+
+
+def unmarked_hooks(cls: type, names: frozenset[str]) -> list[str]:
+    """Return the functions in the body of `cls` that bear a hook's name and no `@hookimpl`."""
+    return [n for n in names if callable(f := vars(cls).get(n)) and not hooks.is_marked(f)]
+
+
+def missing_packages(plugin: type[Plugin]) -> list[str]:
+    """Return those requirements of a plugin that the installed distributions do not meet."""
+    return [text for text in plugin.packages if not _is_met(Requirement(text))]
+
+
+def _is_met(requirement: Requirement) -> bool:
+    try:
+        version = importlib.metadata.version(requirement.name)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return requirement.specifier.contains(version, prereleases=True)
+
+
+def install_line(plugin: type[Plugin]) -> str:
+    """Return the command that installs what a plugin needs."""
+    if plugin.extra:
+        return f'pip install "luthier[{plugin.extra}]"'
+    return "pip install " + " ".join(f'"{text}"' for text in missing_packages(plugin))
+
+
+def summary_of(value: type[Plugin] | Plugin) -> str:
+    """Return the first line of what a plugin says of itself.
+
+    A class says it in its docstring. A ready instance (a family, a template) is a value of a
+    class that others share, so the module that holds it speaks for it.
+    """
+    return documentation_of(value).strip().partition("\n")[0]
+
+
+def documentation_of(value: type[Plugin] | Plugin, module: str | None = None) -> str:
+    """Return the docstring of a plugin's class, or of the module that holds an instance."""
+    if isinstance(value, type):
+        return value.__doc__ or ""
+    holder = sys.modules.get(module or getattr(value, "module", "") or "")
+    return (holder.__doc__ if holder else type(value).__doc__) or ""

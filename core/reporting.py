@@ -1,0 +1,136 @@
+"""What a run says while it runs: plain sentences and one progress line."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress, TaskID
+
+logger = logging.getLogger("luthier")
+
+
+class Reporter:
+    """Says things to the log alone. The command line takes `ConsoleReporter` instead."""
+
+    def say(self, subject: str, text: str) -> None:
+        """Tell one fact of the run, such as ("data", "320 rows")."""
+        logger.info("%s: %s", subject, text)
+
+    def warn(self, text: str) -> None:
+        """Tell something that the user should look at."""
+        logger.warning(text)
+
+    @contextmanager
+    def progress(self, total: int) -> Iterator[Reporter]:
+        """Begin a stretch of `total` optimizer steps; `advance` moves within it."""
+        yield self
+
+    def advance(self, step: int, text: str) -> None:
+        """Tell that `step` steps are done; `text` holds the figures."""
+        logger.info("step %d: %s", step, text)
+
+    def tick(self, step: int) -> None:
+        """Tell that `step` steps are done, with nothing to say of them."""
+
+
+class ConsoleReporter(Reporter):
+    """Writes to a terminal with a moving progress line, and to a pipe in plain lines."""
+
+    def __init__(self, console: Console) -> None:
+        """Write to `console`."""
+        self.console = console
+        self._total = 0
+        self._progress: Progress | None = None
+        self._task: TaskID | None = None
+
+    def say(self, subject: str, text: str) -> None:
+        """Print one fact of the run, its subject in a column of its own."""
+        super().say(subject, text)
+        self.console.print(f"{subject:<10} {text}", markup=False, highlight=False, soft_wrap=True)
+
+    def warn(self, text: str) -> None:
+        """Print a warning."""
+        super().warn(text)
+        self.console.print(f"warning    {text}", markup=False, highlight=False, soft_wrap=True)
+
+    @contextmanager
+    def progress(self, total: int) -> Iterator[Reporter]:
+        """Show a progress line on a terminal; in a pipe, a line for each log."""
+        self._total = total
+        if not self.console.is_terminal:
+            yield self
+            return
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+
+        columns = (
+            TextColumn("training  "),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[figures]}"),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=self.console, transient=False) as bar:
+            self._progress, self._task = bar, bar.add_task("training", total=total, figures="")
+            try:
+                yield self
+            finally:
+                self._progress = self._task = None
+
+    def advance(self, step: int, text: str) -> None:
+        """Move the progress line, or print a plain one."""
+        super().advance(step, text)
+        if self._progress is not None and self._task is not None:
+            self._progress.update(self._task, completed=step, figures=text)
+        else:
+            width = len(str(self._total))
+            line = f"step       {step:>{width}}/{self._total}  {text}"
+            self.console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    def tick(self, step: int) -> None:
+        """Move the progress line between two logs."""
+        if self._progress is not None and self._task is not None:
+            self._progress.update(self._task, completed=step)
+
+
+@contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """Send what libraries log and warn to the log file, if there is one, and never to the screen.
+
+    A user of ours can do nothing about most of it; what they can, we say ourselves.
+    """
+    import datasets
+    import transformers
+
+    shown = datasets.is_progress_bar_enabled()
+    verbosity = transformers.logging.get_verbosity()
+    root = logging.getLogger()
+    silent = logging.NullHandler()
+    logging.captureWarnings(True)  # noqa: FBT003 - the standard library's signature
+    root.addHandler(silent)
+    transformers.logging.disable_default_handler()
+    transformers.logging.enable_propagation()
+    transformers.logging.set_verbosity_info()
+    transformers.logging.disable_progress_bar()
+    datasets.disable_progress_bars()
+    try:
+        yield
+    finally:
+        if shown:
+            datasets.enable_progress_bars()
+        transformers.logging.enable_progress_bar()
+        transformers.logging.set_verbosity(verbosity)
+        transformers.logging.disable_propagation()
+        transformers.logging.enable_default_handler()
+        root.removeHandler(silent)
+        logging.captureWarnings(False)  # noqa: FBT003

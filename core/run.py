@@ -1,0 +1,331 @@
+"""The commands as functions: `train`, `resume`, `check`, `load`."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from luthier.core.device import Device, probe
+from luthier.core.errors import BadModel, BadRunFolder
+from luthier.core.folder import RunFolder, write_json_whole, write_text_whole
+from luthier.core.problems import Place
+from luthier.core.reporting import Reporter, quiet_libraries
+from luthier.core.runfile import Run, read_tree, resolve
+from luthier.core.runfile.nodes import Node, node_of
+from luthier.core.runfile.writing import annotated
+from luthier.core.wiring import first_answer, manager_of
+
+if TYPE_CHECKING:
+    from luthier.core.chat import Engine
+    from luthier.core.job import TrainingJob
+
+RunLike = str | Path | Mapping[str, Any]
+"""A run file's path, or its contents."""
+
+
+def check(run: RunLike, overrides: Sequence[str] = (), *, device: Device | None = None) -> Run:
+    """Return a run file resolved, or raise with everything that is wrong with it.
+
+    Imports no heavy package and loads no weights.
+
+    Args:
+        run: a run file, or its contents.
+        overrides: `key.path=value` and `~key.path`, as on the command line.
+        device: what to judge for; this machine's where it is None.
+
+    Raises:
+        BadRunFile: with every problem, each with place and remedy.
+    """
+    tree, name = _tree_of(run, overrides)
+    return resolve(tree, name=name, device=device)
+
+
+def train(
+    run: RunLike,
+    overrides: Sequence[str] = (),
+    *,
+    overwrite: bool = False,
+    reporter: Reporter | None = None,
+) -> RunFolder:
+    """Train what a run file describes and return its run folder.
+
+    Args:
+        run: a run file, or its contents.
+        overrides: `key.path=value` and `~key.path`, as on the command line.
+        overwrite: delete a run that stands in the output folder already.
+        reporter: who is told of it; the log alone where it is None.
+
+    Raises:
+        BadRunFile: the run file is wrong; nothing has been written.
+        BadRunFolder: the output folder holds a run already, or another process is using it.
+        LuthierError: the data or the model is not what the file says.
+    """
+    tree, name = _tree_of(run, overrides)
+    resolved = _settled(tree, resolve(tree, name=name))
+    folder = RunFolder(resolved.output)
+    if overwrite:
+        folder.clear()
+    folder.require_free()
+    with folder.locked():
+        write_text_whole(folder.run_file, annotated(resolved.tree))
+        _train(resolved, folder, reporter or Reporter(), checkpoint=None)
+    return folder
+
+
+def resume(
+    path: str | Path, *, trust_plugins: bool = False, reporter: Reporter | None = None
+) -> RunFolder:
+    """Go on with a run that was interrupted, as if it never had been.
+
+    Args:
+        path: the run folder.
+        trust_plugins: let the plugin files that its run.yaml names be run.
+        reporter: who is told of it.
+
+    Raises:
+        BadRunFolder: there is no run there, its data has changed, or it is in use.
+        LuthierError: as for `train`.
+    """
+    folder = RunFolder(Path(path).absolute())
+    folder.require_run()
+    told = reporter or Reporter()
+    with folder.locked():
+        resolved = _stored_run(folder, trust_plugins=trust_plugins, purpose="training")
+        if folder.model.is_dir():
+            told.say("run", f"{path} has ended already; its model is {folder.model}")
+            return folder
+        checkpoint = next(reversed(folder.existing_checkpoints()), None)
+        _train(resolved, folder, told, checkpoint=checkpoint)
+    return folder
+
+
+def load(
+    path: str | Path,
+    overrides: Sequence[str] = (),
+    *,
+    trust_plugins: bool = False,
+) -> Engine:
+    """Return what answers conversations with a trained model.
+
+    Args:
+        path: a run folder, a folder that `save_pretrained` wrote, a Hub id or a built-in name.
+        overrides: as on the command line, such as `generation.temperature=0`.
+        trust_plugins: let the plugin files that the folder's run.yaml names be run.
+
+    Raises:
+        BadRunFolder: the run has not ended, so there is no model yet.
+        BadModel: there is no model there.
+    """
+    from luthier.core.model import locate, model_spec, open_model
+
+    run = _run_to_serve(path, overrides, trust_plugins=trust_plugins)
+    with quiet_libraries():
+        located = locate(model_spec(run, training=False))
+        opened = open_model(located, training=False)
+        opened.model.to({"rocm": "cuda"}.get(run.device.kind, run.device.kind))
+        manager = manager_of(run.of("engines"))
+        engine: Engine = first_answer(
+            manager, "build_engine", opened=opened, generation=run.generation
+        )
+    return engine
+
+
+# --- reading --------------------------------------------------------------------------------
+
+
+def _tree_of(run: RunLike, overrides: Sequence[str]) -> tuple[Node, str]:
+    if isinstance(run, Mapping):
+        tree = node_of(dict(run), Place("run"))
+        from luthier.core.runfile.reading import apply_overrides
+
+        apply_overrides(tree, overrides)
+        return tree, "run"
+    path = Path(run)
+    return read_tree(path, overrides), path.stem
+
+
+def _settled(tree: Node, run: Run) -> Run:
+    """Return the run with its family known; the config of a Hub's model is fetched for it."""
+    if run.family is not None:
+        return run
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        file = hf_hub_download(run.model.path, "config.json", revision=run.model.revision)
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as fault:
+        said = " ".join(str(fault).split())
+        raise BadModel(
+            f"the model {run.model.path} cannot be fetched from the Hub: {said} "
+            "A folder of this machine is found from the folder of the run file."
+        ) from fault
+    config = json.loads(Path(file).read_text(encoding="utf-8"))
+    return resolve(tree, name=run.output.name, device=run.device, config=config)
+
+
+def _stored_run(
+    folder: RunFolder, *, trust_plugins: bool, purpose: Literal["training", "inference"]
+) -> Run:
+    tree = read_tree(folder.run_file)
+    plugins = tree.mapping.get("plugins")
+    if plugins is not None and plugins.items and not trust_plugins:
+        names = ", ".join(str(node.value) for node in plugins.items)
+        raise BadRunFolder(
+            f"this run was made with the plugin files {names}. "
+            "If you trust them, run it with `--trust-plugins`."
+        )
+    tree.mapping["output"] = Node(str(folder.path), Place(str(folder.run_file)))
+    return resolve(tree, name=folder.path.name, purpose=purpose)
+
+
+def _run_to_serve(path: str | Path, overrides: Sequence[str], *, trust_plugins: bool) -> Run:
+    from luthier.core.runfile.reading import apply_overrides
+
+    place = Place(str(path))
+    folder = RunFolder(Path(path).absolute())
+    if not folder.run_file.is_file():
+        tree = node_of({"model": _model_of(Path(path), str(path))}, place)
+        apply_overrides(tree, overrides)
+        return _settled(tree, resolve(tree, name="chat", purpose="inference"))
+    if not folder.model.is_dir():
+        raise BadRunFolder(
+            f"the run in {path} has not ended, so there is no model yet. "
+            f"Go on with it: `luthier resume {path}`."
+        )
+    tree = read_tree(folder.run_file)
+    run = _stored_run(folder, trust_plugins=trust_plugins, purpose="inference")
+    model = tree.mapping["model"]
+    if (folder.model / "adapter_config.json").is_file():
+        model.mapping["adapters"] = node_of([*run.model.adapters, str(folder.model)], place)
+    else:
+        model.mapping["path"] = node_of(str(folder.model), place)
+        model.mapping["adapters"] = node_of([], place)
+    apply_overrides(tree, overrides)
+    return resolve(tree, name="chat", purpose="inference")
+
+
+def _model_of(path: Path, name: str) -> dict[str, Any]:
+    """Return the model section for a path that is no run folder; an adapter brings its base."""
+    config = path / "adapter_config.json"
+    if not config.is_file():
+        return {"path": str(path.absolute()) if path.is_dir() else name}
+    base = json.loads(config.read_text(encoding="utf-8")).get("base_model_name_or_path")
+    if not base:
+        raise BadModel(f"{config} names no base model")
+    return {"path": base, "adapters": [str(path.absolute())]}
+
+
+# --- training -------------------------------------------------------------------------------
+
+
+def _train(run: Run, folder: RunFolder, reporter: Reporter, *, checkpoint: Path | None) -> None:
+    with _logged(folder), quiet_libraries():
+        job, manifest = _job(run, folder, reporter, resuming=checkpoint is not None)
+        trainer = first_answer(job.manager, "build_trainer", job=job)
+        if checkpoint is not None:
+            reporter.say("resuming", f"from {checkpoint.relative_to(folder.path)}")
+        began = time.monotonic()
+        with reporter.progress(_total_steps(trainer)):
+            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        _finish(trainer, job, manifest, reporter, time.monotonic() - began)
+
+
+def _job(
+    run: Run, folder: RunFolder, reporter: Reporter, *, resuming: bool
+) -> tuple[TrainingJob, dict[str, Any]]:
+    """Open data and model, in this order: a bad row is told before any weights are loaded."""
+    from transformers import set_seed
+
+    from luthier.core.job import TrainingJob
+    from luthier.core.manifest import manifest_of
+    from luthier.core.model import locate, model_spec, open_model
+    from luthier.core.preparation import prepare
+    from luthier.core.training.recording import Recorder
+
+    spec = model_spec(run, training=True)
+    manager = manager_of(run.except_of("families", "templates", "engines", "tuners"))
+    located = locate(spec)
+    prepared = prepare(run, located, manager)
+    reporter.say("data", str(prepared))
+    if resuming:
+        _require_same_data(folder, prepared.fingerprint)
+    set_seed(run.training.seed)
+    opened = open_model(located, training=True)
+    manifest = manifest_of(run, opened, prepared)
+    counts = manifest["parameters"]
+    reporter.say("model", f"{run.model.path} (family {run.family.name if run.family else '?'}), "
+                          f"{spec.dtype} on {run.device}")  # fmt: skip
+    share = counts["trained"] / counts["all"]
+    reporter.say("training", f"{counts['trained']:,} of {counts['all']:,} parameters ({share:.2%})")
+    write_json_whole(folder.manifest, manifest)
+    job = TrainingJob(run, folder, opened, prepared.dataset, spec.dtype, manager)
+    job.optimizer = manager.hook.build_optimizer(job=job)
+    observers = [one for one in manager.hook.build_callback(job=job) if one is not None]
+    job.callbacks = (Recorder(folder, reporter), *observers)
+    return job, manifest
+
+
+def _finish(
+    trainer: Any, job: TrainingJob, manifest: dict[str, Any], reporter: Reporter, seconds: float
+) -> None:
+    from luthier.core.manifest import measured_peak_bytes
+    from luthier.core.saving import save_model
+    from luthier.core.training.recording import duration, plot_loss, read_metrics
+
+    folder = job.folder
+    if not trainer.is_world_process_zero():
+        return
+    plot_loss(folder)
+    manifest["memory"]["measured_peak_bytes"] = measured_peak_bytes()
+    manifest["status"] = "finished"
+    manifest["steps"] = trainer.state.global_step
+    manifest["seconds"] = round(seconds, 1)
+    write_json_whole(folder.manifest, manifest)
+    save_model(job.opened, folder.model)  # last: where there is a model, the run has ended
+    rows = read_metrics(folder)
+    loss = f", last loss {rows[-1]['loss']:.4f}" if rows else ""
+    reporter.say("finished", f"{trainer.state.global_step} steps in {duration(seconds)}{loss}")
+    reporter.say("model", f"written to {folder.model}")
+
+
+def _require_same_data(folder: RunFolder, fingerprint: str) -> None:
+    stored = json.loads(folder.manifest.read_text(encoding="utf-8"))["data"]["fingerprint"]
+    if stored != fingerprint:
+        raise BadRunFolder(
+            "the data, the template or the tokenizer has changed since the run was begun, so it "
+            "cannot be continued as it was. Put them back, or train anew."
+        )
+
+
+def _total_steps(trainer: Any) -> int:
+    settings = trainer.args
+    if settings.max_steps > 0:
+        return int(settings.max_steps)
+    batches = len(trainer.get_train_dataloader())
+    steps = max(1, -(-batches // settings.gradient_accumulation_steps))
+    return -int(-steps * settings.num_train_epochs // 1)
+
+
+@contextmanager
+def _logged(folder: RunFolder) -> Iterator[None]:
+    """Write all that is logged, by us and by libraries, to the run's log.txt."""
+    root = logging.getLogger()
+    level = root.level
+    writer = logging.FileHandler(folder.log, encoding="utf-8")
+    writer.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root.addHandler(writer)
+    root.setLevel(logging.INFO)
+    try:
+        yield
+    except BaseException:
+        logging.getLogger("luthier").exception("the run stopped")
+        raise
+    finally:
+        root.setLevel(level)
+        root.removeHandler(writer)
+        writer.close()

@@ -1,0 +1,68 @@
+"""A commented run file to start from, made from the sections and the chosen plugins' classes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+
+from pydantic import BaseModel
+
+from luthier.core.errors import LuthierError
+from luthier.core.kinds import kinds_of
+from luthier.core.plugin import Plugin, documentation_of
+from luthier.core.sections import SECTIONS
+from luthier.core.selection import plugin_of
+from luthier.registry import Catalogue
+
+HEAD = """\
+# A run file of luthier. A line that begins with a number sign holds a default: take the sign
+# away to change it. What is here is checked by `luthier check FILE`, and shown with its
+# defaults by `luthier explain FILE`.
+
+model:
+  path: tiny                      # a local folder, a Hub id (owner/name), or tiny, the built-in
+
+data:
+  - path: data.jsonl              # rows of instruction, input and output; or hf:owner/name
+    format: alpaca
+"""
+
+
+def run_file_for(chosen: Mapping[str, str]) -> str:
+    """Return the text of a run file.
+
+    Args:
+        chosen: the plugin's name for each key of a run file, such as {"tuner": "lora"}; an
+            empty name takes the default.
+
+    Raises:
+        UnknownPlugin: there is no plugin by that name.
+        LuthierError: nothing is chosen for a key that has no default.
+    """
+    catalogue = Catalogue.installed()
+    kinds = {kind.key: kind.name for kind in kinds_of(catalogue).values() if kind.key}
+    lines = [HEAD]
+    for key, name in chosen.items():
+        kind = kinds[key]
+        if not name and kind not in catalogue.names("defaults"):
+            raise LuthierError(f"no default is installed for {key!r}; choose one.")
+        name = name or catalogue.find("defaults", kind).target  # noqa: PLW2901 - the default's name
+        value = plugin_of(catalogue.find(kind, name))
+        lines += [f"{key}:", f"  name: {name:<28}# {_summary(value)}", *_options(value), ""]
+    for key, section in SECTIONS.items():
+        if key != "model":
+            lines += [f"{key}:", *_options(section), ""]
+    lines.append("# output: runs/mine               # the run folder")
+    return "\n".join(lines) + "\n"
+
+
+def _summary(value: type[Plugin] | Plugin) -> str:
+    return documentation_of(value).strip().partition("\n")[0]
+
+
+def _options(cls: type[BaseModel] | BaseModel) -> Iterator[str]:
+    fields = (cls if isinstance(cls, type) else type(cls)).model_fields
+    for name, field in fields.items():
+        default = field.get_default(call_default_factory=True)
+        setting = f"{name}: {json.dumps(default)}"
+        yield f"  # {setting:<30}# {' '.join((field.description or '').split())}"

@@ -1,0 +1,31 @@
+"""Saving a trained model so that stock transformers and PEFT load it with no conversion."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from luthier.core.folder import written_whole
+from luthier.core.model import OpenModel
+
+
+def save_model(opened: OpenModel, folder: Path) -> None:
+    """Write the model, or its adapter, with the tokenizer, the template and the stop tokens.
+
+    Args:
+        opened: the trained model.
+        folder: it is there whole when this returns, or not at all.
+    """
+    with written_whole(folder) as beside:
+        model, tokenizer, template = opened.model, opened.tokenizer, opened.template
+        generation = model.generation_config
+        if template is not None:
+            tokenizer.chat_template = template.jinja()
+            generation.eos_token_id = template.stop_ids(tokenizer)
+        if hasattr(model, "peft_config"):
+            model.save_pretrained(beside, save_embedding_layers=False)
+            # PEFT's card is a form with nothing filled in
+            (beside / "README.md").unlink(missing_ok=True)
+            generation.save_pretrained(beside)
+        else:
+            model.save_pretrained(beside)
+        tokenizer.save_pretrained(beside)

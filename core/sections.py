@@ -1,0 +1,121 @@
+"""The sections of a run file that are luthier's own. Every field says what it is, with its unit.
+
+What a plugin offers is not here: it stands in the plugin's class.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Section(BaseModel):
+    """A group of settings; it refuses keys that it does not know."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, protected_namespaces=()
+    )
+
+
+class ModelSection(Section):
+    """Which model is trained."""
+
+    path: str = "tiny"
+    """A local folder, a Hub id such as `owner/name`, or the name of a built-in model."""
+    family: str | None = None
+    """The model's family; found from its config where this is not given."""
+    revision: str | None = None
+    """The Hub's branch, tag or commit; pin a commit to repeat a run exactly."""
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """The precision of the weights; `auto` takes what suits the device."""
+    adapters: tuple[str, ...] = ()
+    """Folders of adapters to put on the model, in order."""
+
+
+class DatasetSection(Section):
+    """One dataset of the run."""
+
+    path: str
+    """A file or folder, relative to the run file; or `source:rest`, such as `hf:owner/name`."""
+    split: str = "train"
+    """The split to take, where the source has several."""
+    subset: str | None = None
+    """The configuration of a Hub dataset."""
+    samples: Count | None = None
+    """Take this many rows from the start; all of them where it is not given."""
+    variables: dict[str, str] = {}
+    """Texts to put in place of `{{key}}` wherever it stands in a row."""
+
+
+class EncodingSection(Section):
+    """How conversations become token ids."""
+
+    max_length: Count = 2048
+    """The longest row, in tokens."""
+    overflow: Literal["error", "drop"] = "error"
+    """What to do with a longer row: stop and name it, or leave it out and count it."""
+
+
+class TrainingSection(Section):
+    """The optimization."""
+
+    epochs: Annotated[float, Field(gt=0)] = 3.0
+    """Passes over the data."""
+    max_steps: Count | None = None
+    """Optimizer steps; where given, it overrides `epochs`."""
+    batch_size: Count = 4
+    """Rows in one forward pass on each device."""
+    gradient_accumulation: Count = 1
+    """Forward passes to one optimizer step."""
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-4
+    """The highest learning rate."""
+    scheduler: Literal["cosine", "linear", "constant"] = "cosine"
+    """How the learning rate falls after the warm-up."""
+    warmup: Fraction = 0.03
+    """The share of all steps in which the learning rate rises from zero."""
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    """Decoupled weight decay of the default optimizer."""
+    max_grad_norm: Annotated[float, Field(ge=0)] = 1.0
+    """Clip the norm of the gradient to this; 0 clips nothing."""
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 42
+    """The seed of everything random."""
+    log_every: Count = 10
+    """Optimizer steps between two lines of metrics."""
+
+
+class CheckpointSection(Section):
+    """What is kept to resume from."""
+
+    every: Count = 500
+    """Optimizer steps between two checkpoints."""
+    keep: Count = 2
+    """How many of the newest checkpoints stay."""
+
+
+class GenerationSection(Section):
+    """How the model answers in a chat; what is not given is the model's own setting."""
+
+    max_new_tokens: Count = 512
+    """The longest answer, in tokens."""
+    temperature: Annotated[float, Field(ge=0)] | None = None
+    """0 always takes the likeliest token; higher is freer."""
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Sample from the likeliest tokens that together have this probability."""
+    top_k: Count | None = None
+    """Sample from this many of the likeliest tokens."""
+    repetition_penalty: Annotated[float, Field(gt=0)] | None = None
+    """Over 1 makes tokens that have appeared less likely."""
+
+
+SECTIONS: dict[str, type[Section]] = {
+    "model": ModelSection,
+    "encoding": EncodingSection,
+    "training": TrainingSection,
+    "checkpoints": CheckpointSection,
+    "generation": GenerationSection,
+}
+"""The sections that are one mapping each, by key; `data` is a list of DatasetSection besides."""

@@ -1,0 +1,7 @@
+"""The training loop that all stages share. Importing it imports torch and transformers."""
+
+from luthier.core.training.collation import PaddingCollator
+from luthier.core.training.loss import token_mean_loss
+from luthier.core.training.trainer import Trainer
+
+__all__ = ["PaddingCollator", "Trainer", "token_mean_loss"]

@@ -1,0 +1,113 @@
+"""The observer that every run has: metrics.jsonl, the progress line, and the curve."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from typing import Any
+
+from transformers import TrainerCallback
+
+from luthier.core.folder import RunFolder, write_text_whole
+from luthier.core.reporting import Reporter
+
+
+class Recorder(TrainerCallback):  # type: ignore[misc]
+    """Writes each logged step to metrics.jsonl and tells the reporter of it."""
+
+    def __init__(self, folder: RunFolder, reporter: Reporter) -> None:
+        """Write to the folder of a run."""
+        self.folder = folder
+        self.reporter = reporter
+        self._last = (time.monotonic(), 0)
+        self._began: tuple[float, int] | None = None
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
+        """Begin the clock, and forget the metrics of steps that a resumed run will do again."""
+        self._began = (time.monotonic(), state.global_step)
+        self._last = (time.monotonic(), state.global_step)
+        kept = [row for row in read_metrics(self.folder) if row["step"] <= state.global_step]
+        write_text_whole(self.folder.metrics, "".join(json.dumps(row) + "\n" for row in kept))
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
+        """Move the progress line."""
+        self.reporter.tick(state.global_step)
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:  # noqa: ARG002
+        """Write one line, if it is of training steps."""
+        if not logs or "loss" not in logs:
+            return
+        now, step = time.monotonic(), state.global_step
+        seconds = max(now - self._last[0], 1e-9)
+        row = {
+            "step": step,
+            "epoch": round(state.epoch or 0.0, 4),
+            "loss": logs["loss"],
+            "learning_rate": logs["learning_rate"],
+            "grad_norm": logs.get("grad_norm"),
+            "tokens": logs["tokens"],
+            "trained_tokens": logs["trained_tokens"],
+            "tokens_per_second": round(logs["tokens"] / seconds, 1),
+        }
+        self._last = (now, step)
+        with self.folder.metrics.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(row) + "\n")
+        self.reporter.advance(step, self._figures(row, now, step, state.max_steps))
+
+    def _figures(self, row: dict[str, Any], now: float, step: int, total: int) -> str:
+        text = f"loss {row['loss']:.4f}  {row['tokens_per_second']:,.0f} tokens/s"
+        if self._began is not None and step > self._began[1]:
+            left = (now - self._began[0]) / (step - self._began[1]) * (total - step)
+            text += f"  {duration(left)} left"
+        return text
+
+
+def duration(seconds: float) -> str:
+    """Return a stretch of time as a person reads it: `48 s`, `3 min 20 s`, `2 h 5 min`."""
+    whole = max(0, round(seconds))
+    if whole < 60:  # noqa: PLR2004 - seconds of a minute
+        return f"{whole} s"
+    if whole < 3600:  # noqa: PLR2004 - seconds of an hour
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def read_metrics(folder: RunFolder) -> list[dict[str, Any]]:
+    """Return the rows of metrics.jsonl; a last line that was cut by a kill is left out."""
+    if not folder.metrics.exists():
+        return []
+    lines = folder.metrics.read_text(encoding="utf-8").split("\n")
+    return [json.loads(line) for line in lines[:-1] if line]
+
+
+def plot_loss(folder: RunFolder) -> None:
+    """Draw loss.png: the logged loss, and its running mean over a tenth of the run."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    rows = [row for row in read_metrics(folder) if math.isfinite(row["loss"])]
+    if not rows:
+        return
+    steps, losses = [row["step"] for row in rows], [row["loss"] for row in rows]
+    figure = Figure(figsize=(7, 4), dpi=120, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.plot(steps, losses, color="#9db8d9", linewidth=1, label="logged")
+    axes.plot(steps, smoothed(losses), color="#1f4e8c", linewidth=2, label="smoothed")
+    axes.set(xlabel="optimizer step", ylabel="loss (nats per token)", title=folder.path.name)
+    axes.set_ylim(bottom=0)
+    axes.grid(alpha=0.3)
+    axes.legend(frameon=False)
+    beside = folder.loss_plot.with_name(".loss.partial.png")
+    figure.savefig(beside)
+    beside.replace(folder.loss_plot)
+
+
+def smoothed(values: list[float]) -> list[float]:
+    """Return the mean of each value and those before it, over at most a tenth of them."""
+    width = max(1, len(values) // 10)
+    return [
+        math.fsum(values[max(0, n + 1 - width) : n + 1]) / (n + 1 - max(0, n + 1 - width))
+        for n in range(len(values))
+    ]

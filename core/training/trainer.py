@@ -1,0 +1,193 @@
+"""The trainer: transformers' loop with an exact loss, exact figures, and checkpoints of our own.
+
+transformers' own checkpoints hold pickles and are written in place; ours hold none and are whole
+or absent. Everything else of the loop is transformers'.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+import transformers
+from transformers.trainer_callback import TrainerState
+
+from luthier.core.errors import BadRunFolder
+from luthier.core.folder import CHECKPOINT, discard, step_of, written_whole
+from luthier.core.templates import IGNORED
+from luthier.core.training.loss import token_mean_loss
+from luthier.core.training.state import load_state, random_state, restore_random_state, save_state
+
+if TYPE_CHECKING:
+    from luthier.core.job import TrainingJob
+
+STATE = "trainer_state.json"
+"""The name by which transformers' loop finds a checkpoint's step."""
+
+
+class Trainer(transformers.Trainer):
+    """Trains a model on encoded rows; a stage gives it the collator and, if need be, the loss."""
+
+    def __init__(self, job: TrainingJob, collator: Any, **settings: Any) -> None:
+        """Set up the loop of a run.
+
+        Args:
+            job: the run's model, data and settings.
+            collator: what makes a batch of rows.
+            settings: further arguments of transformers' Trainer; `compute_loss_func` replaces
+                the loss of next-token prediction.
+        """
+        settings.setdefault("compute_loss_func", token_mean_loss)
+        super().__init__(
+            model=job.opened.model,
+            args=training_arguments(job),
+            train_dataset=job.dataset,
+            data_collator=collator,
+            processing_class=job.opened.tokenizer,
+            optimizers=(job.optimizer, None),
+            callbacks=list(job.callbacks),
+            **settings,
+        )
+        self.remove_callback(transformers.PrinterCallback)
+        self.job = job
+        # of the steps since the last log: summed loss, counted tokens, all tokens
+        self._window = torch.zeros(3, dtype=torch.float64)
+        self._counts_step = True
+
+    # --- figures ----------------------------------------------------------------------------
+
+    def compute_loss(  # type: ignore[override]
+        self,
+        model: Any,
+        inputs: dict[str, Any],
+        return_outputs: bool = False,  # noqa: FBT001, FBT002 - transformers' signature
+        num_items_in_batch: Any = None,
+    ) -> Any:
+        """Return transformers' loss, and keep what the logged means are made of."""
+        trained = (inputs["labels"][:, 1:] != IGNORED).sum()
+        tokens = inputs["attention_mask"].sum()
+        result = super().compute_loss(
+            model, inputs, return_outputs=return_outputs, num_items_in_batch=num_items_in_batch
+        )
+        loss = result[0] if return_outputs else result
+        if model.training:
+            share = trained if num_items_in_batch is None else num_items_in_batch
+            figures = torch.stack([loss.detach() * share, trained, tokens]).double()
+            self._window = self._window.to(figures.device) + figures
+        return result
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Log the mean loss over the tokens since the last log, and how many they were."""
+        if "loss" in logs:
+            summed, trained, tokens = self.accelerator.reduce(self._window, "sum").tolist()
+            # on several devices transformers scales each loss by their number
+            summed /= self.accelerator.num_processes
+            logs["loss"] = summed / trained if trained else math.nan
+            logs["trained_tokens"], logs["tokens"] = int(trained), int(tokens)
+            self._window = torch.zeros_like(self._window)
+        super().log(logs, start_time)
+
+    # --- checkpoints ------------------------------------------------------------------------
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:  # noqa: ARG002
+        """Write all that a continuation needs, whole or not at all, and drop what is too old."""
+        if not self.args.should_save:
+            return
+        folder = Path(self.args.output_dir) / f"{CHECKPOINT}{self.state.global_step}"
+        self.state.stateful_callbacks = {}
+        with written_whole(folder) as beside:
+            save_state(trained_parameters(self.model), beside / "weights")
+            save_state(self.optimizer.state_dict(), beside / "optimizer")
+            save_state(self.lr_scheduler.state_dict(), beside / "scheduler")
+            save_state(random_state(), beside / "random")
+            save_state({"window": self._window, "scaler": self._scaler_state()}, beside / "loop")
+            self.state.save_to_json(str(beside / STATE))
+        for old in self.job.folder.existing_checkpoints()[: -self.job.run.checkpoints.keep]:
+            discard(old)
+
+    def _scaler_state(self) -> Any:
+        scaler = self.accelerator.scaler
+        return None if scaler is None else scaler.state_dict()
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        stored = load_state(Path(resume_from_checkpoint) / "weights")
+        own = trained_parameters(model or self.model)
+        if stored.keys() != own.keys():
+            raise BadRunFolder(
+                f"{resume_from_checkpoint} holds other parameters than this run trains, such as "
+                f"{sorted(stored.keys() ^ own.keys())[0]}."
+            )
+        with torch.no_grad():
+            for name, parameter in own.items():
+                parameter.copy_(stored[name])
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        if checkpoint is not None:
+            self.optimizer.load_state_dict(load_state(Path(checkpoint) / "optimizer"))
+            self.lr_scheduler.load_state_dict(load_state(Path(checkpoint) / "scheduler"))
+
+    def _load_scaler(self, checkpoint: str | None) -> None:
+        if checkpoint is not None:
+            loop = load_state(Path(checkpoint) / "loop")
+            self._window = loop["window"]
+            if loop["scaler"] is not None:
+                self.accelerator.scaler.load_state_dict(loop["scaler"])
+
+    def _load_rng_state(self, checkpoint: str | None) -> None:
+        if checkpoint is not None:
+            restore_random_state(load_state(Path(checkpoint) / "random"))
+
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        raise AssertionError("the model is saved by luthier.core.saving, never by transformers")
+
+
+def trained_parameters(model: torch.nn.Module) -> dict[str, torch.nn.Parameter]:
+    """Return the parameters that training changes, by name; a tied one once."""
+    return {name: p for name, p in model.named_parameters() if p.requires_grad}
+
+
+def step_reached(checkpoint: Path) -> int:
+    """Return the optimizer step of a checkpoint, as its own state tells it."""
+    state = TrainerState.load_from_json(str(checkpoint / STATE))
+    if state.global_step != step_of(checkpoint):
+        raise BadRunFolder(f"{checkpoint} says it is of step {state.global_step}.")
+    return state.global_step
+
+
+SCHEDULERS = {"cosine": "cosine", "linear": "linear", "constant": "constant_with_warmup"}
+
+
+def training_arguments(job: TrainingJob) -> transformers.TrainingArguments:
+    """Return a run's settings in transformers' words. Nothing is reported to any service."""
+    settings = job.run.training
+    on_cpu = job.run.device.kind == "cpu"
+    dtype = job.dtype
+    return transformers.TrainingArguments(
+        output_dir=str(job.folder.checkpoints),
+        num_train_epochs=settings.epochs,
+        max_steps=settings.max_steps or -1,
+        per_device_train_batch_size=settings.batch_size,
+        gradient_accumulation_steps=settings.gradient_accumulation,
+        learning_rate=settings.learning_rate,
+        lr_scheduler_type=SCHEDULERS[settings.scheduler],
+        warmup_steps=settings.warmup,  # below 1 it is a share of all steps
+        weight_decay=settings.weight_decay,
+        max_grad_norm=settings.max_grad_norm,
+        seed=settings.seed,
+        data_seed=settings.seed,
+        bf16=dtype == "bfloat16",
+        fp16=dtype == "float16",
+        use_cpu=on_cpu,
+        dataloader_pin_memory=not on_cpu,
+        logging_strategy="steps",
+        logging_steps=settings.log_every,
+        logging_first_step=True,
+        logging_nan_inf_filter=False,
+        save_strategy="steps",
+        save_steps=job.run.checkpoints.every,
+        remove_unused_columns=False,
+        disable_tqdm=True,
+        report_to="none",
+    )

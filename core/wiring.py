@@ -1,0 +1,142 @@
+"""Plugin managers. Every scope of a run gets one by the same function, with its plugins alone."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from graphlib import CycleError, TopologicalSorter
+from typing import Any, NamedTuple
+
+import pluggy
+
+from luthier.core import hooks
+from luthier.core.errors import BrokenPlugin, NoAnswer, TwoOwners
+from luthier.core.plugin import Plugin
+from luthier.registry import Entry
+
+
+class Selected(NamedTuple):
+    """A plugin that a run file chose: its options are set, it has been checked."""
+
+    kind: str
+    name: str
+    plugin: Plugin
+    entry: Entry
+
+    def __str__(self) -> str:
+        return f"{self.kind}/{self.name}"
+
+
+class Step(NamedTuple):
+    """One implementation of a hook, and whose it is."""
+
+    owner: str
+    plugin: Plugin
+    call: Callable[..., Any]
+
+
+def manager_of(
+    plugins: Iterable[Selected], specs: Sequence[object] = ()
+) -> pluggy.PluginManager:
+    """Return a manager that holds `plugins` and no other.
+
+    An exception that leaves a hook bears a note with the plugin, its version and the hook.
+
+    Args:
+        plugins: the plugins of one scope, such as one model slot or one dataset.
+        specs: modules of hook specifications beyond luthier's own.
+
+    Raises:
+        BrokenPlugin: a hook's name or signature is not one of the specifications'.
+    """
+    manager = pluggy.PluginManager(hooks.PROJECT)
+    for module in (hooks, *specs):
+        manager.add_hookspecs(module)
+    for chosen in plugins:
+        _register(manager, chosen)
+    return manager
+
+
+def _register(manager: pluggy.PluginManager, chosen: Selected) -> None:
+    try:
+        manager.register(chosen.plugin, name=str(chosen))
+        manager.check_pending()
+    except pluggy.PluginValidationError as fault:
+        reason = " ".join(str(fault).split())
+        raise BrokenPlugin(chosen.kind, chosen.name, chosen.entry.distribution, reason) from fault
+    for caller in manager.get_hookcallers(chosen.plugin) or ():
+        for implementation in caller.get_hookimpls():
+            if implementation.plugin is chosen.plugin:
+                implementation.function = _signed(  # type: ignore[misc]
+                    implementation.function, chosen, caller.name
+                )
+
+
+def _signed(function: Callable[..., Any], chosen: Selected, hook: str) -> Callable[..., Any]:
+    """Return `function`, with a note on what it raises that says whose hook it was."""
+
+    @functools.wraps(function)
+    def signed(*args: Any) -> Any:
+        try:
+            return function(*args)
+        except Exception as fault:
+            entry = chosen.entry
+            fault.add_note(f"raised in {hook} of {chosen} ({entry.distribution} {entry.version})")
+            raise
+
+    return signed
+
+
+def first_answer(manager: pluggy.PluginManager, hook: str, **arguments: Any) -> Any:
+    """Return the first answer to a hook that must be answered.
+
+    Raises:
+        NoAnswer: no plugin of this scope answers it; those asked are named.
+    """
+    answer = getattr(manager.hook, hook)(**arguments)
+    if answer is None:
+        asked = ", ".join(name for name, _ in manager.list_name_plugin()) or "no plugin at all"
+        raise NoAnswer(
+            f"nothing answered {hook!r}; asked were: {asked}. "
+            "Choose a plugin whose page lists that hook: `luthier plugins show KIND NAME`."
+        )
+    return answer
+
+
+def steps(manager: pluggy.PluginManager, hook: str) -> Iterator[Step]:
+    """Yield the implementations of a hook in the order of their `after` and `before` traits.
+
+    Among those that no trait orders, the order of the run file holds. pluggy alone would call
+    the last registered first.
+
+    Raises:
+        TwoOwners: the declared order runs in a circle.
+    """
+    caller = getattr(manager.hook, hook)
+    found = [
+        Step(i.plugin_name, i.plugin, functools.partial(_call, i)) for i in caller.get_hookimpls()
+    ]
+    graph: TopologicalSorter[int] = TopologicalSorter({n: () for n in range(len(found))})
+    for n, step in enumerate(found):
+        for m, other in enumerate(found):
+            if n != m and step.plugin.after & other.plugin.traits:
+                graph.add(n, m)
+            if n != m and step.plugin.before & other.plugin.traits:
+                graph.add(m, n)
+    try:
+        order = list(graph.static_order())
+    except CycleError as circle:
+        names = " -> ".join(found[n].owner for n in circle.args[1])
+        raise TwoOwners(f"the order of {hook!r} runs in a circle: {names}. Leave one out.") from None
+    yield from (found[n] for n in order)
+
+
+def _call(implementation: pluggy.HookImpl, **arguments: Any) -> Any:
+    return implementation.function(*(arguments[name] for name in implementation.argnames))
+
+
+def hooks_of(plugin: type[Plugin] | Plugin) -> list[str]:
+    """Return the names of the hooks that a plugin answers, in alphabetical order."""
+    cls = plugin if isinstance(plugin, type) else type(plugin)
+    return sorted(n for n, f in inspect.getmembers(cls, inspect.isfunction) if hooks.is_marked(f))

@@ -1,0 +1,37 @@
+"""`luthier check`: say whether a run file can be run, without loading anything heavy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from luthier.core import Plugin, check, hookimpl
+from luthier.core.console import DeviceName, Overrides, device_or_probe
+
+
+class Check(Plugin):
+    """Say whether a run file can be run, and if not, everything that is wrong with it."""
+
+    @hookimpl
+    def build_command(self) -> Callable[..., None]:
+        """Return the command."""
+        return command
+
+
+def command(
+    run: Annotated[Path, typer.Argument(help="The run file, YAML or JSON.", metavar="RUN")],
+    overrides: Overrides = None,
+    *,
+    device: DeviceName = None,
+) -> None:
+    """Check."""
+    resolved = check(run, overrides or (), device=device_or_probe(device))
+    typer.echo(f"{run} can be run on {resolved.device}.")
+    if resolved.family is None:
+        typer.echo(
+            f"{resolved.model.path} is a Hub id: its family and its template are found when it "
+            "is fetched, or given with `family:` and `template:`."
+        )

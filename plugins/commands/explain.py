@@ -1,0 +1,38 @@
+"""`luthier explain`: the resolved run file, and what will be called in which order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from luthier.core import Plugin, check, hookimpl
+from luthier.core.console import DeviceName, Overrides, device_or_probe
+from luthier.core.explanation import hooks_in_order
+from luthier.core.runfile.writing import annotated
+
+
+class Explain(Plugin):
+    """Print the resolved run file with each value's origin, and the hooks that will run."""
+
+    @hookimpl
+    def build_command(self) -> Callable[..., None]:
+        """Return the command."""
+        return command
+
+
+def command(
+    run: Annotated[Path, typer.Argument(help="The run file, YAML or JSON.", metavar="RUN")],
+    overrides: Overrides = None,
+    *,
+    device: DeviceName = None,
+) -> None:
+    """Explain."""
+    resolved = check(run, overrides or (), device=device_or_probe(device))
+    typer.echo(annotated(resolved.tree))
+    typer.echo(f"# judged for: {resolved.device}, weights in {resolved.dtype}")
+    typer.echo("# hooks, in the order in which they run:")
+    for hook, owners in hooks_in_order(resolved):
+        typer.echo(f"#   {hook:<22} {', '.join(owners)}")

@@ -1,0 +1,30 @@
+"""`luthier resume`: go on with a run that was interrupted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from luthier.core import Plugin, hookimpl, resume
+from luthier.core.console import TrustPlugins, console_reporter
+
+
+class Resume(Plugin):
+    """Go on with a run that was interrupted, as if it never had been."""
+
+    @hookimpl
+    def build_command(self) -> Callable[..., None]:
+        """Return the command."""
+        return command
+
+
+def command(
+    run_dir: Annotated[Path, typer.Argument(help="The run folder.", metavar="RUN_DIR")],
+    *,
+    trust_plugins: TrustPlugins = False,
+) -> None:
+    """Resume."""
+    resume(run_dir, trust_plugins=trust_plugins, reporter=console_reporter())

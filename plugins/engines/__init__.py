@@ -1,0 +1,1 @@
+"""What answers in a chat."""

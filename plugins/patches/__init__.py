@@ -1,0 +1,1 @@
+"""Single changes to the model."""

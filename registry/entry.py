@@ -1,0 +1,50 @@
+"""One name of one kind, and where the object behind it is to be imported from."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+from dataclasses import dataclass, field
+from functools import reduce
+
+from luthier.registry.errors import BrokenPlugin
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A plugin's name and address; nothing is imported until `load` is called."""
+
+    kind: str
+    """The plugin's kind, in the plural: `tuners`."""
+    name: str
+    """The plugin's name within its kind: `lora`."""
+    target: str
+    """`module:attribute`, as the entry point gives it."""
+    distribution: str
+    """The distribution that offers it."""
+    version: str
+    """That distribution's version."""
+    value: object | None = field(default=None, repr=False, compare=False)
+    """The object itself, where it comes from a file that is no distribution."""
+
+    def load(self) -> object:
+        """Return the object, imported now if it was not before.
+
+        Raises:
+            BrokenPlugin: the import failed; the reason is in the message, the traceback its cause.
+        """
+        if self.value is not None:
+            return self.value
+        module, _, attribute = self.target.partition(":")
+        try:
+            return reduce(getattr, attribute.split("."), importlib.import_module(module))
+        except Exception as fault:  # noqa: BLE001 - a stranger's module may raise anything at import
+            reason = f"{type(fault).__name__}: {fault}"
+            raise BrokenPlugin(self.kind, self.name, self.distribution, reason) from fault
+
+    @classmethod
+    def from_metadata(cls, kind: str, point: importlib.metadata.EntryPoint) -> Entry:
+        """Return the entry that an installed entry point of group `luthier.<kind>` describes."""
+        dist = point.dist
+        owner, version = (dist.name, dist.version) if dist else ("unknown", "0")
+        return cls(kind, point.name, point.value, owner, version)

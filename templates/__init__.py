@@ -1,0 +1,1 @@
+"""Chat templates, one file each; each file is facts and names its source."""
