@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import sys
 import textwrap
-from functools import cached_property
 from typing import Any
 
 import typer
@@ -25,10 +24,8 @@ KIND = "commands"
 class Commands(TyperGroup):
     """A group whose commands are read from the catalogue, each when it is needed."""
 
-    @cached_property
-    def catalogue(self) -> Catalogue:
-        """The installed plugins."""
-        return Catalogue.installed()
+    catalogue: Catalogue
+    """The installed plugins; `application` sets it."""
 
     def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
         """Return the names of all commands."""
@@ -91,10 +88,15 @@ def _broken(name: str, fault: LuthierError) -> Any:
 
 def application() -> Any:
     """Return the whole command line."""
+    installed = Catalogue.installed()
+
+    class Installed(Commands):
+        catalogue = installed
+
     app = _typer(
-        cls=Commands,
+        cls=Installed,
         help="Fine-tune language models: a small core, and everything else a plugin.",
-        epilog=_plugins_by_key(Catalogue.installed()),
+        epilog=_plugins_by_key(installed),
         no_args_is_help=True,
         context_settings={"help_option_names": ["-h", "--help"]},
     )

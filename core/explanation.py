@@ -40,5 +40,3 @@ def _answers(hooks: tuple[str, ...], chosen: list[Selected]) -> list[tuple[str, 
         if owners:
             found.append((hook, owners))
     return found
-
-

@@ -147,9 +147,7 @@ def locate_model(model: ModelSpec) -> Path | str | None:
 
 
 @hookspec(firstresult=True)
-def load_tokenizer(
-    model: ModelSpec, location: Path | str
-) -> PreTrainedTokenizerBase | None:
+def load_tokenizer(model: ModelSpec, location: Path | str) -> PreTrainedTokenizerBase | None:
     """Return the tokenizer that belongs to the model at `location`.
 
     Raises:

@@ -161,5 +161,3 @@ def _type_of(schema: dict[str, object]) -> str:
         assert isinstance(options, list)  # noqa: S101 - what JSON Schema says of anyOf
         return " | ".join(_type_of(option) for option in options)
     return str(schema.get("type", "any"))
-
-

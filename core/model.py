@@ -1,6 +1,6 @@
 """Opening a model: located, planned, loaded, patched, and with its adapter attached.
 
-    plan_load -> load_model -> patch_model(built) -> attach_adapter -> patch_model(adapted)
+plan_load -> load_model -> patch_model(built) -> attach_adapter -> patch_model(adapted)
 """
 
 from __future__ import annotations
@@ -136,9 +136,7 @@ def open_model(located: LocatedModel, *, training: bool) -> OpenModel:
         with plan.owned_by(step.owner):
             step.call(plan=plan)
     plan.attention = composed_attention(plan.attention, manager)
-    model = first_answer(
-        manager, "load_model", model=spec, location=located.location, plan=plan
-    )
+    model = first_answer(manager, "load_model", model=spec, location=located.location, plan=plan)
     layers = LayerMap.of(model, spec.layers)
     opened = OpenModel(model, located.tokenizer, located.template, layers)
     _patch(opened, manager, "built")

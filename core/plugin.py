@@ -10,7 +10,6 @@ import importlib.metadata
 import sys
 from typing import Any, ClassVar, Literal, NamedTuple
 
-from packaging.requirements import Requirement
 from pydantic import BaseModel, ConfigDict
 
 from luthier.core import hooks
@@ -90,10 +89,13 @@ def unmarked_hooks(cls: type, names: frozenset[str]) -> list[str]:
 
 def missing_packages(plugin: type[Plugin]) -> list[str]:
     """Return those requirements of a plugin that the installed distributions do not meet."""
-    return [text for text in plugin.packages if not _is_met(Requirement(text))]
+    return [text for text in plugin.packages if not _is_met(text)]
 
 
-def _is_met(requirement: Requirement) -> bool:
+def _is_met(text: str) -> bool:
+    from packaging.requirements import Requirement
+
+    requirement = Requirement(text)
     try:
         version = importlib.metadata.version(requirement.name)
     except importlib.metadata.PackageNotFoundError:

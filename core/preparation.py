@@ -32,7 +32,9 @@ class PreparedData:
     """A hash of all ids and labels, in order."""
 
     def __str__(self) -> str:
-        text = f"{self.rows:,} rows, {self.tokens:,} tokens, {self.trained_tokens:,} of them trained"
+        text = (
+            f"{self.rows:,} rows, {self.tokens:,} tokens, {self.trained_tokens:,} of them trained"
+        )
         return text + (f"; {self.dropped:,} rows dropped as too long" if self.dropped else "")
 
     def facts(self) -> dict[str, Any]:

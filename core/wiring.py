@@ -36,9 +36,7 @@ class Step(NamedTuple):
     call: Callable[..., Any]
 
 
-def manager_of(
-    plugins: Iterable[Selected], specs: Sequence[object] = ()
-) -> pluggy.PluginManager:
+def manager_of(plugins: Iterable[Selected], specs: Sequence[object] = ()) -> pluggy.PluginManager:
     """Return a manager that holds `plugins` and no other.
 
     An exception that leaves a hook bears a note with the plugin, its version and the hook.
@@ -128,7 +126,9 @@ def steps(manager: pluggy.PluginManager, hook: str) -> Iterator[Step]:
         order = list(graph.static_order())
     except CycleError as circle:
         names = " -> ".join(found[n].owner for n in circle.args[1])
-        raise TwoOwners(f"the order of {hook!r} runs in a circle: {names}. Leave one out.") from None
+        raise TwoOwners(
+            f"the order of {hook!r} runs in a circle: {names}. Leave one out."
+        ) from None
     yield from (found[n] for n in order)
 
 

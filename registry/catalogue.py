@@ -28,13 +28,7 @@ class Catalogue:
     @classmethod
     def installed(cls) -> Catalogue:
         """Return the catalogue of every entry point whose group begins with `luthier.`."""
-        points = importlib.metadata.entry_points()
-        groups = (group for group in points.groups if group.startswith(GROUP))
-        return cls(
-            Entry.from_metadata(group.removeprefix(GROUP), point)
-            for group in groups
-            for point in points.select(group=group)
-        )
+        return cls(entry for dist in _distributions() for entry in Entry.of(dist, GROUP))
 
     def adding(self, entries: Iterable[Entry]) -> Catalogue:
         """Return this catalogue and `entries` beside."""
@@ -70,3 +64,13 @@ class Catalogue:
         if len(owners) > 1:
             raise AmbiguousPlugin(kind, plain, [entry.distribution for entry in owners])
         return owners[0]
+
+
+def _distributions() -> Iterator[importlib.metadata.Distribution]:
+    """Yield the installed distributions that have entry points of ours, the first of a name."""
+    seen = set()
+    for dist in importlib.metadata.distributions():
+        # the file is searched as text before anything is parsed: hundreds have no group of ours
+        if f"[{GROUP}" in (dist.read_text("entry_points.txt") or "") and dist.name not in seen:
+            seen.add(dist.name)
+            yield dist

@@ -43,8 +43,11 @@ class Entry:
             raise BrokenPlugin(self.kind, self.name, self.distribution, reason) from fault
 
     @classmethod
-    def from_metadata(cls, kind: str, point: importlib.metadata.EntryPoint) -> Entry:
-        """Return the entry that an installed entry point of group `luthier.<kind>` describes."""
-        dist = point.dist
-        owner, version = (dist.name, dist.version) if dist else ("unknown", "0")
-        return cls(kind, point.name, point.value, owner, version)
+    def of(cls, dist: importlib.metadata.Distribution, prefix: str) -> list[Entry]:
+        """Return the entries of a distribution, one for each entry point of a group `prefix...`."""
+        owner, version = dist.name, dist.version
+        return [
+            cls(point.group.removeprefix(prefix), point.name, point.value, owner, version)
+            for point in dist.entry_points
+            if point.group.startswith(prefix)
+        ]

@@ -101,6 +101,12 @@ def dotted(path: tuple[str | int, ...]) -> str:
     return ".".join(map(str, path))
 
 
+def base_of(node: Node) -> Path:
+    """Return the folder that a relative path is found from: that of the file which names it."""
+    file = Path(node.place.origin)
+    return file.parent.resolve() if node.place.line is not None and file.is_file() else Path.cwd()
+
+
 def node_of(value: Any, place: Place) -> Node:
     """Return plain data as a tree that stands at one place throughout."""
     if isinstance(value, dict):
@@ -131,8 +137,9 @@ def parse(text: str, origin: str) -> Node:
         mark = fault.problem_mark or fault.context_mark
         place = Place(origin, mark.line + 1, mark.column + 1) if mark else Place(origin)
         said = " ".join(filter(None, (fault.context, fault.problem)))
-        raise BadRunFile([Problem(place, "", f"this is no YAML: {said}", _syntax_remedy(said))]) \
-            from fault
+        raise BadRunFile(
+            [Problem(place, "", f"this is no YAML: {said}", _syntax_remedy(said))]
+        ) from fault
     except YAMLError as fault:
         said = " ".join(str(fault).split())
         problem = Problem(Place(origin), "", f"this is no YAML: {said}", "Save it as UTF-8 text.")

@@ -86,7 +86,10 @@ def _text_of(path: Path) -> str:
         said = f"this is no UTF-8 text (byte {fault.start})"
         remedy = "Save it as UTF-8; a run file is YAML or JSON text."
     except OSError as fault:
-        said, remedy = f"the file cannot be read: {fault.strerror}", "Look at the path and the disk."
+        said, remedy = (
+            f"the file cannot be read: {fault.strerror}",
+            "Look at the path and the disk.",
+        )
     raise BadRunFile([Problem(place, "", said, remedy)])
 
 

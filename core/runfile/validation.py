@@ -91,7 +91,11 @@ def _steps_within(node: Node, loc: tuple[str | int, ...]) -> tuple[str | int, ..
     steps: list[str | int] = []
     for n, step in enumerate(loc):
         is_key = node.at((*steps, step)) is not node.at(tuple(steps))
-        if is_key or n == 0 or (n == len(loc) - 1 and isinstance(node.at(tuple(steps)).value, dict)):
+        if (
+            is_key
+            or n == 0
+            or (n == len(loc) - 1 and isinstance(node.at(tuple(steps)).value, dict))
+        ):
             steps.append(step)
     return tuple(steps)
 

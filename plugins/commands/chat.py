@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from luthier.core import Plugin, hookimpl, load
+from luthier.core import Plugin, hookimpl
 from luthier.core.console import TrustPlugins
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ def command(
     trust_plugins: TrustPlugins = False,
 ) -> None:
     """Chat."""
+    from luthier.core import load
+
     settings = [*(overrides or ()), *([f"template={template}"] if template else [])]
     engine = load(model, settings, trust_plugins=trust_plugins)
     opening = [{"role": "system", "content": system}] if system else []

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from luthier.core import Plugin, check, hookimpl
+from luthier.core import Plugin, hookimpl
 from luthier.core.console import DeviceName, Overrides, device_or_probe
 
 
@@ -28,6 +28,8 @@ def command(
     device: DeviceName = None,
 ) -> None:
     """Check."""
+    from luthier.core import check
+
     resolved = check(run, overrides or (), device=device_or_probe(device))
     typer.echo(f"{run} can be run on {resolved.device}.")
     if resolved.family is None:

@@ -8,10 +8,8 @@ from typing import Annotated
 
 import typer
 
-from luthier.core import Plugin, check, hookimpl
+from luthier.core import Plugin, hookimpl
 from luthier.core.console import DeviceName, Overrides, device_or_probe
-from luthier.core.explanation import hooks_in_order
-from luthier.core.runfile.writing import annotated
 
 
 class Explain(Plugin):
@@ -30,6 +28,10 @@ def command(
     device: DeviceName = None,
 ) -> None:
     """Explain."""
+    from luthier.core import check
+    from luthier.core.explanation import hooks_in_order
+    from luthier.core.runfile.writing import annotated
+
     resolved = check(run, overrides or (), device=device_or_probe(device))
     typer.echo(annotated(resolved.tree))
     typer.echo(f"# judged for: {resolved.device}, weights in {resolved.dtype}")

@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from luthier.core import LuthierError, Plugin, hookimpl
-from luthier.core.runfile.starting import run_file_for
 
 
 class Init(Plugin):
@@ -29,6 +28,8 @@ def command(
     force: Annotated[bool, typer.Option("--force", help="Replace the file.")] = False,
 ) -> None:
     """Write the file."""
+    from luthier.core.runfile.starting import run_file_for
+
     if path.exists() and not force:
         raise LuthierError(f"{path} exists already. Name another file, or give --force.")
     text = run_file_for({"tuner": tuner, "stage": stage})

@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from luthier.core import Plugin, hookimpl
-from luthier.core.listing import described, page_of, rows_of
 
 
 class Plugins(Plugin):
@@ -30,6 +29,8 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List or show."""
+    from luthier.core.listing import described, page_of, rows_of
+
     given = words or []
     if given[:1] == ["show"]:
         if len(given) != len(("show", "KIND", "NAME")):
@@ -37,7 +38,9 @@ def command(
         typer.echo(page_of(given[1], given[2]))
         return
     if len(given) > 1:
-        raise typer.BadParameter("write `luthier plugins KIND`, or `luthier plugins show KIND NAME`")
+        raise typer.BadParameter(
+            "write `luthier plugins KIND`, or `luthier plugins show KIND NAME`"
+        )
     rows = rows_of(given[0] if given else None)
     if as_json:
         typer.echo(json.dumps([row._asdict() for row in rows], indent=2, ensure_ascii=False))

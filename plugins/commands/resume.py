@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from luthier.core import Plugin, hookimpl, resume
+from luthier.core import Plugin, hookimpl
 from luthier.core.console import TrustPlugins, console_reporter
 
 
@@ -27,4 +27,6 @@ def command(
     trust_plugins: TrustPlugins = False,
 ) -> None:
     """Resume."""
+    from luthier.core import resume
+
     resume(run_dir, trust_plugins=trust_plugins, reporter=console_reporter())

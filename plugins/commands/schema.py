@@ -8,7 +8,6 @@ from collections.abc import Callable
 import typer
 
 from luthier.core import Plugin, hookimpl
-from luthier.core.runfile.schema import run_file_schema
 
 
 class Schema(Plugin):
@@ -22,4 +21,6 @@ class Schema(Plugin):
 
 def command() -> None:
     """Print the schema."""
+    from luthier.core.runfile.schema import run_file_schema
+
     typer.echo(json.dumps(run_file_schema(), indent=2, ensure_ascii=False))

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from luthier.core import Plugin, hookimpl, train
+from luthier.core import Plugin, hookimpl
 from luthier.core.console import Overrides, console_reporter
 
 
@@ -30,5 +30,7 @@ def command(
     ] = False,
 ) -> None:
     """Train."""
+    from luthier.core import train
+
     folder = train(run, overrides or (), overwrite=overwrite, reporter=console_reporter())
     typer.echo(f"talk to it  luthier chat {folder.path}")

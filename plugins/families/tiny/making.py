@@ -38,7 +38,9 @@ SEED = 20240325
 def tiny_model() -> Path:
     """Return the folder of the tiny model in the user's cache, made now if it is not there."""
     corpus = files("luthier.plugins.families.tiny").joinpath("corpus.txt").read_bytes()
-    made_of = f"{VERSION} {VOCABULARY} {SHAPE} {SEED} {torch.__version__} {transformers.__version__}"
+    made_of = (
+        f"{VERSION} {VOCABULARY} {SHAPE} {SEED} {torch.__version__} {transformers.__version__}"
+    )
     key = hashlib.sha256(made_of.encode() + corpus).hexdigest()[:12]
     folder = cache_folder() / "models" / f"tiny-{key}"
     if folder.is_dir():
