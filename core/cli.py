@@ -27,11 +27,11 @@ class Commands(TyperGroup):
     catalogue: Catalogue
     """The installed plugins; `application` sets it."""
 
-    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
+    def list_commands(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # noqa: ARG002
         """Return the names of all commands."""
         return self.catalogue.names(KIND)
 
-    def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:  # type: ignore[override]
+    def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:  # type: ignore[override]  # noqa: ARG002
         """Return a command, or None where there is none by that name."""
         if cmd_name not in self.catalogue.names(KIND):
             return None

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import pluggy
-
 from luthier.core.folder import RunFolder
 from luthier.core.model import OpenModel
 from luthier.core.runfile import Run
 
 if TYPE_CHECKING:
+    import pluggy
     import torch
     from datasets import Dataset
 

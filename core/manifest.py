@@ -60,7 +60,7 @@ def manifest_of(run: Run, opened: OpenModel, prepared: PreparedData) -> dict[str
 
 def planned_bytes(opened: OpenModel) -> int:
     """Return the bytes of weights, gradients and AdamW's moments; activations are not counted."""
-    weights = sum(p.numel() * p.element_size() for p in opened.model.parameters())
+    weights: int = sum(p.numel() * p.element_size() for p in opened.model.parameters())
     trained = sum(p.numel() for p in trained_parameters(opened.model).values())
     return weights + trained * GRADIENT_AND_ADAM_BYTES
 

@@ -28,6 +28,7 @@ class Reporter:
     @contextmanager
     def progress(self, total: int) -> Iterator[Reporter]:
         """Begin a stretch of `total` optimizer steps; `advance` moves within it."""
+        logger.info("%d optimizer steps", total)
         yield self
 
     def advance(self, step: int, text: str) -> None:
@@ -116,21 +117,21 @@ def quiet_libraries() -> Iterator[None]:
     verbosity = transformers.logging.get_verbosity()
     root = logging.getLogger()
     silent = logging.NullHandler()
-    logging.captureWarnings(True)  # noqa: FBT003 - the standard library's signature
+    logging.captureWarnings(True)
     root.addHandler(silent)
     transformers.logging.disable_default_handler()
     transformers.logging.enable_propagation()
-    transformers.logging.set_verbosity_info()
-    transformers.logging.disable_progress_bar()
+    transformers.logging.set_verbosity(logging.INFO)
+    transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     datasets.disable_progress_bars()
     try:
         yield
     finally:
         if shown:
             datasets.enable_progress_bars()
-        transformers.logging.enable_progress_bar()
+        transformers.logging.enable_progress_bar()  # type: ignore[no-untyped-call]
         transformers.logging.set_verbosity(verbosity)
         transformers.logging.disable_propagation()
         transformers.logging.enable_default_handler()
         root.removeHandler(silent)
-        logging.captureWarnings(False)  # noqa: FBT003
+        logging.captureWarnings(False)

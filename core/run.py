@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from luthier.core.device import Device, probe
+from luthier.core.device import Device
 from luthier.core.errors import BadModel, BadRunFolder
 from luthier.core.folder import RunFolder, write_json_whole, write_text_whole
 from luthier.core.problems import Place

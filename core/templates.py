@@ -100,7 +100,7 @@ class ChatTemplate(Plugin):
         """
         if tools:
             raise TemplateError("this chat template has no place for tools; leave them out")
-        pieces = [Piece(self.bos, self.bos in self.special_tokens, False)] if self.bos else []
+        pieces = list(self._cut(self.bos, "", trained=False))
         given = list(messages)
         if self.default_system is not None and not (given and given[0]["role"] == "system"):
             given.insert(0, {"role": "system", "content": self.default_system})

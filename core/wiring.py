@@ -36,7 +36,7 @@ class Step(NamedTuple):
     call: Callable[..., Any]
 
 
-def manager_of(plugins: Iterable[Selected], specs: Sequence[object] = ()) -> pluggy.PluginManager:
+def manager_of(plugins: Iterable[Selected], specs: Sequence[Any] = ()) -> pluggy.PluginManager:
     """Return a manager that holds `plugins` and no other.
 
     An exception that leaves a hook bears a note with the plugin, its version and the hook.
@@ -115,7 +115,7 @@ def steps(manager: pluggy.PluginManager, hook: str) -> Iterator[Step]:
     found = [
         Step(i.plugin_name, i.plugin, functools.partial(_call, i)) for i in caller.get_hookimpls()
     ]
-    graph: TopologicalSorter[int] = TopologicalSorter({n: () for n in range(len(found))})
+    graph: TopologicalSorter[int] = TopologicalSorter(dict.fromkeys(range(len(found)), ()))
     for n, step in enumerate(found):
         for m, other in enumerate(found):
             if n != m and step.plugin.after & other.plugin.traits:

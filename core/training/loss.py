@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 from torch.nn.functional import cross_entropy
 
 from luthier.core.templates import IGNORED
+
+if TYPE_CHECKING:
+    import torch
 
 
 def token_mean_loss(
@@ -25,7 +27,7 @@ def token_mean_loss(
         num_items_in_batch: counted tokens of the whole step; this batch's own where it is None.
 
     Returns:
-        A float32 scalar, in nats per token. A load-balancing loss of experts is added to it.
+        A float32 scalar, in nats per token.
     """
     logits_BTV = outputs["logits"][:, :-1].float()
     targets_BT = labels_BT[:, 1:].to(logits_BTV.device)

@@ -13,7 +13,7 @@ from luthier.core.folder import RunFolder, write_text_whole
 from luthier.core.reporting import Reporter
 
 
-class Recorder(TrainerCallback):  # type: ignore[misc]
+class Recorder(TrainerCallback):
     """Writes each logged step to metrics.jsonl and tells the reporter of it."""
 
     def __init__(self, folder: RunFolder, reporter: Reporter) -> None:

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 import transformers
-from transformers.trainer_callback import TrainerState
 
 from luthier.core.errors import BadRunFolder
-from luthier.core.folder import CHECKPOINT, discard, step_of, written_whole
+from luthier.core.folder import CHECKPOINT, discard, written_whole
 from luthier.core.templates import IGNORED
 from luthier.core.training.loss import token_mean_loss
 from luthier.core.training.state import load_state, random_state, restore_random_state, save_state
@@ -58,7 +57,7 @@ class Trainer(transformers.Trainer):
 
     # --- figures ----------------------------------------------------------------------------
 
-    def compute_loss(  # type: ignore[override]
+    def compute_loss(
         self,
         model: Any,
         inputs: dict[str, Any],
@@ -71,7 +70,7 @@ class Trainer(transformers.Trainer):
         result = super().compute_loss(
             model, inputs, return_outputs=return_outputs, num_items_in_batch=num_items_in_batch
         )
-        loss = result[0] if return_outputs else result
+        loss: Any = result[0] if isinstance(result, tuple) else result
         if model.training:
             share = trained if num_items_in_batch is None else num_items_in_batch
             figures = torch.stack([loss.detach() * share, trained, tokens]).double()
@@ -95,25 +94,32 @@ class Trainer(transformers.Trainer):
         """Write all that a continuation needs, whole or not at all, and drop what is too old."""
         if not self.args.should_save:
             return
-        folder = Path(self.args.output_dir) / f"{CHECKPOINT}{self.state.global_step}"
-        self.state.stateful_callbacks = {}
+        folder = self.job.folder.checkpoints / f"{CHECKPOINT}{self.state.global_step}"
         with written_whole(folder) as beside:
-            save_state(trained_parameters(self.model), beside / "weights")
-            save_state(self.optimizer.state_dict(), beside / "optimizer")
-            save_state(self.lr_scheduler.state_dict(), beside / "scheduler")
+            save_state(trained_parameters(self.job.opened.model), beside / "weights")
+            save_state(self._optimizer.state_dict(), beside / "optimizer")
+            save_state(self._scheduler.state_dict(), beside / "scheduler")
             save_state(random_state(), beside / "random")
             save_state({"window": self._window, "scaler": self._scaler_state()}, beside / "loop")
             self.state.save_to_json(str(beside / STATE))
         for old in self.job.folder.existing_checkpoints()[: -self.job.run.checkpoints.keep]:
             discard(old)
 
+    @property
+    def _optimizer(self) -> Any:
+        return self.optimizer
+
+    @property
+    def _scheduler(self) -> Any:
+        return self.lr_scheduler
+
     def _scaler_state(self) -> Any:
         scaler = self.accelerator.scaler
         return None if scaler is None else scaler.state_dict()
 
-    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:  # noqa: ARG002
         stored = load_state(Path(resume_from_checkpoint) / "weights")
-        own = trained_parameters(model or self.model)
+        own = trained_parameters(self.job.opened.model)
         if stored.keys() != own.keys():
             raise BadRunFolder(
                 f"{resume_from_checkpoint} holds other parameters than this run trains, such as "
@@ -125,8 +131,8 @@ class Trainer(transformers.Trainer):
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         if checkpoint is not None:
-            self.optimizer.load_state_dict(load_state(Path(checkpoint) / "optimizer"))
-            self.lr_scheduler.load_state_dict(load_state(Path(checkpoint) / "scheduler"))
+            self._optimizer.load_state_dict(load_state(Path(checkpoint) / "optimizer"))
+            self._scheduler.load_state_dict(load_state(Path(checkpoint) / "scheduler"))
 
     def _load_scaler(self, checkpoint: str | None) -> None:
         if checkpoint is not None:
@@ -139,21 +145,13 @@ class Trainer(transformers.Trainer):
         if checkpoint is not None:
             restore_random_state(load_state(Path(checkpoint) / "random"))
 
-    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:  # noqa: ARG002
         raise AssertionError("the model is saved by luthier.core.saving, never by transformers")
 
 
 def trained_parameters(model: torch.nn.Module) -> dict[str, torch.nn.Parameter]:
     """Return the parameters that training changes, by name; a tied one once."""
     return {name: p for name, p in model.named_parameters() if p.requires_grad}
-
-
-def step_reached(checkpoint: Path) -> int:
-    """Return the optimizer step of a checkpoint, as its own state tells it."""
-    state = TrainerState.load_from_json(str(checkpoint / STATE))
-    if state.global_step != step_of(checkpoint):
-        raise BadRunFolder(f"{checkpoint} says it is of step {state.global_step}.")
-    return state.global_step
 
 
 SCHEDULERS = {"cosine": "cosine", "linear": "linear", "constant": "constant_with_warmup"}

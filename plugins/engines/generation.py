@@ -75,7 +75,7 @@ class TransformersChat:
                 )
             except BaseException as fault:  # noqa: BLE001 - handed to the reading thread below
                 faults.append(fault)
-                streamer.end()
+                streamer.end()  # type: ignore[no-untyped-call]
 
         thread = Thread(target=generate, daemon=True)
         thread.start()
@@ -94,7 +94,7 @@ class TransformersChat:
         return "".join(self.stream(messages))
 
 
-class _Left(StoppingCriteria):  # type: ignore[misc]
+class _Left(StoppingCriteria):
     """Stops generation when nobody reads any more."""
 
     def __init__(self) -> None:

@@ -19,4 +19,4 @@ class Full(Plugin):
     @hookimpl
     def attach_adapter(self, model: nn.Module) -> nn.Module | None:
         """Return the model, all of it trainable."""
-        return model.requires_grad_(True)
+        return model.requires_grad_(requires_grad=True)

@@ -44,4 +44,5 @@ class Lora(Plugin):
             target_modules=layers.resolve(self.targets),
             task_type="CAUSAL_LM",
         )
-        return get_peft_model(model, config)
+        adapted: nn.Module = get_peft_model(model, config)
+        return adapted

@@ -1,0 +1,1 @@
+"""Plugins for Luthier by somebody else, one file each. They import luthier.core only."""

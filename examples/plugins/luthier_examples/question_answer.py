@@ -1,0 +1,43 @@
+"""Rows of a question and an answer, the shape of most small data sets that people write by hand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from luthier.core import Plugin, hookimpl
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+    from luthier.core.dataset import Conversation, DatasetSpec
+
+
+class QuestionAnswer(Plugin):
+    """Rows of a question and the answer to it."""
+
+    question: str = "question"
+    """The column of the question."""
+    answer: str = "answer"
+    """The column of the answer."""
+
+    @hookimpl
+    def align_dataset(self, dataset: Dataset, spec: DatasetSpec) -> Dataset | None:
+        """Return each row as a conversation of one turn."""
+        from luthier.core.dataset import aligned
+
+        return aligned(dataset, spec, self._conversation)
+
+    def _conversation(self, row: dict[str, Any]) -> Conversation:
+        question, answer = self._text(row, self.question), self._text(row, self.answer)
+        prompt = [{"role": "user", "content": question}]
+        return prompt, [{"role": "assistant", "content": answer}], "", ""
+
+    def _text(self, row: dict[str, Any], column: str) -> str:
+        text = row.get(column)
+        if isinstance(text, str) and text:
+            return text
+        raise ValueError(
+            f"there is no text in {column!r}; the row has: {', '.join(row)}",
+            "Fill it in, or name the columns: "
+            "`format: {name: question-answer, question: COLUMN, answer: COLUMN}`.",
+        )

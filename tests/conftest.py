@@ -1,0 +1,55 @@
+"""What all tests share: no network, caches of their own, and a small run."""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+
+# before any library reads them: nothing here may reach a network or the user's own caches
+_CACHE = tempfile.TemporaryDirectory(prefix="luthier-tests-")
+os.environ |= {
+    "LUTHIER_CACHE": f"{_CACHE.name}/luthier",
+    "HF_HOME": f"{_CACHE.name}/hf",
+    "HF_HUB_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+}
+
+ROWS = [
+    {"instruction": f"What is {n} plus {n}?", "input": "", "output": f"It is {2 * n}." + " Yes." * n}
+    for n in range(1, 13)
+]
+
+
+@pytest.fixture
+def data_file(tmp_path):
+    """A file of twelve alpaca rows of very different lengths."""
+    file = tmp_path / "rows.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in ROWS))
+    return file
+
+
+@pytest.fixture
+def small_run(tmp_path, data_file):
+    """The contents of a run file that trains the tiny model for six steps in a second."""
+
+    def contents(**changes):
+        return {
+            "model": {"path": "tiny"},
+            "data": [{"path": str(data_file)}],
+            "tuner": "full",
+            "training": {"max_steps": 6, "batch_size": 2, "log_every": 1},
+            "checkpoints": {"every": 2},
+            "output": str(tmp_path / "run"),
+            **changes,
+        }
+
+    return contents
+
+
+@pytest.fixture(scope="session")
+def repository():
+    """The checkout that the tests stand in."""
+    return Path(__file__).parent.parent
