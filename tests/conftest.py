@@ -3,6 +3,7 @@
 import json
 import os
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -23,30 +24,43 @@ ROWS = [
 ]
 
 
-@pytest.fixture
-def data_file(tmp_path):
-    """A file of twelve alpaca rows of very different lengths."""
-    file = tmp_path / "rows.jsonl"
+def write_rows(file):
+    """Write twelve alpaca rows of very different lengths."""
     file.write_text("".join(json.dumps(row) + "\n" for row in ROWS))
     return file
 
 
 @pytest.fixture
+def data_file(tmp_path):
+    """A file of twelve rows, which the test may change."""
+    return write_rows(tmp_path / "rows.jsonl")
+
+
+def run_contents(folder, **changes):
+    """Return a run file that trains the tiny model for six steps in a second."""
+    return {
+        "model": {"path": "tiny"},
+        "data": [{"path": str(folder / "rows.jsonl")}],
+        "tuner": "full",
+        "training": {"max_steps": 6, "batch_size": 2, "log_every": 1},
+        "checkpoints": {"every": 2},
+        "output": str(folder / "run"),
+        **changes,
+    }
+
+
+@pytest.fixture
 def small_run(tmp_path, data_file):
-    """The contents of a run file that trains the tiny model for six steps in a second."""
+    """What makes the contents of a small run file, with changes."""
+    return partial(run_contents, tmp_path)
 
-    def contents(**changes):
-        return {
-            "model": {"path": "tiny"},
-            "data": [{"path": str(data_file)}],
-            "tuner": "full",
-            "training": {"max_steps": 6, "batch_size": 2, "log_every": 1},
-            "checkpoints": {"every": 2},
-            "output": str(tmp_path / "run"),
-            **changes,
-        }
 
-    return contents
+@pytest.fixture(scope="module")
+def module_run(tmp_path_factory):
+    """As `small_run`, for what a whole module shares."""
+    folder = tmp_path_factory.mktemp("module")
+    write_rows(folder / "rows.jsonl")
+    return partial(run_contents, folder)
 
 
 @pytest.fixture(scope="session")

@@ -32,9 +32,9 @@ class BitFit(Plugin):
         model.requires_grad_(requires_grad=False)
         for name, parameter in model.named_parameters():
             if name.rpartition(".")[2] == "bias":
-                parameter.requires_grad_(requires_grad=True)
+                parameter.requires_grad_()
         for name in layers.names_of(LayerType.NORM) if self.norms else ():
-            model.get_submodule(name).requires_grad_(requires_grad=True)
+            model.get_submodule(name).requires_grad_()
         if any(parameter.requires_grad for parameter in model.parameters()):
             return model
         if self.norms:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
 from torch.nn.functional import cross_entropy
 
 from luthier.core.templates import IGNORED
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 
 def smoothed_loss(
     outputs: Any,
-    labels_BT: torch.Tensor,
-    num_items_in_batch: torch.Tensor | int | None = None,
+    labels_BT: Tensor,
+    num_items_in_batch: Tensor | int | None = None,
     *,
     smoothing: float,
-) -> torch.Tensor:
+) -> Tensor:
     """Return the label-smoothed cross entropy, as the true mean over the tokens of a step.
 
     The target of a token is (1 - smoothing) on the right id, and smoothing / V on each of the V

@@ -1,0 +1,222 @@
+"""A run that is killed at any moment goes on as if it never had been, to the bit."""
+
+import json
+import os
+import pkgutil
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import safetensors.torch
+import torch
+
+from luthier.core import BadData, resume, train
+from luthier.core.cli import main
+from luthier.core.errors import BadRunFolder
+from luthier.core.folder import RunFolder
+
+TUNERS = ["full", {"name": "lora", "rank": 4, "dropout": 0.1}]
+
+
+class Killed(BaseException):
+    """Stands for a SIGKILL in this process."""
+
+
+def weights_of(folder):
+    """Return the tensors of a run's model, or of its adapter."""
+    (file,) = folder.model.glob("*model.safetensors")
+    return safetensors.torch.load_file(file)
+
+
+def metrics_of(folder):
+    """Return the logged figures, but for those of time."""
+    rows = [json.loads(line) for line in folder.metrics.read_text().splitlines()]
+    return [{k: v for k, v in row.items() if k != "tokens_per_second"} for row in rows]
+
+
+def assert_same_run(folder, expected):
+    found, wanted = weights_of(folder), weights_of(expected)
+    assert found.keys() == wanted.keys()
+    assert all(torch.equal(found[name], wanted[name]) for name in wanted)
+    assert metrics_of(folder) == metrics_of(expected)
+
+
+@pytest.fixture(scope="module", params=TUNERS, ids=["full", "lora"])
+def tuner(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def long_run(module_run, tuner, tmp_path_factory):
+    """A run of nine steps with a checkpoint at every second, a short window at each epoch's end."""
+    folder = tmp_path_factory.mktemp("runs")
+
+    def contents(name):
+        return module_run(
+            tuner=tuner,
+            training={
+                "max_steps": 9, "batch_size": 2, "gradient_accumulation": 2, "log_every": 2,
+                "learning_rate": 1e-3,
+            },
+            output=str(folder / name),
+        )  # fmt: skip
+
+    return contents
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(long_run):
+    return train(long_run("uninterrupted"))
+
+
+# where the process dies: a function of luthier, and at which of its calls
+FAULTS = {
+    "before the first step": ("luthier.core.training.recording.Recorder.on_train_begin", 1),
+    "in the first steps, before any checkpoint": (
+        "luthier.core.training.recording.Recorder.on_step_end", 1),
+    "between two checkpoints": ("luthier.core.training.recording.Recorder.on_step_end", 5),
+    "as the weights are written": ("luthier.core.training.trainer.save_state", 6),
+    "as the optimizer is written": ("luthier.core.training.trainer.save_state", 7),
+    "as the schedule is written": ("luthier.core.training.trainer.save_state", 8),
+    "as the random state is written": ("luthier.core.training.trainer.save_state", 9),
+    "as the rest is written": ("luthier.core.training.trainer.save_state", 10),
+    "as a checkpoint takes its name": ("os.replace", 4),
+    "as an old checkpoint is dropped": ("luthier.core.training.trainer.discard", 1),
+    "as the curve is drawn": ("luthier.core.training.recording.plot_loss", 1),
+    "as the model is written": ("luthier.core.saving.written_whole", 1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_run_killed_at_any_point_ends_with_the_same_weights(
+    long_run, uninterrupted, monkeypatch, fault
+):
+    target, at_call = FAULTS[fault]
+    original = pkgutil.resolve_name(target)
+    calls = []
+
+    def dying(*args, **kwargs):
+        calls.append(1)
+        if len(calls) == at_call:
+            raise Killed
+        return original(*args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(target, dying)
+        with pytest.raises(Killed):
+            train(long_run(fault))
+    folder = RunFolder(uninterrupted.path.parent / fault)
+    assert not folder.model.exists()
+    assert_same_run(resume(folder.path), uninterrupted)
+
+
+def test_a_run_may_be_interrupted_again_and_again(long_run, uninterrupted, monkeypatch):
+    from luthier.core.training.recording import Recorder
+
+    folder = RunFolder(uninterrupted.path.parent / "often")
+    go_on = [lambda: train(long_run("often")), *[lambda: resume(folder.path)] * 3]
+    for last_step, begin in zip((3, 4, 8), go_on, strict=False):
+
+        def dying(self, args, state, control, last_step=last_step, **_):
+            if state.global_step == last_step:
+                raise Killed
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Recorder, "on_step_end", dying)
+            with pytest.raises(Killed):
+                begin()
+    assert_same_run(resume(folder.path), uninterrupted)
+
+
+def kill_and_resume(run_file, output, delay):
+    """Start a training process, kill it after `delay` seconds of training, and resume it."""
+    command = [sys.executable, "-m", "luthier.core", "train", str(run_file), f"output={output}"]
+    folder = RunFolder(output)
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        deadline = time.monotonic() + 120
+        while not folder.metrics.exists() and process.poll() is None:
+            assert time.monotonic() < deadline, "the training did not begin"
+            time.sleep(0.01)
+        time.sleep(delay)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+    return resume(output)
+
+
+def test_a_process_killed_by_the_system_resumes_to_the_same_weights(
+    long_run, uninterrupted, tmp_path
+):
+    run_file = tmp_path / "run.json"
+    run_file.write_text(json.dumps(long_run("real")))
+    delay = random.Random(str(tmp_path)).uniform(0, 1.5)
+    assert_same_run(kill_and_resume(run_file, tmp_path / "real", delay), uninterrupted)
+
+
+@pytest.mark.sweep
+@pytest.mark.parametrize("seed", range(10))
+def test_a_long_series_of_real_kills(long_run, uninterrupted, tmp_path, seed):
+    run_file = tmp_path / "run.json"
+    run_file.write_text(json.dumps(long_run("real")))
+    delay = random.Random(seed).uniform(0, 2.5)
+    assert_same_run(kill_and_resume(run_file, tmp_path / "real", delay), uninterrupted)
+
+
+# --- what is refused -------------------------------------------------------------------------
+
+
+def stop_at(monkeypatch, step, begin):
+    from luthier.core.training.recording import Recorder
+
+    def dying(self, args, state, control, **_):
+        if state.global_step == step:
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Recorder, "on_step_end", dying)
+        with pytest.raises(Killed):
+            begin()
+
+
+def test_a_run_whose_data_has_changed_is_not_continued(small_run, data_file, monkeypatch, tmp_path):
+    stop_at(monkeypatch, 5, lambda: train(small_run()))
+    data_file.write_text(data_file.read_text().replace("It is", "That is"))
+    with pytest.raises(BadRunFolder, match="has changed"):
+        resume(tmp_path / "run")
+
+
+def test_a_run_that_has_ended_is_left_as_it_is(small_run, tmp_path):
+    folder = train(small_run())
+    before = {p: p.stat().st_mtime_ns for p in folder.model.iterdir()}
+    assert resume(folder.path) == folder
+    assert {p: p.stat().st_mtime_ns for p in folder.model.iterdir()} == before
+    with pytest.raises(BadRunFolder, match="holds a run already"):
+        train(small_run())
+    train(small_run(), overwrite=True)
+
+
+def test_a_run_that_failed_before_its_first_checkpoint_may_be_trained_anew(small_run, data_file):
+    good = data_file.read_text()
+    data_file.write_text(good + '{"instruction": "x", "input": "", "output": ""}\n')
+    with pytest.raises(BadData, match="row 13"):
+        train(small_run())
+    data_file.write_text(good)
+    assert train(small_run()).model.is_dir()
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda path: None, "there is no folder"),
+        (lambda path: path.mkdir(), "holds no run"),
+    ],
+)
+def test_what_is_no_run_folder_cannot_be_resumed(tmp_path, monkeypatch, capsys, make, said):
+    make(tmp_path / "run")
+    monkeypatch.setattr(sys, "argv", ["luthier", "resume", str(tmp_path / "run")])
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == 2
+    assert said in capsys.readouterr().err
