@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from luthier.core.errors import LuthierError
 
@@ -49,7 +50,37 @@ class BadRunFile(LuthierError):
     """A run file that cannot be run, with every problem that was found."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        """Keep the problems, sorted by place, each once."""
-        unique = dict.fromkeys(problems)
-        self.problems = sorted(unique, key=lambda p: (p.place.line or 0, p.place.column or 0))
-        super().__init__("\n".join(map(str, self.problems)))
+        """Keep the problems, each once; those of one file together, in the order of its lines."""
+        unique = list(dict.fromkeys(problems))
+        origins = list(dict.fromkeys(p.place.origin for p in unique))
+        self.problems = sorted(
+            unique,
+            key=lambda p: (origins.index(p.place.origin), p.place.line or 0, p.place.column or 0),
+        )
+        lines = list(map(str, self.problems))
+        # each problem begins a line of its own, as editors find `file:line:column`
+        head = [f"{len(lines)} problems"] if len(lines) > 1 else []
+        super().__init__("\n".join([*head, *lines]))
+
+
+def described(value: Any) -> str:
+    """Return a value as a message shows it: what it is, then itself, cut where it is long."""
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list):
+        return "a list"
+    if value is None:
+        return "nothing"
+    if isinstance(value, str):
+        return f"the text {cut(repr(value))}"
+    if isinstance(value, float):
+        return {"inf": ".inf", "-inf": "-.inf", "nan": ".nan"}.get(str(value), str(value))
+    return cut(json.dumps(value))
+
+
+LONGEST_SHOWN = 60
+
+
+def cut(text: str) -> str:
+    """Return a text, or its beginning where a message would have too much of it."""
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."

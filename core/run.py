@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import logging
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from luthier.core.device import Device
 from luthier.core.errors import BadModel, BadRunFolder
-from luthier.core.folder import RunFolder, write_json_whole, write_text_whole
+from luthier.core.execution import execute
+from luthier.core.folder import RunFolder, write_text_whole
 from luthier.core.problems import Place
 from luthier.core.reporting import Reporter, quiet_libraries
 from luthier.core.runfile import Run, read_tree, resolve
@@ -22,7 +20,6 @@ from luthier.core.wiring import first_answer, manager_of
 
 if TYPE_CHECKING:
     from luthier.core.chat import Engine
-    from luthier.core.job import TrainingJob
 
 RunLike = str | Path | Mapping[str, Any]
 """A run file's path, or its contents."""
@@ -71,9 +68,10 @@ def train(
     if overwrite:
         folder.clear()
     folder.require_free()
+    (reporter or Reporter()).say("run", str(folder.path))
     with folder.locked():
         write_text_whole(folder.run_file, annotated(resolved.tree))
-        _train(resolved, folder, reporter or Reporter(), checkpoint=None)
+        execute(resolved, folder, reporter or Reporter(), checkpoint=None)
     return folder
 
 
@@ -94,13 +92,14 @@ def resume(
     folder = RunFolder(Path(path).absolute())
     folder.require_run()
     told = reporter or Reporter()
+    told.say("run", str(folder.path))
     with folder.locked():
         resolved = _stored_run(folder, trust_plugins=trust_plugins, purpose="training")
         if folder.model.is_dir():
             told.say("run", f"{path} has ended already; its model is {folder.model}")
             return folder
         checkpoint = next(reversed(folder.existing_checkpoints()), None)
-        _train(resolved, folder, told, checkpoint=checkpoint)
+        execute(resolved, folder, told, checkpoint=checkpoint)
     return folder
 
 
@@ -218,114 +217,3 @@ def _model_of(path: Path, name: str) -> dict[str, Any]:
     if not base:
         raise BadModel(f"{config} names no base model")
     return {"path": base, "adapters": [str(path.absolute())]}
-
-
-# --- training -------------------------------------------------------------------------------
-
-
-def _train(run: Run, folder: RunFolder, reporter: Reporter, *, checkpoint: Path | None) -> None:
-    with _logged(folder), quiet_libraries():
-        job, manifest = _job(run, folder, reporter, resuming=checkpoint is not None)
-        trainer = first_answer(job.manager, "build_trainer", job=job)
-        if checkpoint is not None:
-            reporter.say("resuming", f"from {checkpoint.relative_to(folder.path)}")
-        began = time.monotonic()
-        with reporter.progress(_total_steps(trainer)):
-            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-        _finish(trainer, job, manifest, reporter, time.monotonic() - began)
-
-
-def _job(
-    run: Run, folder: RunFolder, reporter: Reporter, *, resuming: bool
-) -> tuple[TrainingJob, dict[str, Any]]:
-    """Open data and model, in this order: a bad row is told before any weights are loaded."""
-    from transformers import set_seed
-
-    from luthier.core.job import TrainingJob
-    from luthier.core.manifest import manifest_of
-    from luthier.core.model import locate, model_spec, open_model
-    from luthier.core.preparation import prepare
-    from luthier.core.training.recording import Recorder
-
-    spec = model_spec(run, training=True)
-    manager = manager_of(run.except_of("families", "templates", "engines", "tuners"))
-    located = locate(spec)
-    prepared = prepare(run, located, manager)
-    reporter.say("data", str(prepared))
-    if resuming:
-        _require_same_data(folder, prepared.fingerprint)
-    set_seed(run.training.seed)
-    opened = open_model(located, training=True)
-    manifest = manifest_of(run, opened, prepared)
-    counts = manifest["parameters"]
-    reporter.say("model", f"{run.model.path} (family {run.family.name if run.family else '?'}), "
-                          f"{spec.dtype} on {run.device}")  # fmt: skip
-    share = counts["trained"] / counts["all"]
-    reporter.say("training", f"{counts['trained']:,} of {counts['all']:,} parameters ({share:.2%})")
-    write_json_whole(folder.manifest, manifest)
-    job = TrainingJob(run, folder, opened, prepared.dataset, spec.dtype, manager)
-    job.optimizer = manager.hook.build_optimizer(job=job)
-    observers = [one for one in manager.hook.build_callback(job=job) if one is not None]
-    job.callbacks = (Recorder(folder, reporter), *observers)
-    return job, manifest
-
-
-def _finish(
-    trainer: Any, job: TrainingJob, manifest: dict[str, Any], reporter: Reporter, seconds: float
-) -> None:
-    from luthier.core.manifest import measured_peak_bytes
-    from luthier.core.saving import save_model
-    from luthier.core.training.recording import duration, plot_loss, read_metrics
-
-    folder = job.folder
-    if not trainer.is_world_process_zero():
-        return
-    plot_loss(folder)
-    manifest["memory"]["measured_peak_bytes"] = measured_peak_bytes()
-    manifest["status"] = "finished"
-    manifest["steps"] = trainer.state.global_step
-    manifest["seconds"] = round(seconds, 1)
-    write_json_whole(folder.manifest, manifest)
-    save_model(job.opened, folder.model)  # last: where there is a model, the run has ended
-    rows = read_metrics(folder)
-    loss = f", last loss {rows[-1]['loss']:.4f}" if rows else ""
-    reporter.say("finished", f"{trainer.state.global_step} steps in {duration(seconds)}{loss}")
-    reporter.say("model", f"written to {folder.model}")
-
-
-def _require_same_data(folder: RunFolder, fingerprint: str) -> None:
-    stored = json.loads(folder.manifest.read_text(encoding="utf-8"))["data"]["fingerprint"]
-    if stored != fingerprint:
-        raise BadRunFolder(
-            "the data, the template or the tokenizer has changed since the run was begun, so it "
-            "cannot be continued as it was. Put them back, or train anew."
-        )
-
-
-def _total_steps(trainer: Any) -> int:
-    settings = trainer.args
-    if settings.max_steps > 0:
-        return int(settings.max_steps)
-    batches = len(trainer.get_train_dataloader())
-    steps = max(1, -(-batches // settings.gradient_accumulation_steps))
-    return -int(-steps * settings.num_train_epochs // 1)
-
-
-@contextmanager
-def _logged(folder: RunFolder) -> Iterator[None]:
-    """Write all that is logged, by us and by libraries, to the run's log.txt."""
-    root = logging.getLogger()
-    level = root.level
-    writer = logging.FileHandler(folder.log, encoding="utf-8")
-    writer.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    root.addHandler(writer)
-    root.setLevel(logging.INFO)
-    try:
-        yield
-    except BaseException:
-        logging.getLogger("luthier").exception("the run stopped")
-        raise
-    finally:
-        root.setLevel(level)
-        root.removeHandler(writer)
-        writer.close()

@@ -24,7 +24,7 @@ class Section(BaseModel):
 class ModelSection(Section):
     """Which model is trained."""
 
-    path: str = "tiny"
+    path: str
     """A local folder, a Hub id such as `owner/name`, or the name of a built-in model."""
     family: str | None = None
     """The model's family; found from its config where this is not given."""

@@ -19,7 +19,11 @@ os.environ |= {
 }
 
 ROWS = [
-    {"instruction": f"What is {n} plus {n}?", "input": "", "output": f"It is {2 * n}." + " Yes." * n}
+    {
+        "instruction": f"What is {n} plus {n}?",
+        "input": "",
+        "output": f"It is {2 * n}." + " Yes." * n,
+    }
     for n in range(1, 13)
 ]
 

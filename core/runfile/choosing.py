@@ -32,6 +32,14 @@ class Chooser:
         """Add a problem."""
         self.problems.append(Problem(place, key, problem, remedy))
 
+    def default_model(self) -> Node:
+        """Return the path of the model that a run has where its file names none."""
+        try:
+            return Node(self.catalogue.find("defaults", "models").target, DEFAULT)
+        except (UnknownPlugin, AmbiguousPlugin) as fault:
+            self.tell(DEFAULT, "model.path", fault.problem, "Name a model: `model: {path: ...}`.")
+            return Node("", DEFAULT)
+
     def default(self, kind: Kind) -> Node:
         """Return what the installed distributions name as this kind's default, or nothing."""
         try:

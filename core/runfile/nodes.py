@@ -1,37 +1,18 @@
-"""YAML and JSON as a tree in which every value knows where it comes from.
-
-YAML 1.2 (https://yaml.org/spec/1.2.2/#103-core-schema): `1e-4` is a number, `no` is text, and a
-key that stands twice is an error.
-"""
+"""A tree of values in which every value knows where it comes from."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
-from luthier.core.problems import BadRunFile, Place, Problem
-
-if TYPE_CHECKING:
-    from ruamel.yaml.nodes import Node as YamlNode
+from luthier.core.errors import LuthierError
+from luthier.core.problems import Place, cut
 
 Scalar: TypeAlias = str | int | float | bool | None
 
 COMMAND_LINE = Place("command line")
 DEFAULT = Place("default")
-
-MOST_NODES = 100_000
-MOST_LEVELS = 50
-
-_CORE = "tag:yaml.org,2002:"
-_SCALARS = {"null", "bool", "int", "float", "str", "timestamp"}  # a date is read as text
-_NULL = re.compile(r"(~|null|Null|NULL|)\Z")
-_BOOL = re.compile(r"(true|True|TRUE|false|False|FALSE)\Z")
-_INT = re.compile(r"[-+]?[0-9]+\Z")
-_BASED_INT = re.compile(r"0o[0-7]+\Z|0x[0-9a-fA-F]+\Z")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
-_INF = re.compile(r"[-+]?\.(inf|Inf|INF)\Z|\.(nan|NaN|NAN)\Z")
 
 
 class Node:
@@ -101,10 +82,52 @@ def dotted(path: tuple[str | int, ...]) -> str:
     return ".".join(map(str, path))
 
 
+def opened(node: Node, path: tuple[str | int, ...]) -> Node:
+    """Return a text in its long form: `tuner: lora` is short for `tuner: {name: lora}`.
+
+    Anything but a text is returned as it is.
+
+    Args:
+        node: what stands in the run file.
+        path: where it stands; a model and a dataset are named by their path, a plugin by its name.
+    """
+    if not isinstance(node.value, str):
+        return node
+    by_path = path in {("model",), ("data",)} or path[:-1] == ("data",)
+    return Node(
+        {"path" if by_path else "name": Node(node.value, node.place)}, node.place, node.key_place
+    )
+
+
 def base_of(node: Node) -> Path:
     """Return the folder that a relative path is found from: that of the file which names it."""
     file = Path(node.place.origin)
     return file.parent.resolve() if node.place.line is not None and file.is_file() else Path.cwd()
+
+
+class UnusablePath(LuthierError):
+    """A path that the system refuses even to look for."""
+
+
+def path_of(node: Node, text: str) -> Path:
+    """Return the whole path that `text` stands for; whether there is something, it leaves open.
+
+    Args:
+        node: what names the path: a relative one is found from the folder of its file.
+        text: the path.
+
+    Raises:
+        UnusablePath: the system refuses to look for it.
+    """
+    try:
+        path = (base_of(node) / Path(text).expanduser()).resolve()
+        path.exists()
+    except OSError as fault:
+        raise UnusablePath(f"{cut(repr(text))} cannot be looked for: {fault.strerror}") from fault
+    except (ValueError, RuntimeError) as fault:
+        # a NUL in it; a home of nobody, or links that go round in a circle
+        raise UnusablePath(f"{cut(repr(text))} cannot be looked for: {fault}") from fault
+    return path
 
 
 def node_of(value: Any, place: Place) -> Node:
@@ -116,115 +139,3 @@ def node_of(value: Any, place: Place) -> Node:
     if isinstance(value, Path):
         return Node(str(value), place)
     return Node(value, place)
-
-
-def parse(text: str, origin: str) -> Node:
-    """Return YAML or JSON text as a tree; an empty text is an empty mapping.
-
-    Args:
-        text: the whole file.
-        origin: what to call it in messages.
-
-    Raises:
-        BadRunFile: the text is no YAML, or a key stands twice.
-    """
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import MarkedYAMLError, YAMLError
-
-    try:
-        root = YAML(typ="safe", pure=True).compose(text)
-    except MarkedYAMLError as fault:
-        mark = fault.problem_mark or fault.context_mark
-        place = Place(origin, mark.line + 1, mark.column + 1) if mark else Place(origin)
-        said = " ".join(filter(None, (fault.context, fault.problem)))
-        raise BadRunFile(
-            [Problem(place, "", f"this is no YAML: {said}", _syntax_remedy(said))]
-        ) from fault
-    except YAMLError as fault:
-        said = " ".join(str(fault).split())
-        problem = Problem(Place(origin), "", f"this is no YAML: {said}", "Save it as UTF-8 text.")
-        raise BadRunFile([problem]) from fault
-    if root is None:
-        return Node({}, Place(origin, 1, 1))
-    reader = _Reader(origin)
-    tree = reader.tree(root, "", 0)
-    if reader.problems:
-        raise BadRunFile(reader.problems)
-    return tree
-
-
-def parse_scalar(text: str) -> Any:
-    """Return the value that YAML 1.2 reads in `text`, a list or mapping among them."""
-    return parse(text, str(COMMAND_LINE)).plain() if text.strip() else ""
-
-
-def _syntax_remedy(said: str) -> str:
-    if "\\t" in said or "tab" in said:
-        return "Indent with spaces; YAML allows no tabs there."
-    if "mapping values" in said:
-        return "A text that holds ': ' wants quotes, and a nested key wants a line of its own."
-    return "Check the indentation, quotes and brackets around that line."
-
-
-class _Reader:
-    """Turns the nodes of the YAML library into ours, and collects what is wrong on the way."""
-
-    def __init__(self, origin: str) -> None:
-        self.origin = origin
-        self.problems: list[Problem] = []
-        self.size = 0
-
-    def tree(self, node: YamlNode, key: str, depth: int) -> Node:
-        place = Place(self.origin, node.start_mark.line + 1, node.start_mark.column + 1)
-        self.size += 1
-        if self.size > MOST_NODES or depth > MOST_LEVELS:
-            # an alias may stand for a list of aliases, or for a list that holds itself
-            remedy = "Write the values out; a run file needs no aliases of aliases."
-            raise BadRunFile([Problem(place, key, "the aliases of this file have no end", remedy)])
-        expected = {"sequence": {"seq"}, "mapping": {"map"}}.get(node.id, _SCALARS)
-        if node.tag.removeprefix(_CORE) not in expected:
-            # other loaders build any object that a tag names; here it is refused
-            tag = node.tag.replace(_CORE, "!!")
-            remedy = "Remove it: a run file holds text, numbers, true, false, lists and mappings."
-            self.problems.append(Problem(place, key, f"the tag {tag} is not allowed", remedy))
-        if node.id == "sequence":
-            items = [
-                self.tree(n, f"{key}.{i}".lstrip("."), depth + 1) for i, n in enumerate(node.value)
-            ]
-            return Node(cast("list[Node]", items), place)
-        if node.id == "mapping":
-            return self.mapping(node, place, key, depth)
-        return Node(_scalar(node), place)
-
-    def mapping(self, node: YamlNode, place: Place, key: str, depth: int) -> Node:
-        found: dict[str, Node] = {}
-        for name_node, value_node in node.value:
-            name = str(name_node.value)
-            mark = name_node.start_mark
-            at = Place(self.origin, mark.line + 1, mark.column + 1)
-            inner = f"{key}.{name}".lstrip(".")
-            if name in found:
-                said = f"this key stands twice (first at line {found[name].key_place.line})"
-                self.problems.append(Problem(at, inner, said, "Keep one of the two."))
-            found[name] = self.tree(value_node, inner, depth + 1)
-            found[name].key_place = at
-        return Node(found, place)
-
-
-def _scalar(node: YamlNode) -> Scalar:
-    text: str = node.value
-    if node.tag == f"{_CORE}str":
-        return text
-    if _NULL.match(text):
-        return None
-    if _BOOL.match(text):
-        return text.lower() == "true"
-    if _INT.match(text):
-        return int(text)
-    if _BASED_INT.match(text):
-        return int(text, 0)
-    if _FLOAT.match(text):
-        return float(text)
-    if _INF.match(text):
-        return float(text.lower().replace(".", ""))
-    return text

@@ -160,6 +160,9 @@ class _Resolver:
         if key == "model" and isinstance(node.value, str):
             node = Node({"path": node}, node.place, node.key_place)
         _put(tree, key, node)
+        if key == "model" and "path" not in node.mapping:
+            # the built-in model is a plugin's, so its name is a default like any other
+            node.mapping.update(path=self.chooser.default_model())
         section = validate(cls, node, (key,), self.problems)
         if section is not None:
             put_defaults(node, section.model_dump(mode="json"))

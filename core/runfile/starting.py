@@ -20,11 +20,11 @@ HEAD = """\
 # defaults by `luthier explain FILE`.
 
 model:
-  path: tiny                      # a local folder, a Hub id (owner/name), or tiny, the built-in
+  path: {model:<26}# a local folder, a Hub id (owner/name), or a built-in name
 
 data:
   - path: data.jsonl              # rows of instruction, input and output; or hf:owner/name
-    format: alpaca
+    format: {format}
 """
 
 
@@ -41,7 +41,8 @@ def run_file_for(chosen: Mapping[str, str]) -> str:
     """
     catalogue = Catalogue.installed()
     kinds = {kind.key: kind.name for kind in kinds_of(catalogue).values() if kind.key}
-    lines = [HEAD]
+    named = {kind: catalogue.find("defaults", kind).target for kind in ("models", "formats")}
+    lines = [HEAD.format(model=named["models"], format=named["formats"])]
     for key, name in chosen.items():
         kind = kinds[key]
         if not name and kind not in catalogue.names("defaults"):

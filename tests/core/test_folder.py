@@ -72,9 +72,14 @@ def test_an_error_in_the_writing_leaves_what_was_there(tmp_path):
     folder = tmp_path / "model"
     with written_whole(folder) as beside:
         (beside / "a").write_text("old")
-    with pytest.raises(ValueError, match="full"), written_whole(folder) as beside:
-        (beside / "a").write_text("new")
-        raise ValueError("full")
+
+    def fail():
+        with written_whole(folder) as beside:
+            (beside / "a").write_text("new")
+            raise ValueError("full")
+
+    with pytest.raises(ValueError, match="full"):
+        fail()
     assert (folder / "a").read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["model"]
 

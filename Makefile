@@ -1,0 +1,50 @@
+# Everything runs from a fresh checkout: the first target that needs it makes .venv.
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.PHONY: quickstart test sweep lint build clean bench schema
+
+## train the built-in tiny model on shipped data, offline, and ask it what it learned
+quickstart: .venv/base
+	$(BIN)/python examples/quickstart.py
+
+## all tests that a change has to pass (about 6 minutes on two cores)
+test: .venv/dev
+	$(BIN)/python -m pytest -m "not sweep"
+
+## what takes longer; writes its dated results to tests/sweep/results, to be committed
+sweep: .venv/dev
+	$(BIN)/python -m tests.sweep
+
+## formatting, lint, types, and the direction of imports
+lint: .venv/dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+## the wheel and the source distribution, in dist/
+build: .venv/dev
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation
+
+## performance figures, as ratios measured side by side in one run
+bench: .venv/dev
+	$(BIN)/python benchmarks/startup.py
+
+clean:
+	rm -rf .venv build dist runs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+# torch first, at its pinned version: left to itself, pip takes a build with gigabytes of CUDA
+.venv/base: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	@echo "installing into .venv: the first time takes a minute or two"
+	$(PIP) torch
+	$(PIP) --editable .
+	touch $@
+
+.venv/dev: .venv/base
+	$(PIP) --editable ".[test,lint]"
+	touch $@

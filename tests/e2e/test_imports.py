@@ -1,0 +1,99 @@
+"""What is imported, and what is not: a command pays only for what it uses."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = ("torch", "transformers", "datasets", "peft", "trl", "accelerate", "matplotlib", "gradio")
+
+RUNS_MAIN = """
+import json, sys
+sys.argv = ["luthier", *{arguments!r}]
+from luthier.core.cli import main
+try:
+    main()
+except SystemExit as left:
+    assert not left.code, left.code
+print("MODULES", json.dumps(sorted(sys.modules)))
+"""
+
+RUNS_TRAIN = """
+import json, sys
+from luthier.core import train
+train(json.loads({contents!r}))
+print("MODULES", json.dumps(sorted(sys.modules)))
+"""
+
+
+def modules_after(script):
+    """Return the names in sys.modules after a script has run in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    return set(json.loads(done.stdout.rpartition("MODULES")[2]))
+
+
+@pytest.fixture
+def run_file(small_run, tmp_path):
+    file = tmp_path / "run.json"
+    file.write_text(json.dumps(small_run()))
+    return file
+
+
+@pytest.mark.parametrize("command", ["--help", "plugins", "check", "explain", "schema", "init"])
+def test_light_commands_import_nothing_heavy(command, run_file, tmp_path):
+    arguments = {
+        "check": ["check", str(run_file)],
+        "explain": ["explain", str(run_file)],
+        "init": ["init", str(tmp_path / "new.yaml")],
+    }.get(command, [command])
+    modules = modules_after(RUNS_MAIN.format(arguments=arguments))
+    assert not modules & set(HEAVY)
+
+
+def plugin_modules(modules):
+    """Return the modules of luthier's plugins and templates, without their packages."""
+    own = {m for m in modules if m.startswith(("luthier.plugins.", "luthier.templates."))}
+    packages = {m for m in own if any(other.startswith(f"{m}.") for other in own)}
+    return {m for m in own if m.count(".") > 2 or "templates" in m} - {
+        m for m in packages if m.count(".") == 2
+    }
+
+
+SELECTED = {
+    "luthier.plugins.families.tiny",
+    "luthier.plugins.families.tiny.making",  # its sibling, which the hook imports
+    "luthier.plugins.formats.alpaca",
+    "luthier.plugins.sources.files",
+    "luthier.plugins.stages.sft",
+    "luthier.plugins.tuners.full",
+    "luthier.plugins.engines.transformers",
+    "luthier.templates.chatml",
+}
+
+
+def test_a_run_that_names_its_family_imports_exactly_its_own_plugins(small_run):
+    contents = small_run(model={"path": "tiny", "family": "tiny"}, training={"max_steps": 1})
+    modules = modules_after(RUNS_TRAIN.format(contents=json.dumps(contents)))
+    assert plugin_modules(modules) == SELECTED
+    assert "trl" not in modules
+
+
+def test_recognising_a_family_reads_the_families_besides(small_run):
+    contents = small_run(training={"max_steps": 1})
+    modules = modules_after(RUNS_TRAIN.format(contents=json.dumps(contents)))
+    assert plugin_modules(modules) == SELECTED | {"luthier.plugins.families.llama"}
+
+
+def test_a_run_opens_no_connection(small_run):
+    contents = small_run(training={"max_steps": 1}, tuner="lora")
+    guard = """
+import socket
+def refuse(*arguments, **_):
+    raise AssertionError(f"a connection was opened: {arguments}")
+socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = refuse
+"""
+    assert modules_after(guard + RUNS_TRAIN.format(contents=json.dumps(contents)))

@@ -1,0 +1,36 @@
+"""What each sweep runs, which code it covers, and the record of its last run."""
+
+import hashlib
+from pathlib import Path
+from typing import NamedTuple
+
+REPOSITORY = Path(__file__).parent.parent.parent
+RESULTS = Path(__file__).parent / "results"
+
+
+class Sweep(NamedTuple):
+    """Tests that take too long for every change."""
+
+    tests: str
+    """The file whose tests with the mark `sweep` are run."""
+    covers: tuple[str, ...]
+    """The files and folders whose change makes its result stale."""
+
+
+SWEEPS = {
+    "kills": Sweep(
+        tests="tests/e2e/test_resume.py",
+        covers=("core/training", "core/folder.py", "core/saving.py"),
+    ),
+}
+
+
+def fingerprint(sweep):
+    """Return a hash of the code that a sweep covers."""
+    digest = hashlib.sha256()
+    for name in sweep.covers:
+        path = REPOSITORY / name
+        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+            digest.update(file.relative_to(REPOSITORY).as_posix().encode())
+            digest.update(file.read_bytes())
+    return digest.hexdigest()
