@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from luthier.core.errors import BadData
 from luthier.core.sections import DatasetSection
@@ -13,8 +13,6 @@ from luthier.core.wiring import Selected, first_answer, manager_of
 
 if TYPE_CHECKING:
     from datasets import Dataset
-
-ROLES = frozenset({"user", "assistant", "tool"})
 
 
 @dataclass(frozen=True)
@@ -87,8 +85,25 @@ def mapped(rows: Dataset, function: Callable[[dict[str, Any]], dict[str, Any]]) 
     return rows.map(function, keep_in_memory=True, load_from_cache_file=False)
 
 
-Conversation = tuple[list[dict[str, str]], list[dict[str, str]], str, str]
-"""The prompt, the response, the system prompt and the tools of one row."""
+class Conversation(NamedTuple):
+    """One standardized row."""
+
+    prompt: list[dict[str, str]]
+    """Messages of `role` and `content`, the last of them to be answered."""
+    response: list[dict[str, str]]
+    """The answer; for preferences the chosen, then the rejected one."""
+    system: str = ""
+    tools: str = ""
+    """A JSON list of function tools, or nothing."""
+
+
+class BadValue(Exception):
+    """A value of a row that its format cannot take; `aligned` adds the file and the row."""
+
+    def __init__(self, problem: str, remedy: str) -> None:
+        """Say what is wrong with the value, and what to do."""
+        super().__init__(problem)
+        self.problem, self.remedy = problem, remedy
 
 
 def aligned(
@@ -99,7 +114,7 @@ def aligned(
     Args:
         rows: the source's rows.
         spec: their dataset, for messages.
-        conversation_of: what makes one row; raises `ValueError(problem, remedy)` for a bad one.
+        conversation_of: what makes one row; raises BadValue for a bad one.
 
     Raises:
         BadRow: a row is bad; it is named by its number.
@@ -114,11 +129,12 @@ def aligned(
 
     def align(row: dict[str, Any], index: int) -> dict[str, Any]:
         try:
-            prompt, response, system, tools = conversation_of(row)
-        except ValueError as fault:
-            problem, remedy = fault.args
-            raise BadRow(spec, index + 1, problem, remedy) from None
-        return {"prompt": prompt, "response": response, "system": system, "tools": tools}
+            return conversation_of(row)._asdict()
+        except BadValue as fault:
+            raise BadRow(spec, index + 1, fault.problem, fault.remedy) from None
+        except Exception as fault:
+            fault.add_note(f"in row {index + 1} of {spec}")
+            raise
 
     return rows.map(
         align, with_indices=True, remove_columns=rows.column_names, features=features,

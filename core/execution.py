@@ -56,7 +56,7 @@ def _job(
     from luthier.core.training.recording import Recorder
 
     spec = model_spec(run, training=True)
-    manager = manager_of(run.except_of("families", "templates", "engines", "tuners"))
+    manager = manager_of(run.selected)
     located = locate(spec)
     prepared = prepare(run, located, manager)
     reporter.say("data", str(prepared))
@@ -74,6 +74,7 @@ def _job(
         manifest["created"] = json.loads(folder.manifest.read_text(encoding="utf-8"))["created"]
     write_json_whole(folder.manifest, manifest)
     job = TrainingJob(run, folder, opened, prepared.dataset, spec.dtype, manager)
+    job.collator = first_answer(manager, "build_collator", tokenizer=opened.tokenizer)
     job.optimizer = manager.hook.build_optimizer(job=job)
     observers = [one for one in manager.hook.build_callback(job=job) if one is not None]
     job.callbacks = (Recorder(folder, reporter), *observers)

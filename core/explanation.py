@@ -8,19 +8,18 @@ from luthier.core.wiring import Selected, manager_of, steps
 DATA = ("check_dataset", "open_dataset", "align_dataset")
 LOCATE = ("locate_model", "load_tokenizer")
 MODEL = ("plan_load", "wrap_attention", "load_model", "patch_model", "attach_adapter")
-TRAINING = ("build_optimizer", "build_callback", "build_collator", "build_trainer")
+TRAINING = ("build_collator", "build_optimizer", "build_callback", "build_trainer")
 
 
 def hooks_in_order(run: Run) -> list[tuple[str, list[str]]]:
     """Return each hook of a training run with the plugins that answer it, as they are asked."""
-    model = run.of("families", "quantizers", "patches", "tuners")
-    rest = run.except_of("families", "templates", "engines", "tuners")
-    found = _answers(LOCATE, model)
+    chosen = list(run.selected)
+    found = _answers(LOCATE, chosen)
     for spec in run.data:
         for hook, owners in _answers(DATA, [spec.source, spec.format]):
             found.append((hook, [f"{owner} for {spec}" for owner in owners]))
-    found += _answers(("encode_dataset",), rest)
-    for hook, owners in _answers(MODEL, model):
+    found += _answers(("encode_dataset",), chosen)
+    for hook, owners in _answers(MODEL, chosen):
         if hook == "patch_model":
             found.append(("patch_model(built)", owners))
         elif hook == "attach_adapter":
@@ -29,7 +28,7 @@ def hooks_in_order(run: Run) -> list[tuple[str, list[str]]]:
             found += [("patch_model(adapted)", patching)] if patching else []
         else:
             found.append((hook, owners))
-    return found + _answers(TRAINING, rest)
+    return found + _answers(TRAINING, chosen)
 
 
 def _answers(hooks: tuple[str, ...], chosen: list[Selected]) -> list[tuple[str, list[str]]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from luthier.core.folder import RunFolder
+from luthier.core.hooks import Collator
 from luthier.core.model import OpenModel
 from luthier.core.runfile import Run
 
@@ -28,8 +29,10 @@ class TrainingJob:
     dtype: str
     """Name of the precision of the weights; training is mixed where it is a half precision."""
     manager: pluggy.PluginManager
-    """The run's stage, optimizer, patches and callbacks."""
+    """The plugins of the run."""
     optimizer: torch.optim.Optimizer | None = None
     """What replaces the default optimizer, if anything does."""
+    collator: Collator | None = None
+    """What makes a batch of encoded rows: what `build_collator` gave."""
     callbacks: Sequence[Any] = ()
     """Observers of the loop."""

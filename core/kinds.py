@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, cast
 
+import pluggy
+
+from luthier.core import hooks
 from luthier.core.errors import BrokenPlugin
-from luthier.registry import Catalogue
+from luthier.core.sections import SECTIONS
+from luthier.registry import Catalogue, Entry
+
+GROUP = "kinds"
+"""The entry-point group is `luthier.kinds`."""
+RESERVED = (*SECTIONS, "data", "output", "extends", "plugins")
+"""The keys at the top of a run file that name no plugin."""
 
 
 @dataclass(frozen=True)
@@ -60,16 +70,62 @@ BUILTIN = (
 
 
 def kinds_of(catalogue: Catalogue) -> dict[str, Kind]:
-    """Return the built-in kinds and those that plugins add, by name.
+    """Return the built-in kinds and those that plugins add, by name; a broken one is left out."""
+    return _read(catalogue)[0]
+
+
+def added_specs(kinds: Mapping[str, Kind]) -> tuple[object, ...]:
+    """Return the hook specifications that kinds add to luthier's own."""
+    return tuple(kind.specs for kind in kinds.values() if kind.specs is not None)
+
+
+def broken_kinds(catalogue: Catalogue) -> list[tuple[Entry, BrokenPlugin]]:
+    """Return the kinds that are left out, and why."""
+    return _read(catalogue)[1]
+
+
+def _read(catalogue: Catalogue) -> tuple[dict[str, Kind], list[tuple[Entry, BrokenPlugin]]]:
+    kinds = {kind.name: kind for kind in BUILTIN}
+    broken = []
+    for entry in catalogue:
+        if entry.kind == GROUP:
+            try:
+                kind = _sound(entry, kinds)
+                kinds[kind.name] = kind
+            except BrokenPlugin as fault:
+                broken.append((entry, fault))
+    return kinds, broken
+
+
+def _sound(entry: Entry, kinds: Mapping[str, Kind]) -> Kind:
+    """Return the kind that an entry offers.
 
     Raises:
-        BrokenPlugin: an entry point of group `luthier.kinds` is no Kind.
+        BrokenPlugin: it fails to import, is no Kind, or takes a name that is taken.
     """
-    kinds = {kind.name: kind for kind in BUILTIN}
-    for name in catalogue.names("kinds"):
-        entry = catalogue.find("kinds", name)
-        kind = entry.load()
-        if not isinstance(kind, Kind):
-            raise BrokenPlugin("kinds", name, entry.distribution, f"{kind!r} is no Kind")
-        kinds[kind.name] = kind
-    return kinds
+    kind = entry.load()
+    reason = None
+    if not isinstance(kind, Kind):
+        reason = f"{entry.target} is no luthier.core.Kind"
+    elif kind.name in {*kinds, GROUP, "defaults"}:
+        reason = f"there is a kind {kind.name!r} already"
+    elif kind.place != "run":
+        reason = "the key of a kind that a plugin adds stands at the top of a run file"
+    elif kind.key is not None and kind.key in {*RESERVED, *(k.key for k in kinds.values())}:
+        reason = f"the key {kind.key!r} of a run file is taken"
+    elif kind.specs is not None:
+        reason = _fault_of_specs(kind.specs)
+    if reason is not None:
+        raise BrokenPlugin(GROUP, entry.name, entry.distribution, reason)
+    return cast("Kind", kind)
+
+
+def _fault_of_specs(specs: Any) -> str | None:
+    """Return what pluggy has against hook specifications beside luthier's own, if anything."""
+    manager = pluggy.PluginManager(hooks.PROJECT)
+    manager.add_hookspecs(hooks)
+    try:
+        manager.add_hookspecs(specs)
+    except ValueError as fault:
+        return str(fault)
+    return None

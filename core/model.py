@@ -39,7 +39,7 @@ class ModelSpec:
     family: Selected
     template: Selected | None
     plugins: tuple[Selected, ...] = ()
-    """Quantizer, patches, and for training the tuner."""
+    """All other plugins that may answer for it: quantizer, patches, and for training the rest."""
     adapters: tuple[str, ...] = ()
     revision: str | None = None
     dtype: str = "float32"
@@ -86,8 +86,11 @@ class OpenModel:
 
 def model_spec(run: Run, *, training: bool) -> ModelSpec:
     """Return the model of a run; for inference without the plugins that only training needs."""
-    kinds = ("quantizers", "patches", "tuners") if training else ("quantizers", "patches")
-    chosen = [s for s in run.of(*kinds) if training or s.plugin.serves != "training"]
+    chosen = [
+        one
+        for one in run.selected
+        if one is not run.family and (training or one.plugin.serves != "training")
+    ]
     if run.family is None:
         raise BadModel(f"the family of {run.model.path} is not known yet")
     return ModelSpec(

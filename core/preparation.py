@@ -70,6 +70,7 @@ def prepare(run: Run, located: LocatedModel, manager: pluggy.PluginManager) -> P
             "Raise `encoding.max_length`."
         )
     labels = _flat(merged, "labels")
+    trained = _trained(merged)
     digest = hashlib.sha256()
     for column in ("input_ids", "labels"):
         digest.update(_flat(merged, column).tobytes())
@@ -78,7 +79,7 @@ def prepare(run: Run, located: LocatedModel, manager: pluggy.PluginManager) -> P
         dataset=merged,
         rows=len(merged),
         tokens=len(labels),
-        trained_tokens=int((labels != IGNORED).sum()),
+        trained_tokens=int(trained.sum()),
         dropped=sum(dropped for _, dropped in parts),
         fingerprint=digest.hexdigest(),
     )
@@ -89,7 +90,7 @@ def _checked(encoded: Dataset, name: str, run: Run) -> tuple[Dataset, int]:
     import numpy as np
 
     lengths = _lengths(encoded, "input_ids")
-    trained = _flat(encoded, "labels") != IGNORED
+    trained = _trained(encoded)
     ends = np.cumsum(lengths)
     counts = np.concatenate([[0], np.cumsum(trained)])
     per_row = counts[ends] - counts[ends - lengths]
@@ -111,6 +112,16 @@ def _checked(encoded: Dataset, name: str, run: Run) -> tuple[Dataset, int]:
     if not too_long.any():
         return encoded, 0
     return encoded.select(np.flatnonzero(~too_long)), int(too_long.sum())
+
+
+def _trained(rows: Dataset) -> Any:
+    """Return for each token whether it is trained; the first of a row has nothing before it."""
+    import numpy as np
+
+    lengths = _lengths(rows, "labels")
+    trained = _flat(rows, "labels") != IGNORED
+    trained[np.cumsum(lengths) - lengths] = False
+    return trained
 
 
 def _lengths(rows: Dataset, column: str) -> Any:

@@ -127,7 +127,7 @@ def load(
         located = locate(model_spec(run, training=False))
         opened = open_model(located, training=False)
         opened.model.to({"rocm": "cuda"}.get(run.device.kind, run.device.kind))
-        manager = manager_of(run.of("engines"))
+        manager = manager_of(run.selected)
         engine: Engine = first_answer(
             manager, "build_engine", opened=opened, generation=run.generation
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, NamedTuple
 
@@ -23,6 +23,8 @@ class Selected(NamedTuple):
     name: str
     plugin: Plugin
     entry: Entry
+    specs: tuple[Any, ...] = ()
+    """Hook specifications that plugin-made kinds add to luthier's own."""
 
     def __str__(self) -> str:
         return f"{self.kind}/{self.name}"
@@ -36,22 +38,23 @@ class Step(NamedTuple):
     call: Callable[..., Any]
 
 
-def manager_of(plugins: Iterable[Selected], specs: Sequence[Any] = ()) -> pluggy.PluginManager:
+def manager_of(plugins: Iterable[Selected]) -> pluggy.PluginManager:
     """Return a manager that holds `plugins` and no other.
 
     An exception that leaves a hook bears a note with the plugin, its version and the hook.
 
     Args:
         plugins: the plugins of one scope, such as one model slot or one dataset.
-        specs: modules of hook specifications beyond luthier's own.
 
     Raises:
         BrokenPlugin: a hook's name or signature is not one of the specifications'.
     """
     manager = pluggy.PluginManager(hooks.PROJECT)
-    for module in (hooks, *specs):
+    chosen_plugins = list(plugins)
+    added = [spec for chosen in chosen_plugins for spec in chosen.specs]
+    for module in dict.fromkeys((hooks, *added)):
         manager.add_hookspecs(module)
-    for chosen in plugins:
+    for chosen in chosen_plugins:
         _register(manager, chosen)
     return manager
 

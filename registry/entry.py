@@ -38,16 +38,23 @@ class Entry:
         module, _, attribute = self.target.partition(":")
         try:
             return reduce(getattr, attribute.split("."), importlib.import_module(module))
-        except Exception as fault:  # noqa: BLE001 - a stranger's module may raise anything at import
-            reason = f"{type(fault).__name__}: {fault}"
+        except (Exception, SystemExit) as fault:  # a stranger's module may raise anything at import
+            said = " ".join(str(fault).split())
+            reason = f"{type(fault).__name__}: {said}" if said else type(fault).__name__
             raise BrokenPlugin(self.kind, self.name, self.distribution, reason) from fault
 
     @classmethod
     def of(cls, dist: importlib.metadata.Distribution, prefix: str) -> list[Entry]:
         """Return the entries of a distribution, one for each entry point of a group `prefix...`."""
-        owner, version = dist.name, dist.version
         return [
-            cls(point.group.removeprefix(prefix), point.name, point.value, owner, version)
+            cls(
+                point.group.removeprefix(prefix),
+                point.name,
+                # `module:attribute [extra]` is allowed still, and nobody asks for the extra
+                point.value.partition("[")[0].strip(),
+                dist.name,
+                dist.version,
+            )
             for point in dist.entry_points
             if point.group.startswith(prefix)
         ]

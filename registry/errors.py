@@ -24,13 +24,11 @@ class UnknownPlugin(LuthierError):
             installed: the names of that kind which are installed.
             elsewhere: the other kinds that have a plugin of that name.
         """
-        self.kind, self.name = kind, name
-        self.problem = f"there is no {kind} plugin named {name!r}"
+        self.kind, self.name, self.elsewhere = kind, name, tuple(elsewhere)
+        self.problem = f"there is no {name!r} among the {kind}"
         if elsewhere:
             self.problem += f" ({name!r} is one of the {', '.join(elsewhere)})"
-        self.remedy = nearest(name, installed)
-        self.remedy += f"Installed {kind}: {', '.join(installed) or 'none'}. "
-        self.remedy += "A plugin is added by `pip install` of the package that holds it"
+        self.remedy = nearest(name, installed) + _listed(kind, installed)
         super().__init__(f"{self.problem}. {self.remedy}.")
 
 
@@ -41,7 +39,7 @@ class AmbiguousPlugin(LuthierError):
         """Word the answer; `distributions` are the owners."""
         self.kind, self.name = kind, name
         self.problem = (
-            f"the {kind} name {name!r} is offered by {' and by '.join(sorted(distributions))}"
+            f"{name!r} among the {kind} is offered by {' and by '.join(sorted(distributions))}"
         )
         self.remedy = "Choose one: " + " or ".join(f"`{d}:{name}`" for d in sorted(distributions))
         super().__init__(f"{self.problem}. {self.remedy}.")
@@ -53,12 +51,27 @@ class BrokenPlugin(LuthierError):
     def __init__(self, kind: str, name: str, distribution: str, reason: str) -> None:
         """Word the answer; `reason` is what the import or the check of the object said."""
         self.kind, self.name, self.reason = kind, name, reason
-        self.problem = f"the {kind} plugin {name!r} of {distribution} is broken: {reason}"
+        self.problem = f"{name!r} among the {kind}, of {distribution}, is broken: {reason}"
         self.remedy = f"Update or uninstall {distribution}, or choose another of the {kind}"
         super().__init__(f"{self.problem}. {self.remedy}.")
 
 
+MOST_LISTED = 30
+
+
+def _listed(kind: str, installed: Sequence[str]) -> str:
+    """Return what there is, and how more is added; a long list is left to the command for it."""
+    there = ", ".join(installed) or "none"
+    if len(installed) > MOST_LISTED:
+        there = f"{len(installed)}, listed by `luthier plugins {kind}`"
+    return (
+        f"Installed {kind}: {there}. "
+        "A plugin is added by `pip install` of the package that holds it"
+    )
+
+
 def nearest(name: str, names: Iterable[str]) -> str:
     """Return "Did you mean 'x'? " for the name most like `name`, or the empty string."""
-    close = difflib.get_close_matches(name, list(names), n=1, cutoff=0.6)
-    return f"Did you mean {close[0]!r}? " if close else ""
+    by_lower = {one.lower(): one for one in names}
+    close = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
+    return f"Did you mean {by_lower[close[0]]!r}? " if close else ""

@@ -8,12 +8,12 @@ from typing import Any
 from luthier.core.errors import AmbiguousPlugin, BrokenPlugin, UnknownPlugin
 from luthier.core.kinds import Kind, kinds_of
 from luthier.core.plugin import Plugin, install_line, missing_packages
-from luthier.core.problems import Place, Problem
+from luthier.core.problems import Place, Problem, described
 from luthier.core.runfile.nodes import DEFAULT, Node, dotted, node_of
-from luthier.core.runfile.validation import described, validate
-from luthier.core.selection import plugin_of
-from luthier.core.wiring import Selected, manager_of
-from luthier.registry import Catalogue
+from luthier.core.runfile.validation import validate
+from luthier.core.selection import plugin_of, require_sound_hooks
+from luthier.core.wiring import Selected
+from luthier.registry import Catalogue, Entry
 
 
 class Chooser:
@@ -61,52 +61,71 @@ class Chooser:
         assert kind.key is not None  # noqa: S101 - the caller asks only for kinds with a key
         if not isinstance(node.value, list):
             remedy = f"Write `{kind.key}: [NAME, {{name: NAME, option: value}}]`."
+            if isinstance(node.value, str):
+                remedy = f"Write it in brackets: `{kind.key}: [{node.value}]`."
             said = f"expected a list, found {described(node.value)}"
             self.tell(node.place, kind.key, said, remedy)
             return
+        before = len(self.chosen)
         for index, item in enumerate(node.value):
             node.value[index] = self.select(kind, item, (kind.key, index))
+        first: dict[str, str] = {}
+        for one, place, key in self.chosen[before:]:
+            if one.name in first:
+                # one manager cannot hold two by one name; nor is it said which would act
+                said = f"{one} is chosen twice (first as {first[one.name]})"
+                self.tell(place, key, said, "Keep one of the two.")
+            first.setdefault(one.name, key)
 
     def select(self, kind: Kind, node: Node, path: tuple[str | int, ...]) -> Node:
         """Choose the plugin that a node names; return the node with all its options set."""
-        key = dotted(path)
-        name_node = node.mapping.get("name", node)
-        if not isinstance(name_node.value, str) or not name_node.value:
-            names = ", ".join(self.catalogue.names(kind.name))
-            said = f"expected the name of one of the {kind.name}, found {described(node.value)}"
-            if isinstance(node.value, dict):
-                said = f"it does not say which of the {kind.name}: the key `name` is missing"
-            remedy = f"Write NAME or {{name: NAME, option: value}}. Installed: {names or 'none'}."
-            self.tell(name_node.place, key, said, remedy)
+        named = node.mapping.get("name", node)
+        found = self._found(kind, node, named, path)
+        if found is None:
             return node
-        try:
-            entry = self.catalogue.find(kind.name, name_node.value)
-            value = plugin_of(entry)
-        except (UnknownPlugin, AmbiguousPlugin, BrokenPlugin) as fault:
-            self.tell(name_node.place, key, fault.problem, f"{fault.remedy}.")
-            return node
+        entry, value = found
         cls = value if isinstance(value, type) else type(value)
         if not self.training and cls.serves == "training":
             return node
         if absent := missing_packages(cls):
             said = f"{kind.name}/{entry.name} needs {', '.join(absent)}, not installed here"
-            self.tell(name_node.place, key, said, f"Install it: {install_line(cls)}.")
+            self.tell(named.place, dotted(path), said, f"Install it: {install_line(cls)}.")
             return node
         options = Node({k: n for k, n in node.mapping.items() if k != "name"}, node.place)
         plugin = self._configured(value, options, path)
-        if plugin is None:
+        if plugin is None or not self._taken(Selected(kind.name, entry.name, plugin, entry),
+                                             named.place, path):  # fmt: skip
             return node
-        chosen = Selected(kind.name, entry.name, plugin, entry)
-        try:
-            manager_of([chosen], [k.specs for k in self.kinds.values() if k.specs is not None])
-        except BrokenPlugin as fault:
-            self.tell(name_node.place, key, fault.problem, f"{fault.remedy}.")
-            return node
-        self.chosen.append((chosen, name_node.place, key))
-        result = Node({"name": name_node, **options.mapping}, node.place, node.key_place)
+        result = Node({"name": named, **options.mapping}, node.place, node.key_place)
         if isinstance(value, type):
             put_defaults(result, plugin.model_dump(mode="json"))
         return result
+
+    def _found(
+        self, kind: Kind, node: Node, named: Node, path: tuple[str | int, ...]
+    ) -> tuple[Entry, type[Plugin] | Plugin] | None:
+        """Return the entry that a node names, and the plugin behind it."""
+        key = dotted(path)
+        if not isinstance(named.value, str) or not named.value:
+            names = ", ".join(self.catalogue.names(kind.name)) or "none"
+            said = f"expected the name of one of the {kind.name}, found {described(node.value)}"
+            if isinstance(node.value, dict):
+                said = f"it does not say which of the {kind.name}: the key `name` is missing"
+            example = f"{path[-1]}: " if isinstance(path[-1], str) else "- "
+            remedy = f"Write `{example}{{name: NAME, option: value}}`. Installed: {names}."
+            self.tell(named.place, key, said, remedy)
+            return None
+        try:
+            entry = self.catalogue.find(kind.name, named.value)
+            return entry, plugin_of(entry)
+        except UnknownPlugin as fault:
+            keys = [self.kinds[one].key for one in fault.elsewhere if one in self.kinds]
+            meant = " or ".join(f"`{other}: {fault.name}`" for other in keys if other)
+            remedy = f"Write {meant}, if that is meant. {fault.remedy}." if meant else ""
+            self.tell(named.place, key, fault.problem, remedy or f"{fault.remedy}.")
+        except (AmbiguousPlugin, BrokenPlugin) as fault:
+            self.tell(named.place, key, fault.problem, f"{fault.remedy}.")
+        return None
 
     def _configured(
         self, value: type[Plugin] | Plugin, options: Node, path: tuple[str | int, ...]
@@ -117,8 +136,19 @@ class Chooser:
         if not options.mapping:
             return value
         kept = node_of(value.model_dump(mode="json"), DEFAULT)
-        return validate(type(value), Node({**kept.mapping, **options.mapping}, options.place),
-                        path, self.problems)  # fmt: skip
+        whole = Node({**kept.mapping, **options.mapping}, options.place)
+        return validate(type(value), whole, path, self.problems)
+
+    def _taken(self, chosen: Selected, place: Place, path: tuple[str | int, ...]) -> bool:
+        """Add a plugin to those chosen, unless its hooks are not what the specifications say."""
+        specs = [kind.specs for kind in self.kinds.values() if kind.specs is not None]
+        try:
+            require_sound_hooks(chosen, specs)
+        except BrokenPlugin as fault:
+            self.tell(place, dotted(path), fault.problem, f"{fault.remedy}.")
+            return False
+        self.chosen.append((chosen, place, dotted(path)))
+        return True
 
 
 def put_defaults(node: Node, values: Mapping[str, Any]) -> None:

@@ -12,27 +12,38 @@ from luthier.core.dataset import DatasetSpec
 from luthier.core.device import Device, probe
 from luthier.core.errors import BadModel, LuthierError
 from luthier.core.families import Family, config_of, is_hub_id, no_model_at, recognise
-from luthier.core.problems import BadRunFile, Place, Problem
+from luthier.core.kinds import RESERVED, broken_kinds
+from luthier.core.problems import BadRunFile, Place, Problem, described
 from luthier.core.runfile.choosing import Chooser, put_defaults
-from luthier.core.runfile.nodes import DEFAULT, Node, base_of, dotted
+from luthier.core.runfile.datasets import datasets_of
+from luthier.core.runfile.nodes import (
+    COMMAND_LINE,
+    DEFAULT,
+    Node,
+    UnusablePath,
+    base_of,
+    opened,
+    path_of,
+)
 from luthier.core.runfile.plugin_files import plugin_files
-from luthier.core.runfile.validation import described, validate
+from luthier.core.runfile.validation import validate
 from luthier.core.sections import (
     SECTIONS,
     CheckpointSection,
-    DatasetSection,
     EncodingSection,
     GenerationSection,
     ModelSection,
     Section,
     TrainingSection,
 )
-from luthier.core.wiring import Selected, manager_of
+from luthier.core.wiring import Selected
 from luthier.registry import Catalogue
 from luthier.registry.errors import nearest
 
 AUTO = "auto"
 """As a template's name: the one of the model's family."""
+RECOGNISED = Place("recognised")
+"""The origin of a family that was found from the model's config."""
 
 
 @dataclass(frozen=True)
@@ -58,10 +69,6 @@ class Run:
     def of(self, *kinds: str) -> list[Selected]:
         """Return the chosen plugins of these kinds, in the order of the kinds, then of the file."""
         return [one for kind in kinds for one in self.selected if one.kind == kind]
-
-    def except_of(self, *kinds: str) -> list[Selected]:
-        """Return the chosen plugins of all other kinds."""
-        return [one for one in self.selected if one.kind not in kinds]
 
     @property
     def dtype(self) -> str:
@@ -127,13 +134,13 @@ class _Resolver:
         model = sections["model"]
         model_base = base_of(tree.mapping["model"].at(("path",)))
         if isinstance(model, ModelSection):
-            self._family(tree.mapping["model"], model, model_base)
+            self._family(tree.mapping["model"], model)
         self._slots(tree)
-        data = self._datasets(tree) if self.training else []
+        data = datasets_of(tree, self.chooser) if self.training else []
         output = self._output(tree, name)
         self._judge()
         if self.problems or not all(sections.values()):
-            raise BadRunFile(self.problems)
+            raise BadRunFile([_placed(problem, tree) for problem in self.problems])
         selected = [
             one for one, _, _ in self.chooser.chosen if one.kind not in {"sources", "formats"}
         ]
@@ -147,29 +154,40 @@ class _Resolver:
 
     def _refuse_unknown_keys(self, tree: Node) -> None:
         slots = [k.key for k in self.kinds.values() if k.key and k.place == "run"]
-        known = [*SECTIONS, "data", "output", "extends", "plugins", *slots]
+        known = [*RESERVED, *slots]
+        broken = "".join(
+            f" {fault.problem[:1].upper()}{fault.problem[1:]}."
+            for _, fault in broken_kinds(self.chooser.catalogue)
+        )
         for key, node in tree.mapping.items():
             if key not in known:
-                remedy = f"{nearest(key, known)}Known keys: {', '.join(known)}."
+                remedy = f"{nearest(key, known)}Known keys: {', '.join(known)}.{broken}"
                 self._tell(node.key_place, key, "unknown key", remedy)
+        if "extends" in tree.mapping:
+            # reading a file takes it out
+            said = "only a file extends another: not the command line, nor a run that is no file"
+            remedy = "Write it into a run file, or name the other file as the run."
+            self._tell(tree.mapping["extends"].place, "extends", said, remedy)
 
     def _section(self, tree: Node, key: str, cls: type[Section]) -> Section | None:
         node = tree.mapping.get(key) or Node({}, DEFAULT)
         if node.value is None:
             node = Node({}, node.place, node.key_place)
-        if key == "model" and isinstance(node.value, str):
-            node = Node({"path": node}, node.place, node.key_place)
+        if key == "model":
+            node = opened(node, (key,))
+            if isinstance(node.value, dict) and node.at(("path",)).value in (None, node.value):
+                # the built-in model is a plugin's, so its name is a default like any other
+                node.value["path"] = self.chooser.default_model()
         _put(tree, key, node)
-        if key == "model" and "path" not in node.mapping:
-            # the built-in model is a plugin's, so its name is a default like any other
-            node.mapping.update(path=self.chooser.default_model())
-        section = validate(cls, node, (key,), self.problems)
+        section = validate(cls, _without_options(node), (key,), self.problems)
         if section is not None:
             put_defaults(node, section.model_dump(mode="json"))
         return section
 
     def _output(self, tree: Node, name: str) -> Path:
-        node = tree.mapping.get("output") or Node(f"runs/{name}", DEFAULT)
+        node = tree.mapping.get("output")
+        if node is None or node.value is None:
+            node = Node(f"runs/{name}", DEFAULT)
         if not isinstance(node.value, str) or not node.value:
             remedy = "Give the folder that the run is written to, such as `runs/mine`."
             said = f"expected a path, found {described(node.value)}"
@@ -177,8 +195,12 @@ class _Resolver:
             return Path("runs") / name
         _put(tree, "output", node)
         # the one path that is found from where the user stands: a run file may be shared
-        output = Path(node.value).expanduser().absolute()
-        blocking = next((p for p in (output, *output.parents) if p.exists()), output)
+        try:
+            output = path_of(Node(node.value, COMMAND_LINE), node.value)
+            blocking = next((p for p in (output, *output.parents) if p.exists()), output)
+        except UnusablePath as fault:
+            self._tell(node.place, "output", str(fault), "Choose another folder.")
+            return Path("runs") / name
         if not blocking.is_dir():
             said = f"{blocking} is a file, so no folder can be made there"
             self._tell(node.place, "output", said, "Choose another folder.")
@@ -207,9 +229,10 @@ class _Resolver:
     def _template(self, node: Node) -> Node:
         """Return the template's node, with the family's template in place of `auto` or nothing."""
         named = node.mapping.get("name", node)
-        if named.value not in {None, AUTO}:
+        if named.value not in (None, AUTO):
             return node
-        family = next((s for s, _, _ in self.chooser.chosen if s.kind == "families"), None)
+        families = [(s, place) for s, place, _ in self.chooser.chosen if s.kind == "families"]
+        family, place = families[0] if families else (None, node.place)
         if family is None or not isinstance(family.plugin, Family):
             return Node(None, node.place)
         if family.plugin.template is None and not self.training:
@@ -217,105 +240,59 @@ class _Resolver:
         if family.plugin.template is None:
             names = ", ".join(self.chooser.catalogue.names("templates"))
             said = f"the family {family.name!r} has no chat template of its own"
-            self._tell(node.place, "template", said, f"Name one of: {names}.")
+            at = named.place if named.value == AUTO else place
+            self._tell(at, "template", said, f"Write `template: NAME`; there are: {names}.")
             return Node(None, node.place)
         chosen = Node(family.plugin.template, Place(f"family {family.name}"), node.key_place)
         if isinstance(node.value, dict):
             return Node({**node.value, "name": chosen}, node.place, node.key_place)
         return chosen
 
-    # --- model and data ---------------------------------------------------------------------
+    # --- the model, and all of it together ----------------------------------------------------
 
-    def _family(self, node: Node, model: ModelSection, base: Path) -> None:
-        place = node.at(("path",)).place
-        folder = (base / Path(model.path).expanduser()).resolve()
+    def _family(self, node: Node, model: ModelSection) -> None:
+        path = node.at(("path",))
         named = node.mapping.get("family")
         try:
+            folder = path_of(path, model.path)
             found = self.config if self.config is not None else config_of(folder)
             name = model.family or recognise(model.path, found, self.chooser.catalogue)
-            if found is None and name is None and folder.is_dir():
-                said = f"{folder} holds no config.json, so it is no model"
-                self._tell(place, "model.path", said, "Name a folder that `save_pretrained` wrote.")
-                return
-        except BadModel as fault:
-            self._tell(place, "model.path", str(fault), "Repair the file, or name another model.")
+            is_folder = folder.is_dir()
+        except (BadModel, UnusablePath) as fault:
+            remedy = "Repair the file, or name another model."
+            self._tell(path.place, "model.path", str(fault), remedy)
+            return
+        except OSError as fault:
+            said = f"{fault.filename} cannot be read: {fault.strerror}"
+            self._tell(
+                path.place, "model.path", said, "Give yourself the right to read it (chmod)."
+            )
             return
         except LuthierError as fault:
             remedy = "`luthier plugins families` lists those there are."
-            self._tell(place, "model.family", str(fault), remedy)
+            self._tell(path.place, "model.family", str(fault), remedy)
+            return
+        if is_folder and found is None and name is None:
+            said = f"{folder} holds no config.json, so it is no model"
+            remedy = "Name a folder that `save_pretrained` wrote."
+            self._tell(path.place, "model.path", said, remedy)
             return
         if name is None and not is_hub_id(model.path):
-            problem, _, remedy = no_model_at(model.path).partition(". ")
-            self._tell(place, "model.path", problem, remedy)
+            problem, _, remedy = no_model_at(model.path).rpartition(". ")
+            self._tell(path.place, "model.path", problem, remedy)
             return
         if name is None:
             return
-        given = named if named is not None and named.value else Node(name, Place("recognised"))
+        given = named if named is not None and named.value else Node(name, RECOGNISED)
+        node.mapping["family"] = given
         self.chooser.select(self.kinds["families"], given, ("model", "family"))
-        _put(node, "family", given)
-        if folder.is_dir():
-            path = node.at(("path",))
+        if is_folder:
             path.value = str(folder)
 
-    def _datasets(self, tree: Node) -> list[DatasetSpec]:
-        node = tree.mapping.get("data")
-        if node is None or node.value in (None, []):
-            place = node.place if node is not None else tree.place
-            said = "no dataset is named"
-            self._tell(
-                place, "data", said, "Add `data: [{path: FILE}]`; the path may be hf:owner/name."
-            )
-            return []
-        if not isinstance(node.value, list):
-            node.value = [Node(node.value, node.place)]
-        found = [self._dataset(node, index) for index in range(len(node.items))]
-        return [spec for spec in found if spec is not None]
-
-    def _dataset(self, data: Node, index: int) -> DatasetSpec | None:
-        node = data.items[index]
-        path: tuple[str | int, ...] = ("data", index)
-        if isinstance(node.value, str):
-            node = Node({"path": node}, node.place, node.key_place)
-        if not isinstance(node.value, dict):
-            said = f"expected a path or a mapping, found {described(node.value)}"
-            self._tell(node.place, dotted(path), said, "Write `- {path: FILE, format: NAME}`.")
-            return None
-        own = Node({k: n for k, n in node.mapping.items() if k not in {"source", "format"}},
-                   node.place)  # fmt: skip
-        section = validate(DatasetSection, own, path, self.problems)
-        slots = {}
-        for kind in (self.kinds["sources"], self.kinds["formats"]):
-            key = str(kind.key)
-            slot = node.mapping.get(key) or Node(None, DEFAULT)
-            if slot.value is None and kind.name == "sources" and section is not None:
-                scheme = section.path.partition(":")[0]
-                if scheme in self.chooser.catalogue.names("sources") and ":" in section.path:
-                    slot = Node(scheme, own.at(("path",)).place)
-            slot = slot if slot.value is not None else self.chooser.default(kind)
-            count = len(self.chooser.chosen)
-            node.mapping[key] = self.chooser.select(kind, slot, (*path, key))
-            slots[key] = self.chooser.chosen[count][0] if len(self.chooser.chosen) > count else None
-        data.items[index] = node
-        if section is None or slots["source"] is None or slots["format"] is None:
-            return None
-        put_defaults(node, section.model_dump(mode="json"))
-        spec = DatasetSpec(section, base_of(own.at(("path",))), slots["source"], slots["format"])
-        self._look_at(spec, node, path)
-        return spec
-
-    def _look_at(self, spec: DatasetSpec, node: Node, path: tuple[str | int, ...]) -> None:
-        for findings in manager_of([spec.source, spec.format]).hook.check_dataset(spec=spec):
-            for finding in findings or ():
-                steps = tuple(finding.key.split(".")) if finding.key else ()
-                key = dotted((*path, *steps))
-                self._tell(node.at(steps).place, key, finding.problem, finding.remedy)
-        if spec.local_path.exists():
-            node.mapping["path"].value = str(spec.local_path)
-
     def _judge(self) -> None:
-        places = {id(one.plugin): (place, key) for one, place, key in self.chooser.chosen}
+        places = {id(one): (place, key) for one, place, key in self.chooser.chosen}
         for conflict in conflicts([one for one, _, _ in self.chooser.chosen], self.device):
-            place, key = places[id(conflict.culprit.plugin)]
+            place, key = places[id(conflict.culprit)]
             self._tell(place, key, conflict.problem, conflict.remedy)
 
     def _tell(self, place: Place, key: str, problem: str, remedy: str) -> None:
@@ -324,3 +301,22 @@ class _Resolver:
 
 def _put(tree: Node, key: str, node: Node) -> None:
     tree.mapping[key] = node
+
+
+def _without_options(model: Node) -> Node:
+    """Return the model's node with the family's name in place of `{name: NAME, options}`."""
+    family = model.mapping.get("family")
+    if family is None or "name" not in family.mapping:
+        return model
+    return Node({**model.mapping, "family": family.mapping["name"]}, model.place, model.key_place)
+
+
+def _placed(problem: Problem, tree: Node) -> Problem:
+    """Return a problem at a place to look at: for a value that nobody wrote, at what led to it."""
+    place = problem.place
+    if place.line is not None or place in (COMMAND_LINE, tree.place):
+        return problem
+    led = tree.at(("model", "path")).place
+    at = tree.place if DEFAULT in (place, led) else led
+    why = "by default" if place == DEFAULT else place.origin
+    return problem._replace(place=at, problem=f"{problem.problem} ({why})")

@@ -55,7 +55,7 @@ def run_file_schema(catalogue: Catalogue | None = None) -> dict[str, Any]:
     item = {"anyOf": [{"type": "string"}, dataset]}
     properties["data"] = {
         "description": "The datasets that the run trains on, one after the other.",
-        "anyOf": [{"type": "array", "items": item, "minItems": 1}, *item["anyOf"]],  # type: ignore[misc]
+        "anyOf": [{"type": "array", "items": item, "minItems": 1}, *item["anyOf"]],
     }
     return {
         "$schema": DRAFT,

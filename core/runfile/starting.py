@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-
-from pydantic import BaseModel
+from typing import TYPE_CHECKING
 
 from luthier.core.errors import LuthierError
 from luthier.core.kinds import kinds_of
@@ -13,6 +12,9 @@ from luthier.core.plugin import Plugin, documentation_of
 from luthier.core.sections import SECTIONS
 from luthier.core.selection import plugin_of
 from luthier.registry import Catalogue
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 HEAD = """\
 # A run file of luthier. A line that begins with a number sign holds a default: take the sign

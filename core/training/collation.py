@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from luthier.core.templates import IGNORED
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 
 class PaddingCollator:
@@ -15,6 +18,12 @@ class PaddingCollator:
     def __init__(self, pad_id: int) -> None:
         """Pad with `pad_id`; which id it is makes no difference, as no pad is looked at."""
         self.pad_id = pad_id
+
+    @classmethod
+    def of(cls, tokenizer: PreTrainedTokenizerBase) -> PaddingCollator:
+        """Return the collator that pads with a tokenizer's own pad token, or with id 0."""
+        pad = tokenizer.pad_token_id
+        return cls(int(pad) if pad is not None else 0)
 
     def __call__(self, rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
         """Return `input_ids`, `attention_mask` and `labels`, each of shape (B, T)."""

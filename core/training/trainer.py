@@ -27,14 +27,13 @@ STATE = "trainer_state.json"
 
 
 class Trainer(transformers.Trainer):
-    """Trains a model on encoded rows; a stage gives it the collator and, if need be, the loss."""
+    """Trains a model on encoded rows; a stage may give it another loss."""
 
-    def __init__(self, job: TrainingJob, collator: Any, **settings: Any) -> None:
+    def __init__(self, job: TrainingJob, **settings: Any) -> None:
         """Set up the loop of a run.
 
         Args:
-            job: the run's model, data and settings.
-            collator: what makes a batch of rows.
+            job: the run's model, data, collator and settings.
             settings: further arguments of transformers' Trainer; `compute_loss_func` replaces
                 the loss of next-token prediction.
         """
@@ -43,7 +42,7 @@ class Trainer(transformers.Trainer):
             model=job.opened.model,
             args=training_arguments(job),
             train_dataset=job.dataset,
-            data_collator=collator,
+            data_collator=job.collator,
             processing_class=job.opened.tokenizer,
             optimizers=(job.optimizer, None),
             callbacks=list(job.callbacks),
@@ -53,7 +52,6 @@ class Trainer(transformers.Trainer):
         self.job = job
         # of the steps since the last log: summed loss, counted tokens, all tokens
         self._window = torch.zeros(3, dtype=torch.float64)
-        self._counts_step = True
 
     # --- figures ----------------------------------------------------------------------------
 

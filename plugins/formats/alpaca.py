@@ -9,11 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from luthier.core import Plugin, hookimpl
+from luthier.core.dataset import BadRow, BadValue, Conversation, aligned
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
-    from luthier.core.dataset import Conversation, DatasetSpec
+    from luthier.core.dataset import DatasetSpec
 
 
 class Alpaca(Plugin):
@@ -33,8 +34,6 @@ class Alpaca(Plugin):
     @hookimpl
     def align_dataset(self, dataset: Dataset, spec: DatasetSpec) -> Dataset | None:
         """Return the rows as conversations; those of `history` come before the instruction."""
-        from luthier.core.dataset import BadRow, aligned
-
         for name in ("instruction", "output"):
             column = getattr(self, name)
             if column not in dataset.column_names:
@@ -51,20 +50,20 @@ class Alpaca(Plugin):
             if text
         )
         if not request:
-            raise ValueError(
+            raise BadValue(
                 f"the fields {self.instruction!r} and {self.input!r} are both empty",
                 "Give each row an instruction, or leave the row out.",
             )
         answer = self._text(row, self.output)
         if not answer:
-            raise ValueError(
+            raise BadValue(
                 f"the field {self.output!r} is empty, so there is nothing to learn",
                 "Give each row an output, or leave the row out.",
             )
         prompt: list[dict[str, str]] = []
         for turn in row.get(self.history) or []:
             if not isinstance(turn, list) or len(turn) != len(("instruction", "answer")):
-                raise ValueError(
+                raise BadValue(
                     f"an item of {self.history!r} is {turn!r}, no pair of instruction and answer",
                     'Write history as [["instruction", "answer"], ...].',
                 )
@@ -74,14 +73,14 @@ class Alpaca(Plugin):
             ]
         prompt.append({"role": "user", "content": request})
         response = [{"role": "assistant", "content": answer}]
-        return prompt, response, self._text(row, self.system), ""
+        return Conversation(prompt, response, self._text(row, self.system))
 
     def _text(self, row: dict[str, Any], column: str) -> str:
         value = row.get(column)
         if value is None:
             return ""
         if not isinstance(value, str):
-            raise ValueError(
+            raise BadValue(
                 f"the field {column!r} is {value!r}, no text",
                 "Write it in quotes, or name another column under `format`.",
             )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from luthier.core import BadData, Finding, Plugin, hookimpl
 
@@ -19,8 +19,10 @@ READERS = {".json": "json", ".jsonl": "json", ".csv": "csv", ".parquet": "parque
 class Files(Plugin):
     """A file of this machine, or a folder of files of one type."""
 
+    traits: ClassVar = frozenset({"local-files"})
+
     @hookimpl
-    def check_dataset(self, spec: DatasetSpec) -> Iterable[Finding] | None:
+    def check_dataset(self, spec: DatasetSpec) -> Iterator[Finding]:
         """Say whether the files are there, readable, and of a type that is known."""
         try:
             files = _files_of(spec.local_path)

@@ -4,8 +4,8 @@ import json
 
 import pytest
 import torch
-from ruamel import yaml
 from peft import AutoPeftModelForCausalLM
+from ruamel import yaml
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from luthier.core import load, saving, train

@@ -1,7 +1,6 @@
 """A run that is killed at any moment goes on as if it never had been, to the bit."""
 
 import json
-import os
 import pkgutil
 import random
 import signal
@@ -54,11 +53,11 @@ def long_run(module_run, tuner, tmp_path_factory):
     """A run of nine steps with a checkpoint at every second, a short window at each epoch's end."""
     folder = tmp_path_factory.mktemp("runs")
 
-    def contents(name):
+    def contents(name, max_steps=9):
         return module_run(
             tuner=tuner,
             training={
-                "max_steps": 9, "batch_size": 2, "gradient_accumulation": 2, "log_every": 2,
+                "max_steps": max_steps, "batch_size": 2, "gradient_accumulation": 2, "log_every": 2,
                 "learning_rate": 1e-3,
             },
             output=str(folder / name),
@@ -131,8 +130,16 @@ def test_a_run_may_be_interrupted_again_and_again(long_run, uninterrupted, monke
     assert_same_run(resume(folder.path), uninterrupted)
 
 
+@pytest.fixture(scope="module")
+def longer_run(long_run, tmp_path_factory):
+    """A run of forty steps as a file, and what it ends with when nobody kills it."""
+    file = tmp_path_factory.mktemp("files") / "run.json"
+    file.write_text(json.dumps(long_run("longer", max_steps=40)))
+    return file, train(file)
+
+
 def kill_and_resume(run_file, output, delay):
-    """Start a training process, kill it after `delay` seconds of training, and resume it."""
+    """Start a training process, kill it `delay` seconds after its first step, and resume it."""
     command = [sys.executable, "-m", "luthier.core", "train", str(run_file), f"output={output}"]
     folder = RunFolder(output)
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
@@ -141,27 +148,24 @@ def kill_and_resume(run_file, output, delay):
             assert time.monotonic() < deadline, "the training did not begin"
             time.sleep(0.01)
         time.sleep(delay)
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
+        process.kill()
+    assert process.returncode == -signal.SIGKILL, "it ended before it was killed"
     return resume(output)
 
 
-def test_a_process_killed_by_the_system_resumes_to_the_same_weights(
-    long_run, uninterrupted, tmp_path
-):
-    run_file = tmp_path / "run.json"
-    run_file.write_text(json.dumps(long_run("real")))
-    delay = random.Random(str(tmp_path)).uniform(0, 1.5)
-    assert_same_run(kill_and_resume(run_file, tmp_path / "real", delay), uninterrupted)
+@pytest.mark.parametrize("moment", range(2))
+def test_a_process_killed_by_the_system_resumes_to_the_same_weights(longer_run, tmp_path, moment):
+    run_file, expected = longer_run
+    delay = random.Random(moment).uniform(0, 1.0)
+    assert_same_run(kill_and_resume(run_file, tmp_path / "real", delay), expected)
 
 
 @pytest.mark.sweep
 @pytest.mark.parametrize("seed", range(10))
-def test_a_long_series_of_real_kills(long_run, uninterrupted, tmp_path, seed):
-    run_file = tmp_path / "run.json"
-    run_file.write_text(json.dumps(long_run("real")))
-    delay = random.Random(seed).uniform(0, 2.5)
-    assert_same_run(kill_and_resume(run_file, tmp_path / "real", delay), uninterrupted)
+def test_a_long_series_of_real_kills(longer_run, tmp_path, seed):
+    run_file, expected = longer_run
+    delay = random.Random(seed).uniform(0, 1.6)
+    assert_same_run(kill_and_resume(run_file, tmp_path / "real", delay), expected)
 
 
 # --- what is refused -------------------------------------------------------------------------

@@ -11,9 +11,11 @@ import tomllib
 import pytest
 
 from luthier.core import hooks
+from luthier.core.device import KNOWN
 from luthier.core.kinds import kinds_of
 from luthier.core.sections import SECTIONS, DatasetSection
 from luthier.core.selection import plugin_of
+from luthier.core.traits import TRAITS
 from luthier.registry import Catalogue
 
 FOLDERS = ("core", "registry", "plugins", "templates")
@@ -71,6 +73,16 @@ def test_every_plugin_loads_and_says_what_it_is_and_where_it_comes_from(entry):
         assert field.description, f"{entry.target}.{name} has no docstring"
         assert field.description.rstrip().endswith("."), f"{entry.target}.{name}: a sentence ends"
     assert len(cls.model_fields) < MOST_FIELDS
+
+
+def test_every_trait_of_ours_is_one_that_is_explained():
+    for entry in installed_plugins():
+        value = plugin_of(entry)
+        cls = value if isinstance(value, type) else type(value)
+        ruled = {rule.trait for rule in (*cls.refuses, *cls.needs)}
+        assert cls.traits | ruled | cls.after | cls.before <= TRAITS.keys(), entry.target
+    for device in KNOWN.values():
+        assert device.traits <= TRAITS.keys()
 
 
 @pytest.mark.parametrize("section", [*SECTIONS.values(), DatasetSection], ids=lambda c: c.__name__)

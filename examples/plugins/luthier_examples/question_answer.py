@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from luthier.core import Plugin, hookimpl
+from luthier.core.dataset import BadValue, Conversation, aligned
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
-    from luthier.core.dataset import Conversation, DatasetSpec
+    from luthier.core.dataset import DatasetSpec
 
 
 class QuestionAnswer(Plugin):
@@ -23,20 +24,18 @@ class QuestionAnswer(Plugin):
     @hookimpl
     def align_dataset(self, dataset: Dataset, spec: DatasetSpec) -> Dataset | None:
         """Return each row as a conversation of one turn."""
-        from luthier.core.dataset import aligned
-
         return aligned(dataset, spec, self._conversation)
 
     def _conversation(self, row: dict[str, Any]) -> Conversation:
         question, answer = self._text(row, self.question), self._text(row, self.answer)
         prompt = [{"role": "user", "content": question}]
-        return prompt, [{"role": "assistant", "content": answer}], "", ""
+        return Conversation(prompt, [{"role": "assistant", "content": answer}])
 
     def _text(self, row: dict[str, Any], column: str) -> str:
         text = row.get(column)
         if isinstance(text, str) and text:
             return text
-        raise ValueError(
+        raise BadValue(
             f"there is no text in {column!r}; the row has: {', '.join(row)}",
             "Fill it in, or name the columns: "
             "`format: {name: question-answer, question: COLUMN, answer: COLUMN}`.",

@@ -5,11 +5,12 @@ Source: label smoothing (Szegedy et al., 2016, section 7, https://arxiv.org/abs/
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
 from luthier.core import Plugin, hookimpl
+from luthier.core.encoding import encode_conversations
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -34,21 +35,14 @@ class WeightedSft(Plugin):
         self, dataset: Dataset, template: ChatTemplate, tokenizer: PreTrainedTokenizerBase
     ) -> Dataset | None:
         """Return each conversation as ids, and as labels where an answer stands."""
-        from luthier.core.dataset import mapped
-
-        def encode(row: dict[str, Any]) -> dict[str, Any]:
-            system = [{"role": "system", "content": row["system"]}] if row["system"] else []
-            encoded = template.encode([*system, *row["prompt"], *row["response"]], tokenizer)
-            return {"input_ids": encoded.ids, "labels": encoded.labels}
-
-        return mapped(dataset, encode).select_columns(["input_ids", "labels"])
+        return encode_conversations(dataset, template, tokenizer)
 
     @hookimpl
     def build_collator(self, tokenizer: PreTrainedTokenizerBase) -> Collator | None:
         """Return what pads rows to a batch."""
         from luthier.core.training import PaddingCollator
 
-        return PaddingCollator(tokenizer.pad_token_id or 0)
+        return PaddingCollator.of(tokenizer)
 
     @hookimpl
     def build_trainer(self, job: TrainingJob) -> Trainer | None:
@@ -56,9 +50,7 @@ class WeightedSft(Plugin):
         from functools import partial
 
         from luthier.core.training import Trainer
-        from luthier.core.wiring import first_answer
         from luthier_examples.smoothed_loss import smoothed_loss
 
-        collator = first_answer(job.manager, "build_collator", tokenizer=job.opened.tokenizer)
         loss = partial(smoothed_loss, smoothing=self.smoothing)
-        return Trainer(job, collator, compute_loss_func=loss)
+        return Trainer(job, compute_loss_func=loss)

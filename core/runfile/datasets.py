@@ -1,0 +1,121 @@
+"""The datasets that a run file names: their settings, their plugins, and whether they are there."""
+
+from __future__ import annotations
+
+from luthier.core.dataset import DatasetSpec
+from luthier.core.problems import described
+from luthier.core.runfile.choosing import Chooser, put_defaults
+from luthier.core.runfile.nodes import DEFAULT, Node, UnusablePath, base_of, dotted, opened, path_of
+from luthier.core.runfile.validation import validate
+from luthier.core.sections import DatasetSection
+from luthier.core.wiring import Selected, manager_of
+
+REMEDY = "Write `data: [{path: FILE, format: NAME}]`; the path may be `hf:owner/name`."
+PLUGINS = ("source", "format")
+"""The keys of a dataset that name its plugins."""
+
+
+def datasets_of(tree: Node, chooser: Chooser) -> list[DatasetSpec]:
+    """Return the datasets of a run file, their values set in place.
+
+    Args:
+        tree: the run file.
+        chooser: what finds their plugins, and is told what is wrong.
+    """
+    node = tree.mapping.get("data")
+    if node is None or node.value in (None, []):
+        place = node.place if node is not None else tree.place
+        chooser.tell(place, "data", "no dataset is named", REMEDY)
+        return []
+    if not isinstance(node.value, list | dict | str):
+        said = f"expected a path, a mapping, or a list of them, found {described(node.value)}"
+        chooser.tell(node.place, "data", said, REMEDY)
+        return []
+    if not isinstance(node.value, list):
+        node.value = [Node(node.value, node.place)]
+    found = [_dataset(node, index, chooser) for index in range(len(node.items))]
+    return [spec for spec in found if spec is not None]
+
+
+def _dataset(data: Node, index: int, chooser: Chooser) -> DatasetSpec | None:
+    path = ("data", index)
+    node = data.items[index] = opened(data.items[index], path)
+    if not isinstance(node.value, dict):
+        said = f"expected a path or a mapping, found {described(node.value)}"
+        chooser.tell(node.place, dotted(path), said, "Write `- {path: FILE, format: NAME}`.")
+        return None
+    own = Node({k: n for k, n in node.value.items() if k not in PLUGINS}, node.place)
+    section = validate(DatasetSection, own, path, chooser.problems, besides=PLUGINS)
+    source = _plugin(node, path, "sources", chooser)
+    shape = _plugin(node, path, "formats", chooser)
+    if section is None or source is None or shape is None:
+        return None
+    place = own.mapping["path"]
+    if not section.path.strip():
+        chooser.tell(place.place, dotted((*path, "path")), "the path is empty", REMEDY)
+        return None
+    put_defaults(node, section.model_dump(mode="json"))
+    spec = DatasetSpec(section, base_of(place), source, shape)
+    _look_at(spec, node, path, chooser)
+    return spec
+
+
+def _plugin(
+    node: Node, path: tuple[str | int, ...], kind_name: str, chooser: Chooser
+) -> Selected | None:
+    """Return the source or the format of a dataset, put in place with all its options."""
+    kind = chooser.kinds[kind_name]
+    key = str(kind.key)
+    slot = node.mapping.get(key) or Node(None, DEFAULT)
+    if slot.value is None and kind_name == "sources":
+        slot = _source_in(node, chooser) or slot
+    if slot.value is None:
+        slot = chooser.default(kind)
+    count = len(chooser.chosen)
+    node.mapping[key] = chooser.select(kind, slot, (*path, key))
+    return chooser.chosen[count][0] if len(chooser.chosen) > count else None
+
+
+def _source_in(node: Node, chooser: Chooser) -> Node | None:
+    """Return the source that a path begins with, as `hf:` does; None where it begins with none.
+
+    A word that is no source's name is returned too if there is no such file: it will have been
+    meant as one, and the answer to a wrong name says what there is.
+    """
+    path = node.mapping.get("path")
+    if path is None or not isinstance(path.value, str):
+        return None
+    scheme, colon, rest = path.value.partition(":")
+    if not colon or not rest:
+        return None
+    try:
+        is_file = path_of(path, path.value).exists()
+    except UnusablePath:
+        is_file = False
+    known = scheme in chooser.catalogue.names("sources")
+    # a single letter is a drive of Windows
+    meant = scheme.isidentifier() and len(scheme) > 1 and not is_file
+    return Node(scheme, path.place) if known or meant else None
+
+
+def _look_at(spec: DatasetSpec, node: Node, path: tuple[str | int, ...], chooser: Chooser) -> None:
+    """Have a dataset's plugins say what is wrong with it; make the path of a local one whole."""
+    named = node.mapping["path"]
+    try:
+        there = path_of(named, spec.location).exists()
+    except UnusablePath as fault:
+        chooser.tell(named.place, dotted((*path, "path")), str(fault), "Name another path.")
+        return
+    for findings in manager_of([spec.source, spec.format]).hook.check_dataset(spec=spec):
+        for finding in findings or ():
+            steps = tuple(finding.key.split(".")) if finding.key else ()
+            key = dotted((*path, *steps))
+            chooser.tell(node.at(steps).place, key, finding.problem, finding.remedy)
+    # with a scheme before it, it may be the name of something on a hub that a folder here has too
+    is_local = spec.location == spec.section.path or LOCAL in spec.source.plugin.traits
+    if there and is_local:
+        named.value = spec.section.path.removesuffix(spec.location) + str(spec.local_path)
+
+
+LOCAL = "local-files"
+"""The trait of a source whose paths are of this machine, whatever stands before them."""

@@ -1,0 +1,23 @@
+"""The traits that luthier's plugins and devices have, refuse and need.
+
+A stranger's plugin may have traits of its own; a rule about one of these has to be spelt as here.
+"""
+
+from __future__ import annotations
+
+TRAITS = {
+    "adapter": "It trains weights beside the model's own, which stay as they are.",
+    "trains-base-weights": "It trains weights of the model itself.",
+    "attention-backend": "It decides how attention is computed; a model has one.",
+    "attention-wrapper": "It is laid over the attention backend.",
+    "attention-unwrapped": "It is an attention backend that cannot be wrapped.",
+    "local-files": "It is a source whose paths are of this machine.",
+    "device-cpu": "The device is a CPU.",
+    "device-cuda": "The device is an NVIDIA GPU.",
+    "device-rocm": "The device is an AMD GPU.",
+    "device-npu": "The device is an Ascend NPU.",
+    "device-mps": "The device is an Apple GPU.",
+    "device-gpu": "The device is an NVIDIA or AMD GPU.",
+    "device-bfloat16": "The device computes in bfloat16.",
+}
+"""What each trait means."""

@@ -1,0 +1,193 @@
+"""The parts of opening a model: layers, the load plan, attention, devices, adapters."""
+
+from typing import ClassVar
+
+import pytest
+import torch
+from torch import nn
+
+from luthier.core import BadModel, LuthierError, Plugin, Refusal, hookimpl
+from luthier.core.attention import composed_attention
+from luthier.core.compatibility import conflicts
+from luthier.core.device import Device, device_named
+from luthier.core.errors import MissingPackage, TwoOwners
+from luthier.core.families import DECODER_LAYERS, recognise
+from luthier.core.layers import LayerMap, LayerType
+from luthier.core.loading import LoadPlan
+from luthier.core.plugin import Need
+from luthier.core.requirement import require
+from luthier.core.wiring import Selected, manager_of
+from luthier.registry import Catalogue, Entry
+
+
+def selected(name, plugin):
+    return Selected("patches", name, plugin, Entry("patches", name, "x:y", "a-package", "1.0"))
+
+
+# --- layers ------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def llama():
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    return LlamaForCausalLM(
+        LlamaConfig(hidden_size=16, intermediate_size=32, num_hidden_layers=2,
+                    num_attention_heads=2, num_key_value_heads=1, vocab_size=20)
+    )  # fmt: skip
+
+
+@pytest.fixture
+def layers(llama):
+    return LayerMap.of(llama, DECODER_LAYERS)
+
+
+def test_every_linear_layer_of_a_llama_is_typed(llama, layers):
+    linear = {name for name, module in llama.named_modules() if isinstance(module, nn.Linear)}
+    assert linear <= layers.types.keys()
+    assert layers.types["lm_head"] is LayerType.HEAD
+    assert layers.types["model.layers.1.mlp.up_proj"] is LayerType.UP
+
+
+@pytest.mark.parametrize(
+    ("targets", "count"),
+    [("all", 14), ("attention", 8), ("mlp", 6), (["q_proj", "v_proj"], 4),
+     (r"model\.layers\.0\..*_proj", 7), (["lm_head"], 1)],
+)  # fmt: skip
+def test_targets_are_resolved_by_type_name_or_expression(layers, targets, count):
+    assert len(layers.resolve(targets)) == count
+
+
+@pytest.mark.parametrize("targets", ["q_porj", ["q_proj", "q_porj"], r".*\.conv"])
+def test_a_target_that_matches_nothing_is_answered_with_what_there_is(layers, targets):
+    with pytest.raises(BadModel, match=r"matches no layer.*q_proj"):
+        layers.resolve(targets)
+
+
+def test_layers_are_counted_by_type(layers):
+    counts = layers.counts(layers.resolve("attention"))
+    assert set(counts.values()) == {2}
+
+
+# --- the load plan -------------------------------------------------------------------------------
+
+
+def test_two_plugins_that_set_one_field_are_both_named():
+    plan = LoadPlan("float32")
+    with plan.owned_by("patches/a"):
+        plan.attention = "sdpa"
+        plan.change_config("x", 1)
+        plan.attention = "eager"
+    with plan.owned_by("patches/b"):
+        with pytest.raises(TwoOwners, match=r"patches/a and patches/b both decide 'attention'"):
+            plan.attention = "flex"
+        with pytest.raises(TwoOwners, match=r"'config\.x'"):
+            plan.change_config("x", 2)
+
+
+def test_a_field_that_a_plan_does_not_have_is_refused():
+    with pytest.raises(AttributeError, match="no field 'atention'"):
+        LoadPlan("float32").atention = "sdpa"
+
+
+# --- attention -------------------------------------------------------------------------------
+
+
+class Doubling(Plugin):
+    """Doubles what attention gives."""
+
+    @hookimpl
+    def wrap_attention(self, attention):
+        def doubled(*args, **kwargs):
+            output, weights = attention(*args, **kwargs)
+            return output * 2, weights
+
+        return doubled
+
+
+def logits_with(attention, llama):
+    from transformers import LlamaForCausalLM
+
+    torch.manual_seed(0)
+    model = LlamaForCausalLM._from_config(llama.config, attn_implementation=attention).eval()
+    with torch.no_grad():
+        return model(input_ids=torch.arange(6)[None]).logits
+
+
+def test_wrappers_are_laid_over_the_backend(llama):
+    once = composed_attention("sdpa", manager_of([selected("a", Doubling())]))
+    twice = [selected("a", Doubling()), selected("b", Doubling())]
+    thrice = composed_attention("sdpa", manager_of(twice))
+    plain = logits_with("sdpa", llama)
+    assert not torch.allclose(logits_with(once, llama), plain)
+    assert not torch.allclose(logits_with(thrice, llama), logits_with(once, llama))
+    assert composed_attention("sdpa", manager_of([])) == "sdpa"
+
+
+def test_a_backend_that_cannot_be_wrapped_is_refused():
+    with pytest.raises(BadModel, match=r"patches/a cannot be laid over.*'no-such'"):
+        composed_attention("no-such", manager_of([selected("a", Doubling())]))
+
+
+# --- devices and rules ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("device", "dtype"),
+    [
+        (Device("cuda", "A100", 8.0), "bfloat16"),
+        (Device("cuda", "RTX 4090", 8.9), "bfloat16"),
+        (Device("cuda", "T4", 7.5), "float16"),
+        (Device("rocm", "MI300X"), "float16"),
+        (Device("npu", "Ascend"), "float16"),
+        (Device("mps", "M3"), "float32"),
+        (Device("cpu", "cpu"), "float32"),
+    ],
+)
+def test_the_precision_is_what_the_paper_says_for_the_device(device, dtype):
+    assert device.dtype == dtype
+    assert ("device-bfloat16" in device.traits) == (dtype == "bfloat16")
+
+
+def test_a_device_that_is_not_known_is_answered_with_those_that_are():
+    assert device_named("a100").capability == 8.0
+    with pytest.raises(LuthierError, match="Did you mean 'a100'"):
+        device_named("a1000")
+
+
+class Fast(Plugin):
+    """Needs a GPU and does without backends."""
+
+    needs: ClassVar = (Need("device-gpu", "its kernels are for GPUs", "Leave it out"),)
+    refuses: ClassVar = (Refusal("attention-backend", "it is one itself", "Leave the other out"),)
+    traits: ClassVar = frozenset({"attention-wrapper"})
+
+
+def test_a_rule_speaks_of_traits_and_says_the_way_out():
+    from luthier.plugins.patches.sdpa import Sdpa
+
+    chosen = [selected("fast", Fast()), selected("sdpa", Sdpa())]
+    said = [(c.problem, c.remedy) for c in conflicts(chosen, device_named("cpu"))]
+    assert said == [
+        ("patches/fast cannot go with patches/sdpa: it is one itself", "Leave the other out."),
+        ("patches/fast cannot run here (cpu): its kernels are for GPUs", "Leave it out."),
+    ]
+    assert len(list(conflicts(chosen, device_named("h100")))) == 1
+
+
+# --- families and packages -----------------------------------------------------------------------
+
+
+def test_a_family_is_recognised_by_architecture_and_never_guessed():
+    catalogue = Catalogue.installed()
+    assert recognise("x", {"architectures": ["LlamaForCausalLM"]}, catalogue) == "llama"
+    assert recognise("tiny", None, catalogue) == "tiny"
+    assert recognise("owner/name", None, catalogue) is None
+    with pytest.raises(LuthierError, match="StrangeForCausalLM, which no installed family has"):
+        recognise("x", {"architectures": ["StrangeForCausalLM"]}, catalogue)
+
+
+def test_a_missing_package_is_answered_with_the_line_that_installs_it():
+    with pytest.raises(MissingPackage, match=r'pip install "luthier\[bnb\]"'):
+        require("no_such_package", extra="bnb")
+    assert require("json").dumps([]) == "[]"
