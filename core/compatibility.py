@@ -25,10 +25,13 @@ def conflicts(chosen: Iterable[Selected], device: Device) -> Iterator[Conflict]:
         device: where the run is to take place; its traits count like a plugin's.
     """
     everyone = list(chosen)
+    told = set()
     for one in everyone:
         for refusal in one.plugin.refuses:
             for other in everyone:
-                if other is not one and refusal.trait in other.plugin.traits:
+                pair = (frozenset({id(one), id(other)}), refusal.trait)
+                if other is not one and refusal.trait in other.plugin.traits and pair not in told:
+                    told.add(pair)  # two that refuse each other are one problem
                     said = f"{one} cannot go with {other}: {refusal.reason}"
                     yield Conflict(one, said, f"{refusal.remedy}.")
             if refusal.trait in device.traits:

@@ -66,20 +66,13 @@ class ConsoleReporter(Reporter):
         if not self.console.is_terminal:
             yield self
             return
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            Progress,
-            TextColumn,
-            TimeRemainingColumn,
-        )
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
         columns = (
             TextColumn("training  "),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("{task.fields[figures]}"),
-            TimeRemainingColumn(),
         )
         with Progress(*columns, console=self.console, transient=False) as bar:
             self._progress, self._task = bar, bar.add_task("training", total=total, figures="")

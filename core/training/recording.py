@@ -31,8 +31,10 @@ class Recorder(TrainerCallback):
         write_text_whole(self.folder.metrics, "".join(json.dumps(row) + "\n" for row in kept))
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
-        """Move the progress line."""
+        """Move the progress line, and have the last step logged whatever its number."""
         self.reporter.tick(state.global_step)
+        if state.global_step >= state.max_steps:
+            control.should_log = True
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:  # noqa: ARG002
         """Write one line, if it is of training steps."""
