@@ -7,10 +7,11 @@ import sys
 from typing import NamedTuple
 
 from luthier.core.errors import BrokenPlugin, UnknownPlugin
-from luthier.core.kinds import kinds_of
+from luthier.core.kinds import GROUP as KINDS
+from luthier.core.kinds import added_specs, broken_kinds, kinds_of
 from luthier.core.plugin import Plugin, documentation_of, install_line, missing_packages
-from luthier.core.selection import plugin_of
-from luthier.core.wiring import Selected, hooks_of, manager_of
+from luthier.core.selection import plugin_of, require_sound_hooks
+from luthier.core.wiring import Selected, hooks_of
 from luthier.registry import Catalogue, Entry
 
 
@@ -38,16 +39,22 @@ def rows_of(kind: str | None = None, catalogue: Catalogue | None = None) -> list
         raise UnknownPlugin("kinds", kind, list(kinds))
     entries = [e for e in there if e.kind in kinds and kind in {None, e.kind}]
     names = [(e.kind, e.name) for e in entries]
-    return [_row(e, twice=names.count((e.kind, e.name)) > 1) for e in entries]
+    specs = added_specs(kinds)
+    rows = [_row(e, specs, twice=names.count((e.kind, e.name)) > 1) for e in entries]
+    for entry, fault in broken_kinds(there) if kind is None else ():
+        state = f"broken: {fault.reason}"
+        rows.append(Row(KINDS, entry.name, "", entry.distribution, entry.version, state))
+    return rows
 
 
-def _row(entry: Entry, *, twice: bool) -> Row:
+def _row(entry: Entry, specs: tuple[object, ...], *, twice: bool) -> Row:
     summary, state = "", "ok"
     try:
         value = plugin_of(entry)
         summary = _documentation(entry, value).partition("\n")[0]
         cls = value if isinstance(value, type) else type(value)
-        _require_sound_hooks(entry, cls)
+        # the options of a plugin make no difference to its hooks
+        require_sound_hooks(Selected(entry.kind, entry.name, cls.model_construct(), entry, specs))
         if missing_packages(cls):
             state = f"needs: {install_line(cls)}"
         elif twice:
@@ -55,15 +62,6 @@ def _row(entry: Entry, *, twice: bool) -> Row:
     except BrokenPlugin as fault:
         state = f"broken: {fault.reason}"
     return Row(entry.kind, entry.name, summary, entry.distribution, entry.version, state)
-
-
-def _require_sound_hooks(entry: Entry, cls: type[Plugin]) -> None:
-    """Have pluggy look at a plugin's hooks; its options make no difference to them.
-
-    Raises:
-        BrokenPlugin: a hook's name or signature is not one of the specifications'.
-    """
-    manager_of([Selected(entry.kind, entry.name, cls.model_construct(), entry)])
 
 
 def _documentation(entry: Entry, value: type[Plugin] | Plugin) -> str:
@@ -107,9 +105,11 @@ def page_of(kind: str, name: str) -> str:
         lines.append(f"  use      {key}: {_use(entry.name, many=kinds[kind].many)}")
     if absent := missing_packages(cls):
         lines.append(f"  needs    {', '.join(absent)}: {install_line(cls)}")
-    lines += ["", *_indented(documentation_of(cls, None)), ""]
+    # the class of a ready instance is one that others share, so its module alone speaks for it
+    if isinstance(value, type):
+        lines += ["", *_indented(documentation_of(cls))]
     about = sys.modules[module].__doc__ or ""
-    lines += [*_indented(about), ""]
+    lines += ["", *_indented(about), ""]
     lines += ["options", *(_options(cls, value) or ["  none"]), ""]
     lines += [f"hooks    {', '.join(hooks_of(cls)) or 'none: it is a value'}"]
     for refusal in cls.refuses:

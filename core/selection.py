@@ -43,24 +43,22 @@ def plugin_of(entry: Entry) -> type[Plugin] | Plugin:
     return value  # type: ignore[return-value]
 
 
-def require_sound_hooks(chosen: Selected, specs: Iterable[object] = ()) -> None:
+def require_sound_hooks(chosen: Selected) -> None:
     """Have pluggy look at a plugin's hooks.
 
     Args:
-        chosen: the plugin.
-        specs: the hook specifications that kinds add to luthier's own.
+        chosen: the plugin, with the specifications that kinds add to luthier's own.
 
     Raises:
         BrokenPlugin: a hook's name or signature is not one of the specifications', or a method
             has the name of a hook and is not marked as one.
     """
-    beyond = tuple(specs)
-    names = frozenset(name for one in beyond for name in hooks_specified(one))
+    names = frozenset(name for one in chosen.specs for name in hooks_specified(one))
     if forgotten := unmarked_hooks(type(chosen.plugin), names):
         # those of luthier's own names are refused when the class is made
         reason = f"{forgotten[0]} has the name of a hook and no @hookimpl"
         raise BrokenPlugin(chosen.kind, chosen.name, chosen.entry.distribution, reason)
-    manager_of([chosen._replace(specs=beyond)])
+    manager_of([chosen])
 
 
 def hooks_specified(specs: object) -> list[str]:

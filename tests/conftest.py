@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 import tempfile
 from functools import partial
 from pathlib import Path
@@ -71,3 +72,32 @@ def module_run(tmp_path_factory):
 def repository():
     """The checkout that the tests stand in."""
     return Path(__file__).parent.parent
+
+
+@pytest.fixture
+def install(tmp_path, monkeypatch):
+    """Put a distribution and its modules on the path, as an installer would.
+
+    Called with the distribution's name, its entry points as {group: {name: target}}, and the
+    source texts of its modules by name.
+    """
+
+    def installed(name, points, **modules):
+        site = tmp_path / "sites" / name
+        info = site / f"{name}-1.0.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        lines = []
+        for group, offered in points.items():
+            lines += [f"[{group}]", *(f"{key} = {target}" for key, target in offered.items()), ""]
+        (info / "entry_points.txt").write_text("\n".join(lines))
+        for module, text in modules.items():
+            (site / f"{module}.py").write_text(text)
+            monkeypatch.delitem(sys.modules, module, raising=False)
+        monkeypatch.syspath_prepend(str(site))
+
+    before = set(sys.modules)
+    yield installed
+    for name in set(sys.modules) - before:
+        if name.startswith("fake_"):
+            del sys.modules[name]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from luthier.core.errors import AmbiguousPlugin, BrokenPlugin, UnknownPlugin
-from luthier.core.kinds import Kind, kinds_of
+from luthier.core.kinds import Kind, added_specs, kinds_of
 from luthier.core.plugin import Plugin, install_line, missing_packages
 from luthier.core.problems import Place, Problem, described
 from luthier.core.runfile.nodes import DEFAULT, Node, dotted, node_of
@@ -93,8 +93,10 @@ class Chooser:
             return node
         options = Node({k: n for k, n in node.mapping.items() if k != "name"}, node.place)
         plugin = self._configured(value, options, path)
-        if plugin is None or not self._taken(Selected(kind.name, entry.name, plugin, entry),
-                                             named.place, path):  # fmt: skip
+        if plugin is None:
+            return node
+        chosen = Selected(kind.name, entry.name, plugin, entry, added_specs(self.kinds))
+        if not self._taken(chosen, named.place, path):
             return node
         result = Node({"name": named, **options.mapping}, node.place, node.key_place)
         if isinstance(value, type):
@@ -141,9 +143,8 @@ class Chooser:
 
     def _taken(self, chosen: Selected, place: Place, path: tuple[str | int, ...]) -> bool:
         """Add a plugin to those chosen, unless its hooks are not what the specifications say."""
-        specs = [kind.specs for kind in self.kinds.values() if kind.specs is not None]
         try:
-            require_sound_hooks(chosen, specs)
+            require_sound_hooks(chosen)
         except BrokenPlugin as fault:
             self.tell(place, dotted(path), fault.problem, f"{fault.remedy}.")
             return False

@@ -78,7 +78,8 @@ CASES = {
         ("'lorra'", "training.epochs: expected more than 0", "training.sed", "'seed'")),
     "a tab": Bad(GOOD + "model:\n\tpath: x\n", "run.yaml:3:1", ("no YAML", "spaces")),
     "a bracket that is not closed": Bad(
-        "data: [rows.jsonl\ntuner: lora\n", "run.yaml:1:7", ("no YAML", "Close it with ']'")),
+        "data: [rows.jsonl\ntuner: lora\n", "run.yaml:1:7",
+        ("no YAML", "Close it with ']'")),
     "two colons in a line": Bad("model: path: tiny\n", "run.yaml:1:12", ("no YAML", "quotes")),
     "an empty file": Bad("", "run.yaml:1:1", ("data: no dataset is named",)),
     "a file that is a list": Bad("- a\n- b\n", "run.yaml:1:1", ("a mapping, found a list",)),
@@ -96,11 +97,14 @@ CASES = {
     "a tag that builds an object": Bad(
         GOOD + "model: !!python/object/apply:os.system ['touch PWNED']\n", "run.yaml:2:8",
         ("!!python/object/apply", "not allowed")),
-    "aliases without end": Bad(BOMB, "run.yaml:5:1", ("more than 100,000 values", "no such aliases")),
+    "aliases without end": Bad(
+        BOMB, "run.yaml:5:1", ("more than 100,000 values", "no such aliases")),
     "a parent that is nowhere": Bad(
-        GOOD + "extends: base.yaml\n", "run.yaml:2:10", ("extends: there is no file base.yaml", "Look at the path")),
+        GOOD + "extends: base.yaml\n", "run.yaml:2:10",
+        ("extends: there is no file base.yaml", "Look at the path")),
     "a file that extends itself": Bad(
-        GOOD + "extends: run.yaml\n", "run.yaml:2:10", ("extends: this file extends itself", "another file")),
+        GOOD + "extends: run.yaml\n", "run.yaml:2:10",
+        ("extends: this file extends itself", "another file")),
     "a plugin file that is nowhere": Bad(
         GOOD + "plugins: [mine.py]\n", "run.yaml:2:11", ("plugins.0: there is no file", "mine.py")),
     "a plugin file among the data": Bad(
