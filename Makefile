@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 quickstart: .venv/base
 	$(BIN)/python examples/quickstart.py
 
-## all tests that a change has to pass (about 6 minutes on two cores)
+## all tests that a change has to pass (about 7 minutes on two cores)
 test: .venv/dev
 	$(BIN)/python -m pytest -m "not sweep"
 
