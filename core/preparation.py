@@ -69,20 +69,23 @@ def prepare(run: Run, located: LocatedModel, manager: pluggy.PluginManager) -> P
             f"no row is left: all are longer than {run.encoding.max_length} tokens. "
             "Raise `encoding.max_length`."
         )
-    labels = _flat(merged, "labels")
-    trained = _trained(merged)
-    digest = hashlib.sha256()
-    for column in ("input_ids", "labels"):
-        digest.update(_flat(merged, column).tobytes())
-    digest.update(_lengths(merged, "input_ids").tobytes())
     return PreparedData(
         dataset=merged,
         rows=len(merged),
-        tokens=len(labels),
-        trained_tokens=int(trained.sum()),
+        tokens=int(_lengths(merged, "input_ids").sum()),
+        trained_tokens=int(_trained(merged).sum()),
         dropped=sum(dropped for _, dropped in parts),
-        fingerprint=digest.hexdigest(),
+        fingerprint=_fingerprint(merged),
     )
+
+
+def _fingerprint(rows: Dataset) -> str:
+    """Return a hash of all ids and labels, and of where one row ends and the next begins."""
+    digest = hashlib.sha256()
+    for column in ("input_ids", "labels"):
+        digest.update(_flat(rows, column).tobytes())
+    digest.update(_lengths(rows, "input_ids").tobytes())
+    return digest.hexdigest()
 
 
 def _checked(encoded: Dataset, name: str, run: Run) -> tuple[Dataset, int]:

@@ -72,7 +72,7 @@ def described(value: Any) -> str:
     if value is None:
         return "nothing"
     if isinstance(value, str):
-        return f"the text {cut(repr(value))}"
+        return f"the text {cut(value)!r}"
     if isinstance(value, float):
         return {"inf": ".inf", "-inf": "-.inf", "nan": ".nan"}.get(str(value), str(value))
     return cut(json.dumps(value))

@@ -112,7 +112,8 @@ def _imported(path: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as fault:  # a stranger's file may raise anything
         del sys.modules[name]
-        said = " ".join(str(fault).split()) or "no reason given"
+        text = fault.msg if isinstance(fault, SyntaxError) else str(fault)
+        said = " ".join(text.split()) or "no reason given"
         line = _line_in(path, fault)
         raise BadPluginFile(
             f"{path.name} fails{line}: {type(fault).__name__}: {said}", "Mend that file."

@@ -71,6 +71,11 @@ def _distributions() -> Iterator[importlib.metadata.Distribution]:
     seen = set()
     for dist in importlib.metadata.distributions():
         # the file is searched as text before anything is parsed: hundreds have no group of ours
-        if f"[{GROUP}" in (dist.read_text("entry_points.txt") or "") and dist.name not in seen:
-            seen.add(dist.name)
+        if f"[{GROUP}" not in (dist.read_text("entry_points.txt") or ""):
+            continue
+        # what an interrupted installation left has no name; it is not installed
+        facts = dist.read_text("METADATA") or dist.read_text("PKG-INFO")
+        name = dist.metadata["Name"] if facts else None
+        if name is not None and name not in seen:
+            seen.add(name)
             yield dist

@@ -123,10 +123,10 @@ def path_of(node: Node, text: str) -> Path:
         path = (base_of(node) / Path(text).expanduser()).resolve()
         path.exists()
     except OSError as fault:
-        raise UnusablePath(f"{cut(repr(text))} cannot be looked for: {fault.strerror}") from fault
+        raise UnusablePath(f"{cut(text)!r} cannot be looked for: {fault.strerror}") from fault
     except (ValueError, RuntimeError) as fault:
         # a NUL in it; a home of nobody, or links that go round in a circle
-        raise UnusablePath(f"{cut(repr(text))} cannot be looked for: {fault}") from fault
+        raise UnusablePath(f"{cut(text)!r} cannot be looked for: {fault}") from fault
     return path
 
 

@@ -6,6 +6,7 @@ key that stands twice is an error.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from typing import Any
@@ -22,8 +23,8 @@ from luthier.core.runfile.syntax import syntax_problem
 
 MOST_NODES = 100_000
 MOST_LEVELS = 50
-MOST_DIGITS = 400
-"""No float has more digits before its point (sys.float_info.max_10_exp is 308)."""
+MOST_DIGITS = 300
+"""A float has no more digits before its point (sys.float_info.max_10_exp is 308)."""
 
 _CORE = "tag:yaml.org,2002:"
 _ALLOWED = {"null", "bool", "int", "float", "str", "seq", "map"}
@@ -167,11 +168,11 @@ class _Reader:
             return self._text(text, place, path)
         for pattern, value_of in _FORMS:
             if pattern.match(text):
-                if len(text) > MOST_DIGITS:
-                    said = f"this number has more than {MOST_DIGITS} digits"
+                value = value_of(text) if len(text) <= MOST_DIGITS else math.inf
+                if isinstance(value, float) and math.isinf(value) and "inf" not in text.lower():
+                    said = f"this number is too large, or has more than {MOST_DIGITS} digits"
                     self._tell(place, path, said, "Write a smaller one, or put it in quotes.")
-                    return 0
-                return value_of(text)
+                return value
         return text
 
     def _text(self, text: str, place: Place, path: tuple[str | int, ...]) -> str:

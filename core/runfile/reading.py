@@ -7,7 +7,7 @@ from pathlib import Path
 
 from luthier.core.problems import BadRunFile, Place, Problem, described
 from luthier.core.runfile.merging import merged
-from luthier.core.runfile.nodes import Node
+from luthier.core.runfile.nodes import Node, UnusablePath, path_of
 from luthier.core.runfile.overrides import apply_overrides
 from luthier.core.runfile.parsing import parse
 
@@ -44,7 +44,12 @@ def _read_extending(path: Path, children: tuple[Path, ...]) -> Node:
         remedy = "Give the path of one run file, relative to this one."
         said = f"expected a path, found {described(parent.value)}"
         raise BadRunFile([Problem(parent.place, "extends", said, remedy)])
-    above = path.parent / parent.value
+    try:
+        path_of(parent, parent.value)
+    except UnusablePath as fault:
+        problem = Problem(parent.place, "extends", str(fault), "Name another file.")
+        raise BadRunFile([problem]) from fault
+    above = path.parent / Path(parent.value).expanduser()
     ancestry = (*children, path.resolve())
     if above.resolve() in ancestry:
         remedy = "Take `extends` out of one of the files in the circle."
@@ -52,8 +57,8 @@ def _read_extending(path: Path, children: tuple[Path, ...]) -> Node:
         if above.resolve() == path.resolve():
             said, remedy = "this file extends itself", "Take the line out, or name another file."
         raise BadRunFile([Problem(parent.place, "extends", said, remedy)])
-    if not above.exists():
-        said = f"there is no file {above}"
+    if not above.is_file():
+        said = f"{above} is a folder" if above.is_dir() else f"there is no file {above}"
         raise BadRunFile([Problem(parent.place, "extends", said, _neighbours(above))])
     return merged(_read_extending(above, ancestry), tree)
 

@@ -10,8 +10,7 @@ from typing import Any, Literal
 from luthier.core.compatibility import conflicts
 from luthier.core.dataset import DatasetSpec
 from luthier.core.device import Device, probe
-from luthier.core.errors import BadModel, LuthierError
-from luthier.core.families import Family, config_of, is_hub_id, no_model_at, recognise
+from luthier.core.families import Family
 from luthier.core.kinds import RESERVED, broken_kinds
 from luthier.core.problems import BadRunFile, Place, Problem, described
 from luthier.core.runfile.choosing import Chooser, put_defaults
@@ -26,6 +25,7 @@ from luthier.core.runfile.nodes import (
     path_of,
 )
 from luthier.core.runfile.plugin_files import plugin_files
+from luthier.core.runfile.recognition import choose_family, without_options
 from luthier.core.runfile.validation import validate
 from luthier.core.sections import (
     SECTIONS,
@@ -42,8 +42,6 @@ from luthier.registry.errors import nearest
 
 AUTO = "auto"
 """As a template's name: the one of the model's family."""
-RECOGNISED = Place("recognised")
-"""The origin of a family that was found from the model's config."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +132,7 @@ class _Resolver:
         model = sections["model"]
         model_base = base_of(tree.mapping["model"].at(("path",)))
         if isinstance(model, ModelSection):
-            self._family(tree.mapping["model"], model)
+            choose_family(tree.mapping["model"], model, self.config, self.chooser)
         self._slots(tree)
         data = datasets_of(tree, self.chooser) if self.training else []
         output = self._output(tree, name)
@@ -179,7 +177,7 @@ class _Resolver:
                 # the built-in model is a plugin's, so its name is a default like any other
                 node.value["path"] = self.chooser.default_model()
         _put(tree, key, node)
-        section = validate(cls, _without_options(node), (key,), self.problems)
+        section = validate(cls, without_options(node), (key,), self.problems)
         if section is not None:
             put_defaults(node, section.model_dump(mode="json"))
         return section
@@ -248,46 +246,7 @@ class _Resolver:
             return Node({**node.value, "name": chosen}, node.place, node.key_place)
         return chosen
 
-    # --- the model, and all of it together ----------------------------------------------------
-
-    def _family(self, node: Node, model: ModelSection) -> None:
-        path = node.at(("path",))
-        named = node.mapping.get("family")
-        try:
-            folder = path_of(path, model.path)
-            found = self.config if self.config is not None else config_of(folder)
-            name = model.family or recognise(model.path, found, self.chooser.catalogue)
-            is_folder = folder.is_dir()
-        except (BadModel, UnusablePath) as fault:
-            remedy = "Repair the file, or name another model."
-            self._tell(path.place, "model.path", str(fault), remedy)
-            return
-        except OSError as fault:
-            said = f"{fault.filename} cannot be read: {fault.strerror}"
-            self._tell(
-                path.place, "model.path", said, "Give yourself the right to read it (chmod)."
-            )
-            return
-        except LuthierError as fault:
-            remedy = "`luthier plugins families` lists those there are."
-            self._tell(path.place, "model.family", str(fault), remedy)
-            return
-        if is_folder and found is None and name is None:
-            said = f"{folder} holds no config.json, so it is no model"
-            remedy = "Name a folder that `save_pretrained` wrote."
-            self._tell(path.place, "model.path", said, remedy)
-            return
-        if name is None and not is_hub_id(model.path):
-            problem, _, remedy = no_model_at(model.path).rpartition(". ")
-            self._tell(path.place, "model.path", problem, remedy)
-            return
-        if name is None:
-            return
-        given = named if named is not None and named.value else Node(name, RECOGNISED)
-        node.mapping["family"] = given
-        self.chooser.select(self.kinds["families"], given, ("model", "family"))
-        if is_folder:
-            path.value = str(folder)
+    # --- all of it together ----------------------------------------------------
 
     def _judge(self) -> None:
         places = {id(one): (place, key) for one, place, key in self.chooser.chosen}
@@ -301,14 +260,6 @@ class _Resolver:
 
 def _put(tree: Node, key: str, node: Node) -> None:
     tree.mapping[key] = node
-
-
-def _without_options(model: Node) -> Node:
-    """Return the model's node with the family's name in place of `{name: NAME, options}`."""
-    family = model.mapping.get("family")
-    if family is None or "name" not in family.mapping:
-        return model
-    return Node({**model.mapping, "family": family.mapping["name"]}, model.place, model.key_place)
 
 
 def _placed(problem: Problem, tree: Node) -> Problem:

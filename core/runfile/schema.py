@@ -2,17 +2,43 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections import Counter
+from typing import TYPE_CHECKING, Any
 
-from luthier.core.errors import AmbiguousPlugin, BrokenPlugin
+from luthier.core.errors import BrokenPlugin
 from luthier.core.kinds import Kind, kinds_of
 from luthier.core.plugin import Plugin, documentation_of
 from luthier.core.runfile.resolving import AUTO
 from luthier.core.sections import SECTIONS, DatasetSection
 from luthier.core.selection import plugin_of
-from luthier.registry import Catalogue
+from luthier.core.templates import ChatTemplate
+from luthier.registry import Catalogue, Entry
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
+
+
+NOTHING: dict[str, Any] = {"type": "null"}
+"""A key with nothing behind it is silent, as one is whose lines are all commented out."""
+
+PLAIN_KEYS: dict[str, Any] = {
+    "extends": {
+        "type": ["string", "null"],
+        "description": "Another run file, whose values hold where this one is silent.",
+    },
+    "plugins": {
+        "type": ["array", "string", "null"],
+        "items": {"type": "string"},
+        "description": "Python files beside this one that offer plugins.",
+    },
+    "output": {
+        "type": ["string", "null"],
+        "description": "The run folder, found from where the command is given.",
+    },
+}
+"""The keys at the top of a run file that hold neither a section nor a plugin."""
 
 
 def run_file_schema(catalogue: Catalogue | None = None) -> dict[str, Any]:
@@ -23,34 +49,18 @@ def run_file_schema(catalogue: Catalogue | None = None) -> dict[str, Any]:
     """
     there = catalogue or Catalogue.installed()
     definitions: dict[str, Any] = {}
-    properties: dict[str, Any] = {
-        "extends": {
-            "type": "string",
-            "description": "Another run file, whose values hold where this one is silent.",
-        },
-        "plugins": {
-            "type": "array",
-            "items": {"type": "string"},
-            "description": "Python files beside this one that offer plugins.",
-        },
-        "output": {
-            "type": "string",
-            "description": "The run folder, found from where the command is given.",
-        },
-    }
+    properties: dict[str, Any] = dict(PLAIN_KEYS)
     for key, section in SECTIONS.items():
-        properties[key] = _lifted(section.model_json_schema(), definitions)
-    dataset = _lifted(DatasetSection.model_json_schema(), definitions)
+        properties[key] = {**_of(section, key, definitions), "type": ["object", "null"]}
+    dataset = _of(DatasetSection, "data", definitions)
+    # a model that is not named is the default one
+    properties["model"].pop("required", None)
+    _allow_nothing(properties["model"]["properties"]["path"])
+    holders = {"run": properties, "data": dataset["properties"],
+               "model": properties["model"]["properties"]}  # fmt: skip
     for kind in kinds_of(there).values():
-        if kind.key is None:
-            continue
-        slot = _slot(kind, there, definitions)
-        if kind.place == "run":
-            properties[kind.key] = slot
-        elif kind.place == "data":
-            dataset["properties"][kind.key] = slot
-        else:
-            properties["model"]["properties"][kind.key] = slot
+        if kind.key is not None:
+            holders[kind.place][kind.key] = _slot(kind, there, definitions)
     properties["model"] = {"anyOf": [{"type": "string"}, properties["model"]]}
     item = {"anyOf": [{"type": "string"}, dataset]}
     properties["data"] = {
@@ -68,39 +78,49 @@ def run_file_schema(catalogue: Catalogue | None = None) -> dict[str, Any]:
 
 
 def _slot(kind: Kind, catalogue: Catalogue, definitions: dict[str, Any]) -> dict[str, Any]:
-    names = catalogue.names(kind.name)
-    choices = [_choice(kind.name, name, catalogue, definitions) for name in names]
-    listed = [*names, AUTO] if kind.name == "templates" else names
-    one: dict[str, Any] = {"oneOf": [{"enum": listed}, *(c for c in choices if c is not None)]}
+    entries = [entry for entry in catalogue if entry.kind == kind.name]
+    counts = Counter(entry.name for entry in entries)
+    # a name of two owners is chosen with its distribution before it, and not without
+    named = {(e.name if counts[e.name] == 1 else f"{e.distribution}:{e.name}"): e for e in entries}
+    choices = [_choice(name, entry, definitions) for name, entry in named.items()]
+    if kind.name == "templates":
+        named[AUTO] = Entry(kind.name, AUTO, "", "luthier", "", ChatTemplate)
+        choices.append(_choice(AUTO, named[AUTO], definitions))
+    one: dict[str, Any] = {"oneOf": [{"enum": list(named)}, *filter(None, choices)]}
     described = {"description": kind.summary}
     if kind.many:
-        return {"type": "array", "items": one, **described}
-    return {**one, **described}
+        return {"type": ["array", "null"], "items": one, **described}
+    return {"oneOf": [*one["oneOf"], NOTHING], **described}
 
 
-def _choice(
-    kind: str, name: str, catalogue: Catalogue, definitions: dict[str, Any]
-) -> dict[str, Any] | None:
+def _choice(name: str, entry: Entry, definitions: dict[str, Any]) -> dict[str, Any] | None:
     """Return the schema of `{name: NAME, options}`, or None for a plugin that cannot be read."""
     try:
-        entry = catalogue.find(kind, name)
         value = plugin_of(entry)
-    except (BrokenPlugin, AmbiguousPlugin):
+    except BrokenPlugin:
         return None
     cls = value if isinstance(value, type) else type(value)
-    schema = _lifted(cls.model_json_schema(), definitions)
-    module = entry.target.partition(":")[0]
-    if isinstance(value, Plugin):
+    schema = _of(cls, f"{entry.kind}.{name}", definitions)
+    if isinstance(value, Plugin) or name == AUTO:
         schema.pop("required", None)  # the instance holds a value for every field
-    schema["title"] = f"{kind}/{name}"
-    schema["description"] = documentation_of(value, module).strip().partition("\n")[0]
-    named = {"name": {"const": name}}
-    schema["properties"] = {**named, **schema.get("properties", {})}
+    schema["title"] = f"{entry.kind}/{name}"
+    about = documentation_of(value, entry.target.partition(":")[0])
+    schema["description"] = about.strip().partition("\n")[0]
+    schema["properties"] = {"name": {"const": name}, **schema.get("properties", {})}
     schema["required"] = ["name", *schema.get("required", [])]
     return schema
 
 
-def _lifted(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
-    """Return a schema, its definitions moved to those of the whole file."""
-    definitions.update(schema.pop("$defs", {}))
+def _of(cls: type[BaseModel], owner: str, definitions: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a class, its definitions moved to those of the whole file.
+
+    Two plugins may each define an `Options`, so a definition bears the name of its owner.
+    """
+    schema = cls.model_json_schema(ref_template=f"#/$defs/{owner}.{{model}}")
+    for name, definition in schema.pop("$defs", {}).items():
+        definitions[f"{owner}.{name}"] = definition
     return schema
+
+
+def _allow_nothing(schema: dict[str, Any]) -> None:
+    schema["type"] = [schema["type"], "null"]

@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from pydantic_core import to_jsonable_python
+
 from luthier.core.errors import LuthierError
 from luthier.core.kinds import kinds_of
 from luthier.core.plugin import Plugin, documentation_of
@@ -63,9 +65,16 @@ def _summary(value: type[Plugin] | Plugin) -> str:
     return documentation_of(value).strip().partition("\n")[0]
 
 
-def _options(cls: type[BaseModel] | BaseModel) -> Iterator[str]:
-    fields = (cls if isinstance(cls, type) else type(cls)).model_fields
-    for name, field in fields.items():
+def _options(value: type[BaseModel] | BaseModel) -> Iterator[str]:
+    """Yield a line for each option: a comment with its default, or the key that has to be given."""
+    cls = value if isinstance(value, type) else type(value)
+    for name, field in cls.model_fields.items():
+        meaning = " ".join((field.description or "").split())
+        if isinstance(value, type) and field.is_required():
+            yield f"  {name + ':':<34}# to be given: {meaning}"
+            continue
         default = field.get_default(call_default_factory=True)
-        setting = f"{name}: {json.dumps(default)}"
-        yield f"  # {setting:<30}# {' '.join((field.description or '').split())}"
+        if not isinstance(value, type):
+            default = getattr(value, name)
+        setting = f"{name}: {json.dumps(to_jsonable_python(default))}"
+        yield f"  # {setting:<30}  # {meaning}"

@@ -55,9 +55,14 @@ WORDINGS = (
         "Put a text that begins with '*' in quotes.",
     ),
     Wording(
-        "expected a single document",
+        "found another document",
         "a second document begins here",
         "Keep one of them: a run file is one document.",
+    ),
+    Wording(
+        "expected the node content",
+        "a value is missing here",
+        "Write a value, or put in quotes a text that begins like this.",
     ),
     Wording(
         "unknown escape character",

@@ -127,8 +127,8 @@ def _problem(
         said = (
             str(errors[0]["msg"]).removeprefix("Value error, ").removeprefix("Assertion failed, ")
         )
-        remedy = _leaving_out(cls, steps) + _meaning(cls, steps)
-        return Problem(value.place, key, said, remedy.strip() or "Change one of these values.")
+        remedy = "Change it. " + _leaving_out(cls, steps) + _meaning(cls, steps)
+        return Problem(value.place, key, said, remedy.strip())
     wanted = " or ".join(dict.fromkeys(map(_expected, errors)))
     remedy = _hint(value, errors, wanted) + _leaving_out(cls, steps) + _meaning(cls, steps)
     said = f"expected {wanted}, found {described(value.value)}"

@@ -25,14 +25,12 @@ class Files(Plugin):
     def check_dataset(self, spec: DatasetSpec) -> Iterator[Finding]:
         """Say whether the files are there, readable, and of a type that is known."""
         try:
-            files = _files_of(spec.local_path)
-            for file in files:
+            for file in _files_of(spec.local_path):
                 with file.open("rb") as stream:
                     if not stream.read(1):
                         yield Finding("path", f"{file} is empty", "Fill it, or leave it out.")
-        except BadData as fault:
-            problem, _, remedy = str(fault).partition(". ")
-            yield Finding("path", problem, remedy)
+        except BadFiles as fault:
+            yield Finding("path", fault.problem, fault.remedy)
         except OSError as fault:
             said = f"{fault.filename} cannot be read: {fault.strerror}"
             yield Finding("path", said, "Give yourself the right to read it (chmod).")
@@ -44,7 +42,7 @@ class Files(Plugin):
         from datasets.exceptions import DatasetGenerationError
 
         files = _files_of(spec.local_path)
-        reader = READERS[files[0].suffix]
+        reader = READERS[files[0].suffix.lower()]
         split = spec.section.split
         try:
             return load_dataset(
@@ -56,23 +54,52 @@ class Files(Plugin):
             raise BadData(f"{spec} is no {reader} that can be read: {said}") from fault
 
 
+class BadFiles(BadData):
+    """A path where there are no files of one known type."""
+
+    def __init__(self, problem: str, remedy: str) -> None:
+        """Keep both: a check of the run file tells them apart."""
+        self.problem, self.remedy = problem, remedy
+        super().__init__(f"{problem}. {remedy}")
+
+
 def _files_of(path: Path) -> list[Path]:
     """Return the files of a path, all of one known type.
 
     Raises:
-        BadData: there is nothing there, or it is of no known type.
+        BadFiles: there is nothing there, or it is of no known type.
     """
-    known = ", ".join(READERS)
+    endings = f"Data files end in: {', '.join(READERS)}."
     if not path.exists():
-        raise BadData(
-            f"there is no file {path}. A relative path is found from the folder of the run file; "
-            "a set of the Hugging Face Hub is `hf:owner/name`."
-        )
-    files = sorted(p for p in path.iterdir() if p.suffix in READERS) if path.is_dir() else [path]
+        raise BadFiles(f"there is no file {path}", _what_there_is(path))
+    files = _data_files(path) if path.is_dir() else [path]
     if not files:
-        raise BadData(f"the folder {path} holds no data. Data files end in: {known}.")
-    if {READERS.get(file.suffix) for file in files} - {READERS.get(files[0].suffix)}:
-        raise BadData(f"the folder {path} holds files of several types. Keep one type in a folder.")
-    if files[0].suffix not in READERS:
-        raise BadData(f"{path} is of no type that is known. Data files end in: {known}.")
+        raise BadFiles(f"the folder {path} holds no data", endings)
+    found = {READERS.get(file.suffix.lower()) for file in files}
+    if found == {None}:
+        raise BadFiles(f"{path} is of no type that is known", endings)
+    if len(found) > 1:
+        said = f"the folder {path} holds files of several types"
+        raise BadFiles(said, "Keep one type in a folder.")
     return files
+
+
+def _data_files(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.iterdir() if p.suffix.lower() in READERS and p.is_file())
+
+
+MOST_NAMED = 8
+
+
+def _what_there_is(path: Path) -> str:
+    """Return what stands where a file was looked for, and where else it may be."""
+    folder = path.parent
+    there = f"There is no folder {folder} either."
+    if folder.is_dir():
+        names = [file.name for file in _data_files(folder)]
+        more = " ..." if names[MOST_NAMED:] else ""
+        there = f"Data files in that folder: {', '.join(names[:MOST_NAMED]) or 'none'}{more}."
+    return (
+        f"{there} A relative path is found from the folder of the run file; "
+        "a set of the Hugging Face Hub is `hf:owner/name`."
+    )

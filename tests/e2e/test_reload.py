@@ -1,6 +1,7 @@
 """What a run leaves is what stock libraries load, and what it answers with."""
 
 import json
+import threading
 
 import pytest
 import torch
@@ -98,8 +99,10 @@ def test_an_answer_may_be_left_half_way(finished):
     folder, _ = finished
     engine = load(folder.path, ["generation.max_new_tokens=400"])
     stream = engine.stream([{"role": "user", "content": "Count."}])
+    before = threading.active_count()
     next(stream, None)
     stream.close()
+    assert threading.active_count() <= before, "the generation goes on though nobody reads"
 
 
 def test_a_chat_needs_neither_the_data_nor_the_training_plugins(module_run, tmp_path):

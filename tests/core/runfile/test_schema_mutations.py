@@ -82,25 +82,127 @@ def problems_of(run):
     return fault.value.problems
 
 
+def test_the_schema_holds_each_of_these_fields_and_no_other():
+    walked = {}
+    for key in SECTIONS:
+        for branch in branches(SCHEMA["properties"][key]):
+            walked |= {((key, n), None): own for n, own in branch.get("properties", {}).items()}
+    # the plugins that a section or a dataset names are not its own fields
+    walked = {path: own for path, own in walked.items() if path[0] != ("model", "family")}
+    walked[("model", "family"), None] = None
+    for name in dataset_schema()["properties"]:
+        if name not in {"source", "format"}:
+            walked[("data", 0, name), None] = None
+    for kind, slot in SLOTS.items():
+        for plugin in Catalogue.installed().names(kind):
+            if owner(kind, plugin) == "luthier":
+                options = slot_schema(kind, plugin)["properties"]
+                walked |= {((*slot, n), plugin): None for n in options if n != "name"}
+    assert set(walked) == {(path, slot and slot[1]) for path, _, slot in FIELDS}
+
+
+def branches(schema):
+    """Yield a schema and all that it is made of, references followed."""
+    yield schema
+    inner = [*schema.get("anyOf", ()), *schema.get("oneOf", ())]
+    if "$ref" in schema:
+        inner.append(SCHEMA["$defs"][schema["$ref"].rpartition("/")[2]])
+    for one in inner:
+        yield from branches(one)
+
+
+def dataset_schema():
+    (found,) = [b for b in branches(SCHEMA["properties"]["data"]) if "properties" in b]
+    return found
+
+
+def owner(kind, plugin):
+    return Catalogue.installed().find(kind, plugin).distribution
+
+
+def slot_schema(kind, plugin):
+    """Return the schema of a plugin that is chosen by a mapping."""
+    *place, key = [step for step in SLOTS[kind] if step != 0]
+    holder = SCHEMA
+    if place == ["data"]:
+        holder = dataset_schema()
+    elif place:
+        (holder,) = [b for b in branches(SCHEMA["properties"][place[0]]) if "properties" in b]
+    slot = holder["properties"][key]
+    found = [
+        branch
+        for branch in branches(slot.get("items", slot))
+        if branch.get("properties", {}).get("name") == {"const": plugin}
+    ]
+    return found[0]
+
+
+def field_schema(path, slot):
+    """Return the schema of one field, complete with what it refers to."""
+    if slot:
+        (kind,) = [kind for kind, place in SLOTS.items() if place == slot[0]]
+        own = slot_schema(kind, slot[1])
+    elif path[0] == "data":
+        own = dataset_schema()
+    else:
+        (own,) = [b for b in branches(SCHEMA["properties"][path[0]]) if "properties" in b]
+    return {**own["properties"][path[-1]], "$defs": SCHEMA["$defs"]}
+
+
+def misspellings(name):
+    """Return a name with each of its ends doubled or dropped, and its middle doubled."""
+    half = len(name) // 2
+    found = [name + name[-1], name[0] + name, name[: half + 1] + name[half:]]
+    return found + ([name[:-1], name[1:]] if len(name) > 2 else [])
+
+
 @pytest.mark.parametrize(("path", "field", "slot"), FIELDS, ids=IDS)
 def test_a_misspelt_field_is_told_with_the_nearest(good, path, field, slot):
-    misspelt = path[-1] + path[-1][-1]
-    found = problems_of(with_value(good, (*path[:-1], misspelt), slot, 1))
-    key = ".".join(map(str, (*path[:-1], misspelt)))
-    (problem,) = [p for p in found if p.key == key]
-    assert problem.problem == "unknown key"
-    assert repr(path[-1]) in problem.remedy
+    siblings = {other[-1] for other, _, chosen in FIELDS if other[:-1] == path[:-1]}
+    for misspelt in misspellings(path[-1]):
+        assert misspelt not in siblings
+        found = problems_of(with_value(good, (*path[:-1], misspelt), slot, 1))
+        key = ".".join(map(str, (*path[:-1], misspelt)))
+        (problem,) = [p for p in found if p.key == key]
+        assert problem.problem == "unknown key"
+        # `top_` is as near to `top_p` as to `top_k`
+        meant = {path[-1], *(name for name in siblings if misspelt in misspellings(name))}
+        assert problem.remedy.startswith(tuple(f"Did you mean {name!r}?" for name in meant))
+
+
+# one value of each JSON type, and none that any field would take by chance
+VALUES = ["no such \0 thing", -7, 0.123456, True, None, [[["x"]]], {"x": [["x"]]}]
 
 
 @pytest.mark.parametrize(("path", "field", "slot"), FIELDS, ids=IDS)
 def test_a_mistyped_field_is_told_at_its_key(good, path, field, slot):
-    wrong = [[["x"]]]  # no field takes a list of lists
     key = ".".join(map(str, path))
-    found = problems_of(with_value(good, path, slot, wrong))
-    assert [p for p in found if p.key == key or p.key.startswith(f"{key}.")], found
-    for problem in found:
-        assert problem.remedy
-        assert "pydantic" not in str(problem)
+    schema = Draft202012Validator(field_schema(path, slot))
+    wrong = [value for value in VALUES if not schema.is_valid(value)]
+    assert len(wrong) >= 3
+    for value in wrong:
+        if value is None and path == ("model", "path"):
+            continue  # nothing stands for the built-in model, which the schema cannot know
+        found = problems_of(with_value(good, path, slot, value))
+        deeper = isinstance(value, list | dict)  # an item of it may be what is wrong
+        told = [p for p in found if p.key == key or (deeper and p.key.startswith(f"{key}."))]
+        assert told, (value, found)
+        for problem in found:
+            assert problem.remedy
+            assert "pydantic" not in str(problem)
+
+
+@pytest.mark.parametrize("key", [k for k in SCHEMA["properties"] if k != "extends"])
+def test_a_key_at_the_top_is_told_where_it_is_misspelt_or_mistyped(good, key):
+    for misspelt in misspellings(key):
+        (problem,) = problems_of({**good, misspelt: "x"})
+        assert (problem.key, problem.problem) == (misspelt, "unknown key")
+        assert problem.remedy.startswith(f"Did you mean {key!r}?")
+    schema = Draft202012Validator({**SCHEMA["properties"][key], "$defs": SCHEMA["$defs"]})
+    for value in (-7, 0.5, True, [[["x"]]]):
+        assert not schema.is_valid(value)
+        found = problems_of({**good, key: value})
+        assert [p for p in found if p.key == key or p.key.startswith(f"{key}.")], (value, found)
 
 
 def test_the_schema_is_a_json_schema_and_holds_every_installed_plugin():
@@ -113,7 +215,7 @@ def test_the_schema_is_a_json_schema_and_holds_every_installed_plugin():
 
 def test_the_shipped_run_file_is_valid_by_the_schema(repository):
     shipped = YAML(typ="safe").load((repository / "examples/quickstart.yaml").read_text())
-    Draft202012Validator(SCHEMA).validate(shipped)
+    assert list(Draft202012Validator(SCHEMA).iter_errors(shipped)) == []
 
 
 STRUCTURES = [

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict
 
 from luthier.core import check
-from luthier.core.problems import Place
+from luthier.core.problems import BadRunFile, Place
 from luthier.core.runfile import read_tree, resolve
 from luthier.core.runfile.nodes import DEFAULT, node_of
 from luthier.core.runfile.parsing import parse
@@ -68,6 +68,45 @@ def test_words_of_yaml_1_1_are_truth_where_truth_is_wanted_and_text_where_text_i
     assert found == Flags(on=value, text=word)
 
 
+def test_not_a_number_is_a_number():
+    assert math.isnan(parse("key: .nan\n", "a.yaml").plain()["key"])
+
+
+@pytest.mark.parametrize("word", ["no", "on", "yes", "1.10", "2026-11-23", "true", "~"])
+def test_a_text_in_quotes_stays_the_text_in_what_data_puts_into_rows(write, word):
+    file = write(f"data:\n  - path: rows.jsonl\n    variables: {{quoted: '{word}'}}\n")
+    assert check(file).data[0].section.variables == {"quoted": word}
+
+
+@pytest.mark.parametrize("word", ["no", "on", "yes", "off", "2026-11-23", "v1.2"])
+def test_words_without_quotes_are_texts_in_what_data_puts_into_rows(write, word):
+    file = write(f"data:\n  - path: rows.jsonl\n    variables: {{plain: {word}}}\n")
+    assert check(file).data[0].section.variables == {"plain": word}
+
+
+@pytest.mark.parametrize("word", ["nein", "y", "1", "'1'", "0o1"])
+def test_what_is_no_word_for_truth_is_refused_where_truth_is_wanted(word):
+    problems = []
+    assert validate(Flags, parse(f"on: {word}\n", "a.yaml"), ("x",), problems) is None
+    (problem,) = problems
+    assert (str(problem.place), problem.key) == ("a.yaml:1:5", "x.on")
+    assert "expected true or false" in problem.problem
+
+
+def test_a_number_without_a_point_in_its_power_is_taken_by_a_section(write):
+    file = write("data: [rows.jsonl]\ntraining: {learning_rate: 1e-4, seed: 0o14}\n")
+    run = check(file)
+    assert (run.training.learning_rate, run.training.seed) == (1e-4, 12)
+
+
+def test_a_fault_in_a_json_file_has_its_line_and_column(write):
+    file = write('{\n  "data": ["rows.jsonl"],\n  "tuner": "lorra"\n}\n', "run.json")
+    with pytest.raises(BadRunFile) as fault:
+        check(file)
+    (problem,) = fault.value.problems
+    assert problem.place == Place(str(file), 3, 12)
+
+
 def test_a_json_file_is_a_run_file(write):
     file = write(json.dumps({"data": ["rows.jsonl"], "training": {"learning_rate": 1e-05}}))
     assert check(file).training.learning_rate == 1e-05
@@ -88,6 +127,14 @@ def test_every_value_knows_where_it_comes_from(write):
     assert tree.at(("template", "name")).place == Place("family tiny")
 
 
+def test_a_value_of_a_parent_has_the_line_of_the_parent(write):
+    base = write("# a comment\ntraining: {epochs: 2}\n", "base.yaml")
+    file = write("extends: base.yaml\ndata: [rows.jsonl]\ntraining: {seed: 3}\n")
+    tree = resolve(read_tree(file)).tree
+    assert tree.at(("training", "epochs")).place == Place(str(base), 2, 20)
+    assert tree.at(("training", "seed")).place == Place(str(file), 3, 18)
+
+
 scalars = (
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8)
 )
@@ -103,6 +150,19 @@ values = st.recursive(
 @settings(max_examples=150, deadline=None)
 def test_a_tree_that_is_written_is_read_again_as_it_was(tree):
     assert parse(annotated(node_of(tree, DEFAULT)), "a.yaml").plain() == tree
+
+
+def test_a_resolved_run_that_is_written_is_read_as_the_same_run(write):
+    file = write("data: [rows.jsonl]\ntuner: {name: lora, rank: 4}\npatches: [sdpa]\n")
+    run = check(file, ["training.learning_rate=1e-5"])
+    again = check(write(annotated(run.tree), "again.yaml"))
+    assert again.tree.plain() == run.tree.plain()
+    assert origins_of(again) == {str(file.parent / "again.yaml")}
+
+
+def origins_of(run):
+    """Return the files and words that the values of a run come from."""
+    return {node.place.origin for _, node in run.tree.leaves()}
 
 
 def test_the_annotated_file_names_each_origin(write):
@@ -138,6 +198,28 @@ def test_a_list_is_replaced_as_a_whole(write):
     assert [str(spec) for spec in run.data] == ["rows.jsonl"]
 
 
+@pytest.mark.parametrize(
+    ("below", "above", "rank"),
+    [
+        ("tuner: {rank: 4}", "tuner: lora", 4),
+        ("tuner: lora", "tuner: {name: lora, rank: 4}", 4),
+        ("tuner: {name: lora, dropout: 0.1}", "tuner: {name: lora, rank: 4}", 4),
+        ("tuner:", "tuner: {name: lora, rank: 4}", 8),
+    ],
+)
+def test_one_plugin_under_the_same_name_keeps_its_options(write, below, above, rank):
+    write(f"data: [rows.jsonl]\n{above}\n", "base.yaml")
+    (tuner,) = check(write(f"extends: base.yaml\n{below}\n")).of("tuners")
+    assert (tuner.name, tuner.plugin.rank) == ("lora", rank)
+
+
+def test_the_nearest_of_three_generations_is_heard(write):
+    write("data: [rows.jsonl]\ntraining: {epochs: 1, seed: 1, warmup: 0.1}\n", "oldest.yaml")
+    write("extends: oldest.yaml\ntraining: {epochs: 2, seed: 2}\n", "middle.yaml")
+    training = check(write("extends: middle.yaml\ntraining: {epochs: 3}\n")).training
+    assert (training.epochs, training.seed, training.warmup) == (3, 2, 0.1)
+
+
 def test_a_path_is_found_from_the_file_that_names_it(write, tmp_path, monkeypatch):
     write("data: [here.jsonl]\n", "below/base.yaml")
     row = (tmp_path / "rows.jsonl").read_text()
@@ -160,6 +242,10 @@ def test_a_path_is_found_from_the_file_that_names_it(write, tmp_path, monkeypatc
         (["tuner.rank=4"], ("tuner", "rank"), 4),
         (["tuner=full"], ("tuner", "name"), "full"),
         (["data.0.samples=1"], ("data", 0, "samples"), 1),
+        (["patches=[eager, sdpa]", "~patches.0"], ("patches", 0, "name"), "sdpa"),
+        (["patches=[eager]", "patches.0=sdpa"], ("patches", 0, "name"), "sdpa"),
+        (["training.epochs=5", "training.epochs=6"], ("training", "epochs"), 6),
+        (["training={seed: 9}"], ("training", "epochs"), 2),
         (["~training.epochs"], ("training", "epochs"), 3.0),
         (["~tuner", "tuner={name: full}"], ("tuner", "name"), "full"),
         (["generation.temperature=0", "~generation.temperature"],
