@@ -46,14 +46,15 @@ class Entry:
     @classmethod
     def of(cls, dist: importlib.metadata.Distribution, prefix: str) -> list[Entry]:
         """Return the entries of a distribution, one for each entry point of a group `prefix...`."""
+        owner, version = dist.name, dist.version  # each look parses the whole metadata anew
         return [
             cls(
                 point.group.removeprefix(prefix),
                 point.name,
                 # `module:attribute [extra]` is allowed still, and nobody asks for the extra
                 point.value.partition("[")[0].strip(),
-                dist.name,
-                dist.version,
+                owner,
+                version,
             )
             for point in dist.entry_points
             if point.group.startswith(prefix)

@@ -161,11 +161,12 @@ class _Resolver:
             if key not in known:
                 remedy = f"{nearest(key, known)}Known keys: {', '.join(known)}.{broken}"
                 self._tell(node.key_place, key, "unknown key", remedy)
-        if "extends" in tree.mapping:
+        extends = tree.mapping.pop("extends", None)
+        if extends is not None and extends.value is not None:
             # reading a file takes it out
             said = "only a file extends another: not the command line, nor a run that is no file"
             remedy = "Write it into a run file, or name the other file as the run."
-            self._tell(tree.mapping["extends"].place, "extends", said, remedy)
+            self._tell(extends.place, "extends", said, remedy)
 
     def _section(self, tree: Node, key: str, cls: type[Section]) -> Section | None:
         node = tree.mapping.get(key) or Node({}, DEFAULT)
