@@ -114,16 +114,20 @@ def _sound(entry: Entry, kinds: Mapping[str, Kind]) -> Kind:
     elif kind.key is not None and kind.key in {*RESERVED, *(k.key for k in kinds.values())}:
         reason = f"the key {kind.key!r} of a run file is taken"
     elif kind.specs is not None:
-        reason = _fault_of_specs(kind.specs)
+        reason = _fault_of_specs(kind.specs, added_specs(kinds))
     if reason is not None:
         raise BrokenPlugin(GROUP, entry.name, entry.distribution, reason)
     return cast("Kind", kind)
 
 
-def _fault_of_specs(specs: Any) -> str | None:
-    """Return what pluggy has against hook specifications beside luthier's own, if anything."""
+def _fault_of_specs(specs: Any, others: tuple[object, ...]) -> str | None:
+    """Return what pluggy has against hook specifications beside all others, if anything."""
+    if any(specs is other for other in others):
+        return None  # two kinds may share them
     manager = pluggy.PluginManager(hooks.PROJECT)
     manager.add_hookspecs(hooks)
+    for other in others:
+        manager.add_hookspecs(cast("Any", other))
     try:
         manager.add_hookspecs(specs)
     except ValueError as fault:

@@ -53,8 +53,8 @@ def _row(entry: Entry, specs: tuple[object, ...], *, twice: bool) -> Row:
         value = plugin_of(entry)
         summary = _documentation(entry, value).partition("\n")[0]
         cls = value if isinstance(value, type) else type(value)
-        # the options of a plugin make no difference to its hooks
-        require_sound_hooks(Selected(entry.kind, entry.name, cls.model_construct(), entry, specs))
+        # the options of a plugin make no difference to its hooks, so it is made without any
+        require_sound_hooks(Selected(entry.kind, entry.name, cls.__new__(cls), entry, specs))
         if missing_packages(cls):
             state = f"needs: {install_line(cls)}"
         elif twice:

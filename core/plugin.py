@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import importlib.metadata
 import sys
+import warnings
+from collections.abc import Iterator
 from typing import Any, ClassVar, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, PydanticUserError
+from pydantic.json_schema import PydanticJsonSchemaWarning
 
 from luthier.core import hooks
 from luthier.core.hooks import API_VERSION, HOOK_NAMES
@@ -85,6 +88,44 @@ class Plugin(BaseModel):
 def unmarked_hooks(cls: type, names: frozenset[str]) -> list[str]:
     """Return the functions in the body of `cls` that bear a hook's name and no `@hookimpl`."""
     return [n for n in names if callable(f := vars(cls).get(n)) and not hooks.is_marked(f)]
+
+
+def fault_of(cls: type[Plugin]) -> str | None:
+    """Return what is wrong with the declarations of a plugin's class, or None."""
+    return next(_faults(cls), None)
+
+
+def _faults(cls: type[Plugin]) -> Iterator[str]:
+    if not isinstance(cls.api, str):
+        yield f"its `api` is {cls.api!r}, and should be a text such as {API_VERSION!r}"
+    for key in ("traits", "after", "before"):
+        if not isinstance(getattr(cls, key), frozenset):
+            yield f"its `{key}` is no frozenset of texts"
+    yield from _faults_of_packages(cls)
+    for name, field in cls.model_fields.items():
+        if name == "name":
+            yield "it has an option `name`, which in a run file is the name of the plugin"
+        if field.alias or field.validation_alias:
+            yield f"its option `{name}` has an alias; an option has one name"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", PydanticJsonSchemaWarning)
+            cls.model_json_schema()
+    except (PydanticUserError, PydanticJsonSchemaWarning) as fault:
+        yield f"its options have no JSON schema: {str(fault).partition(chr(10))[0]}"
+
+
+def _faults_of_packages(cls: type[Plugin]) -> Iterator[str]:
+    if isinstance(cls.packages, str):
+        yield "its `packages` is a text, and should be a tuple of them"
+    elif cls.packages:
+        from packaging.requirements import InvalidRequirement, Requirement
+
+        for text in cls.packages:
+            try:
+                Requirement(text)
+            except InvalidRequirement:
+                yield f"{text!r} among its `packages` is no requirement such as 'name>=2'"
 
 
 def missing_packages(plugin: type[Plugin]) -> list[str]:

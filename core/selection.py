@@ -12,7 +12,7 @@ from typing import Any
 
 from luthier.core.errors import BrokenPlugin, LuthierError
 from luthier.core.hooks import API_VERSION, PROJECT
-from luthier.core.plugin import Plugin, unmarked_hooks
+from luthier.core.plugin import Plugin, fault_of, unmarked_hooks
 from luthier.core.wiring import Selected, manager_of
 from luthier.registry import Entry
 
@@ -26,8 +26,8 @@ def plugin_of(entry: Entry) -> type[Plugin] | Plugin:
     """Return the class, or the ready instance, behind an entry.
 
     Raises:
-        BrokenPlugin: it fails to import, is no plugin, or is written for another major version
-            of the hook specifications.
+        BrokenPlugin: it fails to import, is no plugin, is written for another major version of
+            the hook specifications, or declares what cannot be read.
     """
     value = entry.load()
     cls = value if isinstance(value, type) else type(value)
@@ -35,6 +35,8 @@ def plugin_of(entry: Entry) -> type[Plugin] | Plugin:
         shown = entry.target if entry.value is None else cls.__name__
         reason = f"{shown} is neither a subclass nor an instance of luthier.core.Plugin"
         raise BrokenPlugin(entry.kind, entry.name, entry.distribution, reason)
+    if fault := fault_of(cls):
+        raise BrokenPlugin(entry.kind, entry.name, entry.distribution, fault)
     if cls.api.partition(".")[0] != API_VERSION.partition(".")[0]:
         reason = (
             f"it is written for version {cls.api} of luthier's hooks, and this is {API_VERSION}"

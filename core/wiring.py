@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import heapq
 import inspect
 from collections.abc import Callable, Iterable, Iterator
 from graphlib import CycleError, TopologicalSorter
@@ -38,6 +39,20 @@ class Step(NamedTuple):
     call: Callable[..., Any]
 
 
+STEPPED = frozenset({"plan_load", "patch_model", "wrap_attention"})
+"""The hooks whose implementations core calls one by one, so that none can wrap the others."""
+
+
+class _Manager(pluggy.PluginManager):
+    """Looks for hooks in a plugin's class: pluggy would read each property of the instance."""
+
+    def parse_hookimpl_opts(self, plugin: object, name: str) -> pluggy.HookimplOpts | None:
+        """Return what `@hookimpl` was given, or None for what is no hook."""
+        if not hooks.is_marked(inspect.getattr_static(type(plugin), name, None)):
+            return None
+        return super().parse_hookimpl_opts(plugin, name)
+
+
 def manager_of(plugins: Iterable[Selected]) -> pluggy.PluginManager:
     """Return a manager that holds `plugins` and no other.
 
@@ -49,7 +64,7 @@ def manager_of(plugins: Iterable[Selected]) -> pluggy.PluginManager:
     Raises:
         BrokenPlugin: a hook's name or signature is not one of the specifications'.
     """
-    manager = pluggy.PluginManager(hooks.PROJECT)
+    manager = _Manager(hooks.PROJECT)
     chosen_plugins = list(plugins)
     added = [spec for chosen in chosen_plugins for spec in chosen.specs]
     for module in dict.fromkeys((hooks, *added)):
@@ -69,9 +84,16 @@ def _register(manager: pluggy.PluginManager, chosen: Selected) -> None:
     for caller in manager.get_hookcallers(chosen.plugin) or ():
         for implementation in caller.get_hookimpls():
             if implementation.plugin is chosen.plugin:
+                _refuse_wrapper(implementation, chosen, caller.name)
                 implementation.function = _signed(  # type: ignore[misc]
                     implementation.function, chosen, caller.name
                 )
+
+
+def _refuse_wrapper(implementation: pluggy.HookImpl, chosen: Selected, hook: str) -> None:
+    if hook in STEPPED and (implementation.wrapper or implementation.hookwrapper):
+        reason = f"core calls each {hook} by itself, so none can be a wrapper of the others"
+        raise BrokenPlugin(chosen.kind, chosen.name, chosen.entry.distribution, reason)
 
 
 def _signed(function: Callable[..., Any], chosen: Selected, hook: str) -> Callable[..., Any]:
@@ -115,9 +137,9 @@ def steps(manager: pluggy.PluginManager, hook: str) -> Iterator[Step]:
         TwoOwners: the declared order runs in a circle.
     """
     caller = getattr(manager.hook, hook)
-    found = [
-        Step(i.plugin_name, i.plugin, functools.partial(_call, i)) for i in caller.get_hookimpls()
-    ]
+    # pluggy keeps first what is called last; `tryfirst` and `trylast` mean here what they say
+    impls = sorted(caller.get_hookimpls(), key=lambda i: i.trylast - i.tryfirst)
+    found = [Step(i.plugin_name, i.plugin, functools.partial(_call, i)) for i in impls]
     graph: TopologicalSorter[int] = TopologicalSorter(dict.fromkeys(range(len(found)), ()))
     for n, step in enumerate(found):
         for m, other in enumerate(found):
@@ -126,13 +148,20 @@ def steps(manager: pluggy.PluginManager, hook: str) -> Iterator[Step]:
             if n != m and step.plugin.before & other.plugin.traits:
                 graph.add(m, n)
     try:
-        order = list(graph.static_order())
+        graph.prepare()
     except CycleError as circle:
         names = " -> ".join(found[n].owner for n in circle.args[1])
         raise TwoOwners(
             f"the order of {hook!r} runs in a circle: {names}. Leave one out."
         ) from None
-    yield from (found[n] for n in order)
+    # of those that may come next, the first of the file does
+    ready = list(graph.get_ready())
+    while ready:
+        heapq.heapify(ready)
+        number = heapq.heappop(ready)
+        yield found[number]
+        graph.done(number)
+        ready += graph.get_ready()
 
 
 def _call(implementation: pluggy.HookImpl, **arguments: Any) -> Any:
@@ -142,4 +171,8 @@ def _call(implementation: pluggy.HookImpl, **arguments: Any) -> Any:
 def hooks_of(plugin: type[Plugin] | Plugin) -> list[str]:
     """Return the names of the hooks that a plugin answers, in alphabetical order."""
     cls = plugin if isinstance(plugin, type) else type(plugin)
-    return sorted(n for n, f in inspect.getmembers(cls, inspect.isfunction) if hooks.is_marked(f))
+    members = inspect.getmembers(cls, inspect.isfunction)
+    marked = {
+        name: getattr(f, f"{hooks.PROJECT}_impl") for name, f in members if hooks.is_marked(f)
+    }
+    return sorted(options["specname"] or name for name, options in marked.items())

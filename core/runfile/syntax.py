@@ -55,6 +55,16 @@ WORDINGS = (
         "Put a text that begins with '*' in quotes.",
     ),
     Wording(
+        "alphabetic or numeric character",
+        "a name has to follow the sign that stands before this",
+        "Put a text that begins with '&', '*' or '%' in quotes.",
+    ),
+    Wording(
+        "a comment or a line break",
+        "a '|' or '>' begins a text on the lines beneath it",
+        "Begin the text on the next line, or put it in quotes.",
+    ),
+    Wording(
         "found another document",
         "a second document begins here",
         "Keep one of them: a run file is one document.",

@@ -413,7 +413,12 @@ def test_a_file_that_may_not_be_read_is_answered_alike(
 
 
 @pytest.mark.parametrize(
-    ("command", "name"), [("train", "a misspelt plugin"), ("check", "three errors at once")]
+    ("command", "name"),
+    [
+        ("train", "a misspelt plugin"),
+        ("check", "three errors at once"),
+        ("train", "a tag that builds an object"),
+    ],
 )
 def test_the_process_itself_leaves_with_two_and_prints_to_stderr(folder, command, name):
     case = CASES[name]

@@ -27,6 +27,8 @@ ODD = {
         "a:\n    b: 1\n  c: 2", "3:3", "", "the indentation fits none"),
     "a key without a colon": ("a: 1\nb\nc: 2", "2:1", "", "no ':' follows this key"),
     "an unknown escape": ('a: "C:\\quux"', "1:8", "", "there is no such escape"),
+    "a sign for an anchor alone": ("a: & b", "1:5", "", "a name has to follow the sign"),
+    "a bar before a text": ("a: | b", "1:6", "", "begins a text on the lines beneath"),
     "a text that begins with an at": ("a: @b", "1:4", "", "no text begins with '@'"),
 }  # fmt: skip
 
