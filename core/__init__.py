@@ -16,7 +16,7 @@ from luthier.core.problems import Finding
 from luthier.core.requirement import require
 
 if TYPE_CHECKING:
-    from luthier.core.run import check, load, resume, train
+    from luthier.core.run.program import check, load, resume, train
 
 __all__ = [
     "API_VERSION",
@@ -45,6 +45,6 @@ def __getattr__(name: str) -> Any:
     """Import the functions of a program when one is asked for: a plugin needs none of them."""
     if name not in _PROGRAM:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from luthier.core import run
+    from luthier.core.run import program
 
-    return getattr(run, name)
+    return getattr(program, name)

@@ -1,5 +1,5 @@
 """`python -m luthier.core`: the command line."""
 
-from luthier.core.cli import main
+from luthier.core.cli.application import main
 
 main()

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
 
     from luthier.core.chat import Engine
-    from luthier.core.dataset import DatasetSpec
-    from luthier.core.job import TrainingJob
-    from luthier.core.layers import LayerMap
-    from luthier.core.loading import LoadPlan
-    from luthier.core.model import ModelSpec, OpenModel
+    from luthier.core.data.dataset import DatasetSpec
+    from luthier.core.model.layers import LayerMap
+    from luthier.core.model.loading import LoadPlan
+    from luthier.core.model.opening import ModelSpec, OpenModel
     from luthier.core.problems import Finding
+    from luthier.core.run.job import TrainingJob
     from luthier.core.sections import GenerationSection
     from luthier.core.templates import ChatTemplate
     from luthier.core.training import Trainer

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from luthier.core.dataset import DatasetSpec
+from luthier.core.data.dataset import DatasetSpec
 from luthier.core.problems import described
 from luthier.core.runfile.choosing import Chooser, put_defaults
 from luthier.core.runfile.nodes import DEFAULT, Node, UnusablePath, base_of, dotted, opened, path_of

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from luthier.core.errors import BadModel, LuthierError
-from luthier.core.families import Family, config_of, is_hub_id, no_model_at, recognise
+from luthier.core.model.families import Family, config_of, is_hub_id, no_model_at, recognise
 from luthier.core.problems import Place, cut
 from luthier.core.runfile.choosing import Chooser
 from luthier.core.runfile.nodes import Node, UnusablePath, path_of

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from luthier.core.compatibility import conflicts
-from luthier.core.dataset import DatasetSpec
+from luthier.core.data.dataset import DatasetSpec
 from luthier.core.device import Device, probe
-from luthier.core.families import Family
 from luthier.core.kinds import RESERVED, broken_kinds
+from luthier.core.model.families import Family
 from luthier.core.problems import BadRunFile, Place, Problem, described
 from luthier.core.runfile.choosing import Chooser, put_defaults
 from luthier.core.runfile.datasets import datasets_of

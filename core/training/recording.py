@@ -9,8 +9,8 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from luthier.core.folder import RunFolder, write_text_whole
-from luthier.core.reporting import Reporter
+from luthier.core.run.folder import RunFolder, write_text_whole
+from luthier.core.run.reporting import Reporter
 
 
 class Recorder(TrainerCallback):

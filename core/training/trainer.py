@@ -14,13 +14,13 @@ import torch
 import transformers
 
 from luthier.core.errors import BadRunFolder
-from luthier.core.folder import CHECKPOINT, discard, written_whole
+from luthier.core.run.folder import CHECKPOINT, discard, written_whole
 from luthier.core.templates import IGNORED
 from luthier.core.training.loss import token_mean_loss
 from luthier.core.training.state import load_state, random_state, restore_random_state, save_state
 
 if TYPE_CHECKING:
-    from luthier.core.job import TrainingJob
+    from luthier.core.run.job import TrainingJob
 
 STATE = "trainer_state.json"
 """The name by which transformers' loop finds a checkpoint's step."""
@@ -144,7 +144,7 @@ class Trainer(transformers.Trainer):
             restore_random_state(load_state(Path(checkpoint) / "random"))
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:  # noqa: ARG002
-        raise AssertionError("the model is saved by luthier.core.saving, never by transformers")
+        raise AssertionError("luthier.core.model.saving saves the model, never transformers")
 
 
 def trained_parameters(model: torch.nn.Module) -> dict[str, torch.nn.Parameter]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from luthier.core import Plugin, hookimpl
-from luthier.core.console import TrustPlugins
+from luthier.core.cli.options import TrustPlugins
 
 if TYPE_CHECKING:
     from luthier.core.chat import Engine

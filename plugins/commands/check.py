@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from luthier.core import Plugin, hookimpl
-from luthier.core.console import DeviceName, Overrides, device_or_probe
+from luthier.core.cli.options import DeviceName, Overrides, device_or_probe
 
 
 class Check(Plugin):

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from luthier.core import Plugin, hookimpl
-from luthier.core.console import DeviceName, Overrides, device_or_probe
+from luthier.core.cli.options import DeviceName, Overrides, device_or_probe
 
 
 class Explain(Plugin):
@@ -29,7 +29,7 @@ def command(
 ) -> None:
     """Explain."""
     from luthier.core import check
-    from luthier.core.explanation import hooks_in_order
+    from luthier.core.cli.explanation import hooks_in_order
     from luthier.core.runfile.writing import annotated
 
     resolved = check(run, overrides or (), device=device_or_probe(device))

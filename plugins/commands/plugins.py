@@ -29,7 +29,7 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List or show."""
-    from luthier.core.listing import described, page_of, rows_of
+    from luthier.core.cli.listing import described, page_of, rows_of
 
     given = words or []
     if given[:1] == ["show"]:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from luthier.core import Plugin, hookimpl
-from luthier.core.console import Overrides, console_reporter
+from luthier.core.cli.options import Overrides, console_reporter
 
 
 class Train(Plugin):

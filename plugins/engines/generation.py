@@ -10,7 +10,7 @@ import torch
 from transformers import GenerationConfig, StoppingCriteria, TextIteratorStreamer
 
 from luthier.core import TemplateError
-from luthier.core.model import OpenModel
+from luthier.core.model.opening import OpenModel
 from luthier.core.sections import GenerationSection
 from luthier.core.templates import Message
 

@@ -11,7 +11,7 @@ from luthier.core import Plugin, hookimpl
 
 if TYPE_CHECKING:
     from luthier.core.chat import Engine
-    from luthier.core.model import OpenModel
+    from luthier.core.model.opening import OpenModel
     from luthier.core.sections import GenerationSection
 
 

@@ -4,6 +4,6 @@ Architecture and module names: transformers' LlamaForCausalLM
 (https://huggingface.co/docs/transformers/model_doc/llama). The base models have no chat format.
 """
 
-from luthier.core.families import DECODER_LAYERS, Family
+from luthier.core.model.families import DECODER_LAYERS, Family
 
 LLAMA = Family(architectures=("LlamaForCausalLM",), layers=DECODER_LAYERS)

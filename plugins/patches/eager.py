@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from luthier.core import Plugin, Refusal, hookimpl
 
 if TYPE_CHECKING:
-    from luthier.core.loading import LoadPlan
+    from luthier.core.model.loading import LoadPlan
 
 
 class Eager(Plugin):

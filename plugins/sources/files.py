@@ -11,7 +11,7 @@ from luthier.core import BadData, Finding, Plugin, hookimpl
 if TYPE_CHECKING:
     from datasets import Dataset
 
-    from luthier.core.dataset import DatasetSpec
+    from luthier.core.data.dataset import DatasetSpec
 
 READERS = {".json": "json", ".jsonl": "json", ".csv": "csv", ".parquet": "parquet"}
 

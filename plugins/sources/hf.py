@@ -9,7 +9,7 @@ from luthier.core import BadData, Plugin, hookimpl
 if TYPE_CHECKING:
     from datasets import Dataset
 
-    from luthier.core.dataset import DatasetSpec
+    from luthier.core.data.dataset import DatasetSpec
 
 
 class HuggingFaceHub(Plugin):

@@ -14,7 +14,7 @@ from luthier.core import Plugin, hookimpl
 if TYPE_CHECKING:
     from torch import nn
 
-    from luthier.core.layers import LayerMap
+    from luthier.core.model.layers import LayerMap
 
 
 class Lora(Plugin):

@@ -7,8 +7,8 @@ from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
 from luthier.core import LuthierError, Plugin, check, hookimpl
+from luthier.core.cli.listing import described, page_of, rows_of
 from luthier.core.errors import BrokenPlugin, NoAnswer, TwoOwners
-from luthier.core.listing import described, page_of, rows_of
 from luthier.core.problems import BadRunFile
 from luthier.core.runfile.schema import run_file_schema
 from luthier.core.wiring import Selected, first_answer, hooks_of, manager_of, steps

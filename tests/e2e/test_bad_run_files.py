@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pytest
 
-from luthier.core.cli import main
+from luthier.core.cli.application import main
 
 GOOD = "data: [rows.jsonl]\n"
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(

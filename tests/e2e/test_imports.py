@@ -11,7 +11,7 @@ HEAVY = ("torch", "transformers", "datasets", "peft", "trl", "accelerate", "matp
 RUNS_MAIN = """
 import json, sys
 sys.argv = ["luthier", *{arguments!r}]
-from luthier.core.cli import main
+from luthier.core.cli.application import main
 try:
     main()
 except SystemExit as left:

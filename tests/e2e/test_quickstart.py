@@ -56,7 +56,7 @@ def test_a_piped_chat_answers_each_line_and_begins_anew_when_told(
 ):
     from io import StringIO
 
-    from luthier.core.cli import main
+    from luthier.core.cli.application import main
 
     first, second = identity[0], identity[2]
     told = f"{first['instruction']}\n/new\n\n{second['instruction']}\n/exit\nnever asked\n"
@@ -69,7 +69,7 @@ def test_a_piped_chat_answers_each_line_and_begins_anew_when_told(
 
 
 def test_one_message_is_answered_and_that_is_all(quickstart, monkeypatch, capsys, identity):
-    from luthier.core.cli import main
+    from luthier.core.cli.application import main
 
     words = ["chat", str(quickstart.path), "--message", identity[2]["instruction"]]
     monkeypatch.setattr(sys, "argv", ["luthier", *words])

@@ -9,9 +9,10 @@ from peft import AutoPeftModelForCausalLM
 from ruamel import yaml
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from luthier.core import load, saving, train
-from luthier.core.folder import RunFolder
-from luthier.core.run import check
+from luthier.core import load, train
+from luthier.core.model import saving
+from luthier.core.run.folder import RunFolder
+from luthier.core.run.program import check
 
 TUNERS = ["full", {"name": "lora", "rank": 4}]
 

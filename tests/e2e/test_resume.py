@@ -13,9 +13,9 @@ import safetensors.torch
 import torch
 
 from luthier.core import BadData, resume, train
-from luthier.core.cli import main
+from luthier.core.cli.application import main
 from luthier.core.errors import BadRunFolder
-from luthier.core.folder import RunFolder
+from luthier.core.run.folder import RunFolder
 
 TUNERS = ["full", {"name": "lora", "rank": 4, "dropout": 0.1}]
 
@@ -85,7 +85,7 @@ FAULTS = {
     "as a checkpoint takes its name": ("os.replace", 4),
     "as an old checkpoint is dropped": ("luthier.core.training.trainer.discard", 1),
     "as the curve is drawn": ("luthier.core.training.recording.plot_loss", 1),
-    "as the model is written": ("luthier.core.saving.written_whole", 1),
+    "as the model is written": ("luthier.core.model.saving.written_whole", 1),
 }  # fmt: skip
 
 

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from luthier.core import BadModel, Plugin, check, train
-from luthier.core.attention import composed_attention
-from luthier.core.dataset import BadRow
-from luthier.core.families import Family
-from luthier.core.layers import LayerMap
+from luthier.core.data.dataset import BadRow
+from luthier.core.model.attention import composed_attention
+from luthier.core.model.families import Family
+from luthier.core.model.layers import LayerMap
 from luthier.core.problems import BadRunFile
 from luthier.core.selection import entries_of_file
 from luthier.core.templates import ChatTemplate
@@ -132,7 +132,7 @@ def run_folder(environment, desk):
 def listed(environment):
     """The rows of `luthier plugins --json`, which imports every plugin that is installed."""
     light = (
-        "import sys; from luthier.core.cli import application;"
+        "import sys; from luthier.core.cli.application import application;"
         "application()(['plugins', '--json'], standalone_mode=False);"
         "assert 'torch' not in sys.modules"
     )

@@ -53,7 +53,7 @@ RUN = """
 import json, sys
 import luthier.core, luthier.registry
 from luthier.registry import Catalogue
-from luthier.core.listing import rows_of
+from luthier.core.cli.listing import rows_of
 rows = rows_of()
 print(json.dumps({
     "file": luthier.core.__file__,

@@ -6,7 +6,7 @@ import pytest
 from datasets import Dataset
 
 from luthier.core import BadData, LuthierError, check, train
-from luthier.core.dataset import BadValue, aligned, standardized
+from luthier.core.data.dataset import BadValue, aligned, standardized
 from luthier.core.problems import BadRunFile
 
 ROW = {"instruction": "Add.", "input": "1, 2", "output": "3"}

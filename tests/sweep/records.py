@@ -20,7 +20,7 @@ class Sweep(NamedTuple):
 SWEEPS = {
     "kills": Sweep(
         tests="tests/e2e/test_resume.py",
-        covers=("core/training", "core/folder.py", "core/saving.py"),
+        covers=("core/training", "core/run/folder.py", "core/model/saving.py"),
     ),
 }
 

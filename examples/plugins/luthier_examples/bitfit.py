@@ -12,7 +12,7 @@ from luthier.core import BadModel, Plugin, hookimpl
 if TYPE_CHECKING:
     from torch import nn
 
-    from luthier.core.layers import LayerMap
+    from luthier.core.model.layers import LayerMap
 
 
 class BitFit(Plugin):
@@ -27,7 +27,7 @@ class BitFit(Plugin):
     @hookimpl
     def attach_adapter(self, model: nn.Module, layers: LayerMap) -> nn.Module | None:
         """Return the model, its bias terms trainable and all else frozen."""
-        from luthier.core.layers import LayerType
+        from luthier.core.model.layers import LayerType
 
         model.requires_grad_(requires_grad=False)
         for name, parameter in model.named_parameters():

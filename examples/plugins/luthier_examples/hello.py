@@ -21,6 +21,6 @@ class Hello(Plugin):
 
 def command(*, name: Annotated[str, typer.Option(help="Whom to greet.")] = "luthier") -> None:
     """Greet."""
-    from luthier.core.listing import rows_of
+    from luthier.core.cli.listing import rows_of
 
     typer.echo(f"Hello, {name}! {len(rows_of())} plugins are installed.")

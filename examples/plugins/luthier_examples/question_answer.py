@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from luthier.core import Plugin, hookimpl
-from luthier.core.dataset import BadValue, Conversation, aligned
+from luthier.core.data.dataset import BadValue, Conversation, aligned
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
-    from luthier.core.dataset import DatasetSpec
+    from luthier.core.data.dataset import DatasetSpec
 
 
 class QuestionAnswer(Plugin):

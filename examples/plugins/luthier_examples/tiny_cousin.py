@@ -4,7 +4,7 @@ A model belongs to it where its config.json says `"architectures": ["TinyCousinF
 where the run file says `model: {path: ..., family: tiny-cousin}`.
 """
 
-from luthier.core.families import DECODER_LAYERS, Family
+from luthier.core.model.families import DECODER_LAYERS, Family
 
 TINY_COUSIN = Family(
     architectures=("TinyCousinForCausalLM",), template="plain", layers=DECODER_LAYERS

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import Field
 
 from luthier.core import Plugin, hookimpl
-from luthier.core.encoding import encode_conversations
+from luthier.core.data.encoding import encode_conversations
 
 if TYPE_CHECKING:
     from datasets import Dataset
     from transformers import PreTrainedTokenizerBase
 
     from luthier.core.hooks import Collator
-    from luthier.core.job import TrainingJob
+    from luthier.core.run.job import TrainingJob
     from luthier.core.templates import ChatTemplate
     from luthier.core.training import Trainer
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from luthier.core import hookimpl
-from luthier.core.families import DECODER_LAYERS, Family
+from luthier.core.model.families import DECODER_LAYERS, Family
 
 if TYPE_CHECKING:
-    from luthier.core.model import ModelSpec
+    from luthier.core.model.opening import ModelSpec
 
 NAME = "tiny"
 

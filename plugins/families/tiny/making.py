@@ -18,7 +18,7 @@ import transformers
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from luthier.core.folder import cache_folder
+from luthier.core.run.folder import cache_folder
 
 VERSION = 1
 """Counts up when anything below changes what is made."""

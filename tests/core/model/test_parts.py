@@ -7,13 +7,13 @@ import torch
 from torch import nn
 
 from luthier.core import BadModel, LuthierError, Plugin, Refusal, hookimpl
-from luthier.core.attention import composed_attention
 from luthier.core.compatibility import conflicts
 from luthier.core.device import Device, device_named
 from luthier.core.errors import MissingPackage, TwoOwners
-from luthier.core.families import DECODER_LAYERS, recognise
-from luthier.core.layers import LayerMap, LayerType
-from luthier.core.loading import LoadPlan
+from luthier.core.model.attention import composed_attention
+from luthier.core.model.families import DECODER_LAYERS, recognise
+from luthier.core.model.layers import LayerMap, LayerType
+from luthier.core.model.loading import LoadPlan
 from luthier.core.plugin import Need
 from luthier.core.requirement import require
 from luthier.core.wiring import Selected, manager_of

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from luthier.core.folder import written_whole
-from luthier.core.model import OpenModel
+from luthier.core.model.opening import OpenModel
+from luthier.core.run.folder import written_whole
 
 
 def save_model(opened: OpenModel, folder: Path) -> None:

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from luthier.core.errors import BadRunFolder
-from luthier.core.folder import RunFolder, write_json_whole
-from luthier.core.reporting import Reporter, quiet_libraries
+from luthier.core.run.folder import RunFolder, write_json_whole
+from luthier.core.run.reporting import Reporter, quiet_libraries
 from luthier.core.runfile import Run
 from luthier.core.wiring import first_answer, manager_of
 
 if TYPE_CHECKING:
-    from luthier.core.job import TrainingJob
+    from luthier.core.run.job import TrainingJob
 
 
 def execute(run: Run, folder: RunFolder, reporter: Reporter, *, checkpoint: Path | None) -> None:
@@ -49,10 +49,10 @@ def _job(
     """Open data and model, in this order: a bad row is told before any weights are loaded."""
     from transformers import set_seed
 
-    from luthier.core.job import TrainingJob
-    from luthier.core.manifest import manifest_of
-    from luthier.core.model import locate, model_spec, open_model
-    from luthier.core.preparation import prepare
+    from luthier.core.data.preparation import prepare
+    from luthier.core.model.opening import locate, model_spec, open_model
+    from luthier.core.run.job import TrainingJob
+    from luthier.core.run.manifest import manifest_of
     from luthier.core.training.recording import Recorder
 
     spec = model_spec(run, training=True)
@@ -84,8 +84,8 @@ def _job(
 def _finish(
     trainer: Any, job: TrainingJob, manifest: dict[str, Any], reporter: Reporter, seconds: float
 ) -> None:
-    from luthier.core.manifest import measured_peak_bytes
-    from luthier.core.saving import save_model
+    from luthier.core.model.saving import save_model
+    from luthier.core.run.manifest import measured_peak_bytes
     from luthier.core.training.recording import duration, plot_loss, read_metrics
 
     folder = job.folder

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from luthier.core import train
-from luthier.core.reporting import ConsoleReporter, Reporter, quiet_libraries
+from luthier.core.run.reporting import ConsoleReporter, Reporter, quiet_libraries
 from luthier.core.training.recording import duration, smoothed
 
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from luthier.core.folder import RunFolder
 from luthier.core.hooks import Collator
-from luthier.core.model import OpenModel
+from luthier.core.model.opening import OpenModel
+from luthier.core.run.folder import RunFolder
 from luthier.core.runfile import Run
 
 if TYPE_CHECKING:

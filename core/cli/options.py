@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from luthier.core.device import Device, device_named, probe
-from luthier.core.reporting import ConsoleReporter
+from luthier.core.run.reporting import ConsoleReporter
 
 Overrides = Annotated[
     list[str] | None,

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from luthier.core.errors import BadRunFolder
-from luthier.core.folder import (
+from luthier.core.run.folder import (
     RunFolder,
     cache_folder,
     discard,

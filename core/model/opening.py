@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from luthier.core.attention import composed_attention
 from luthier.core.errors import BadModel
-from luthier.core.families import Family
 from luthier.core.hooks import Undo
-from luthier.core.layers import LayerMap
-from luthier.core.loading import LoadPlan
+from luthier.core.model.attention import composed_attention
+from luthier.core.model.families import Family
+from luthier.core.model.layers import LayerMap
+from luthier.core.model.loading import LoadPlan
 from luthier.core.templates import ChatTemplate
 from luthier.core.wiring import Selected, first_answer, manager_of, steps
 

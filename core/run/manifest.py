@@ -12,9 +12,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from luthier.core.data.preparation import PreparedData
 from luthier.core.hooks import API_VERSION
-from luthier.core.model import OpenModel
-from luthier.core.preparation import PreparedData
+from luthier.core.model.opening import OpenModel
 from luthier.core.runfile import Run
 from luthier.core.training.trainer import trained_parameters
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from luthier.core.device import Device
 from luthier.core.errors import BadModel, BadRunFolder
-from luthier.core.execution import execute
-from luthier.core.folder import RunFolder, write_text_whole
 from luthier.core.problems import Place
-from luthier.core.reporting import Reporter, quiet_libraries
+from luthier.core.run.execution import execute
+from luthier.core.run.folder import RunFolder, write_text_whole
+from luthier.core.run.reporting import Reporter, quiet_libraries
 from luthier.core.runfile import Run, read_tree, resolve
 from luthier.core.runfile.nodes import Node, node_of
 from luthier.core.runfile.writing import annotated
@@ -120,7 +120,7 @@ def load(
         BadRunFolder: the run has not ended, so there is no model yet.
         BadModel: there is no model there.
     """
-    from luthier.core.model import locate, model_spec, open_model
+    from luthier.core.model.opening import locate, model_spec, open_model
 
     run = _run_to_serve(path, overrides, trust_plugins=trust_plugins)
     with quiet_libraries():

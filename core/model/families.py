@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from luthier.core.errors import AmbiguousPlugin, BadModel, BrokenPlugin, LuthierError
 from luthier.core.hooks import hookimpl
-from luthier.core.layers import LayerType
+from luthier.core.model.layers import LayerType
 from luthier.core.plugin import Plugin
 from luthier.core.selection import plugin_of
 from luthier.registry import Catalogue
@@ -17,8 +17,8 @@ from luthier.registry import Catalogue
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-    from luthier.core.loading import LoadPlan
-    from luthier.core.model import ModelSpec
+    from luthier.core.model.loading import LoadPlan
+    from luthier.core.model.opening import ModelSpec
 
 
 DECODER_LAYERS: Mapping[str, LayerType] = {

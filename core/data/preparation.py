@@ -6,9 +6,9 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from luthier.core.dataset import standardized
+from luthier.core.data.dataset import standardized
 from luthier.core.errors import BadData
-from luthier.core.model import LocatedModel
+from luthier.core.model.opening import LocatedModel
 from luthier.core.runfile import Run
 from luthier.core.templates import IGNORED
 from luthier.core.wiring import first_answer

@@ -1,0 +1,1 @@
+"""The command line: what finds the commands, and what they share."""

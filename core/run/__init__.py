@@ -1,0 +1,1 @@
+"""A run: its folder, its manifest, what executes it, and the functions of a program."""
