@@ -69,7 +69,9 @@ class Plugin(BaseModel):
     before: ClassVar[frozenset[str]] = frozenset()
     """Its `patch_model` runs before that of plugins with one of these traits."""
 
-    __hash__ = object.__hash__
+    def __hash__(self) -> int:
+        # a function of its own: pydantic takes object's for none, and would hash the fields
+        return object.__hash__(self)
 
     def __eq__(self, other: object) -> bool:
         return self is other

@@ -6,10 +6,11 @@ Source: OpenAI's description of ChatML, version 0
 
 from luthier.core.templates import ChatTemplate
 
-CHATML = ChatTemplate(
+TEMPLATE = ChatTemplate(
     special_tokens=("<|im_start|>", "<|im_end|>"),
-    system="<|im_start|>system\n{content}<|im_end|>\n",
-    user="<|im_start|>user\n{content}<|im_end|>\n",
+    stops=("<|im_end|>",),
+    system="<|im_start|>system\n{{ content }}<|im_end|>\n",
+    user="<|im_start|>user\n{{ content }}<|im_end|>\n",
     answer_prefix="<|im_start|>assistant\n",
     answer_end="<|im_end|>",
     answer_suffix="\n",

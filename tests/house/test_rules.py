@@ -15,6 +15,7 @@ from luthier.core.device import KNOWN
 from luthier.core.kinds import kinds_of
 from luthier.core.sections import SECTIONS, DatasetSection
 from luthier.core.selection import plugin_of
+from luthier.core.templates import ChatTemplate
 from luthier.core.traits import TRAITS
 from luthier.registry import Catalogue
 
@@ -71,7 +72,8 @@ def test_every_plugin_loads_and_says_what_it_is_and_where_it_comes_from(entry):
     for name, field in cls.model_fields.items():
         assert field.description, f"{entry.target}.{name} has no docstring"
         assert field.description.rstrip().endswith("."), f"{entry.target}.{name}: a sentence ends"
-    assert len(cls.model_fields) < MOST_FIELDS
+    # a template is a list of facts, most of which any one template leaves out
+    assert len(cls.model_fields) < MOST_FIELDS or issubclass(cls, ChatTemplate)
 
 
 def test_every_trait_of_ours_is_one_that_is_explained():

@@ -8,8 +8,9 @@ from luthier.core.templates import ChatTemplate
 
 PLAIN = ChatTemplate(
     special_tokens=("<|endoftext|>",),
-    system="{content}\n",
-    user="{content}\n",
+    stops=("<|endoftext|>",),
+    system="{{ content }}\n",
+    user="{{ content }}\n",
     answer_prefix="",
     answer_end="<|endoftext|>",
 )

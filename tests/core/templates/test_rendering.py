@@ -8,7 +8,7 @@ from transformers import AutoTokenizer
 from luthier.core import TemplateError
 from luthier.core.templates import ChatTemplate
 from luthier.plugins.families.tiny.making import tiny_model
-from luthier.templates.chatml import CHATML
+from luthier.templates.chatml import TEMPLATE as CHATML
 
 CHAT = [
     {"role": "system", "content": "Be brief."},
@@ -22,9 +22,7 @@ TEXT = (
     "<|im_start|>assistant\nHello.<|im_end|>\n<|im_start|>user\nBye.<|im_end|>\n"
     "<|im_start|>assistant\nGood bye.<|im_end|>\n"
 )
-WITH_DEFAULTS = CHATML.model_copy(
-    update={"default_system": 'It\'s \\ "me".\n', "bos": "<|im_end|>"}
-)
+WITH_DEFAULTS = CHATML.derived(default_system='It\'s \\ "me".\n', begin="<|im_end|>")
 
 
 @pytest.fixture(scope="session")
@@ -97,20 +95,21 @@ def test_ids_of_ordinary_text_are_those_of_the_whole_text(tokenizer):
     assert CHATML.encode(CHAT, tokenizer).ids == tokenizer(TEXT)["input_ids"]
 
 
-def test_a_role_that_a_template_has_no_place_for_is_named(tokenizer):
-    with pytest.raises(TemplateError, match=r"message 2 has the role 'robot'.*user, assistant"):
+def test_a_role_that_a_template_has_no_place_for_is_named():
+    with pytest.raises(TemplateError, match=r"'robot' is no role .* system, user, assistant, tool"):
         CHATML.render([CHAT[1], {"role": "robot", "content": "x"}])
-    without = CHATML.model_copy(update={"system": None})
-    with pytest.raises(TemplateError, match="'system'"):
+    without = CHATML.derived(system=None, tools=None)
+    with pytest.raises(TemplateError, match=r"no system message.*system: prepend"):
         without.render(CHAT)
     with pytest.raises(TemplateError, match="tools"):
-        CHATML.render(CHAT, tools=[{"type": "function"}])
+        without.render(CHAT[1:], tools=[{"type": "function"}])
+    assert without.render(CHAT, system="prepend").text.startswith(
+        "<|im_start|>user\nBe brief.\n\nHi.<|im_end|>"
+    )
 
 
 def test_a_tokenizer_without_the_special_tokens_is_refused(tokenizer):
-    other = ChatTemplate(
-        special_tokens=("<|eot|>",), user="{content}", answer_prefix="", answer_end="<|eot|>"
-    )
+    other = ChatTemplate(special_tokens=("<|eot|>",), stops=("<|eot|>",), answer_end="<|eot|>")
     with pytest.raises(TemplateError, match=r"no token '<\|eot\|>'"):
         other.encode(CHAT[1:3], tokenizer)
 

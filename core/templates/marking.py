@@ -1,0 +1,156 @@
+"""The Jinja of chat templates, rendered so that the text can be cut into pieces afterwards.
+
+The environment is that of transformers: the same white-space rules, the same filters, the
+`generation` block. It marks what it prints with three noncharacters of Unicode: what an expression
+printed is content, which is ordinary text whatever it looks like; the literal text of the template
+is the template's own, and special tokens are found only there.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import jinja2
+from jinja2 import nodes
+from jinja2.ext import Extension
+from jinja2.lexer import Token, TokenStream
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from luthier.core.errors import TemplateError
+
+if TYPE_CHECKING:
+    from jinja2.parser import Parser
+
+CONTENT, LITERAL = "\ufdd0", "\ufdd1"
+"""Where content begins and ends."""
+TRAINED, IGNORED = "\ufdd2", "\ufdd3"
+"""Where a stretch that the loss counts begins and ends."""
+ESCAPE = "\ufdd4"
+"""Stands before a letter for one of these five characters in a content."""
+
+MARKS = CONTENT + LITERAL + TRAINED + IGNORED + ESCAPE
+_ESCAPES = {ord(mark): ESCAPE + letter for mark, letter in zip(MARKS, "abcde", strict=True)}
+_UNESCAPES = {escape: chr(mark) for mark, escape in _ESCAPES.items()}
+
+
+class Marked(str):
+    """Text that holds marks: a special token, or what a macro or a `set` block printed."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        """Return the text itself: Jinja prints `str(value)`, and the type has to outlive that."""
+        return self
+
+
+def _marked(value: Any) -> str:
+    """Return what an expression prints, in marks."""
+    if type(value) is Marked:
+        return value
+    text = value if type(value) is str else str(value)
+    if any(mark in text for mark in MARKS):
+        text = text.translate(_ESCAPES)
+    return f"{CONTENT}{text}{LITERAL}" if text else ""
+
+
+def unescaped(text: str) -> str:
+    """Return a content as it was before it was marked."""
+    if ESCAPE in text:
+        for escape, mark in _UNESCAPES.items():
+            text = text.replace(escape, mark)
+    return text
+
+
+class _Literals(Extension):
+    """Takes a printed literal, as in `{{ 'text' }}`, for text of the template."""
+
+    def filter_stream(self, stream: TokenStream) -> Iterator[Token]:
+        """Yield the tokens, each printed literal as data."""
+        held: list[Token] = []
+        for token in stream:
+            held.append(token)
+            types = [one.type for one in held]
+            if types == ["variable_begin", "string", "variable_end"]:
+                yield Token(held[1].lineno, "data", held[1].value)
+                held = []
+            elif types != ["variable_begin", "string", "variable_end"][: len(types)]:
+                yield from held
+                held = []
+        yield from held
+
+
+class _Generation(Extension):
+    """The block around what the model is trained to write."""
+
+    tags = {"generation"}  # noqa: RUF012 (jinja2 declares it so)
+
+    def parse(self, parser: Parser) -> nodes.Node:
+        """Return the block's nodes, with a mark on each side."""
+        line = next(parser.stream).lineno
+        body = parser.parse_statements(("name:endgeneration",), drop_needle=True)
+
+        def mark(text: str) -> nodes.Node:
+            return nodes.Output([nodes.TemplateData(text)], lineno=line)
+
+        return nodes.Scope([mark(TRAINED), *body, mark(IGNORED)], lineno=line)
+
+
+class _Environment(ImmutableSandboxedEnvironment):
+    """What macros and `set` blocks print is marked already."""
+
+    concat = staticmethod(lambda parts: Marked("".join(parts)))
+
+
+def _json(
+    value: Any,
+    ensure_ascii: bool = False,  # noqa: FBT001, FBT002 (the filter's own signature)
+    indent: int | None = None,
+    separators: tuple[str, str] | None = None,
+    sort_keys: bool = False,  # noqa: FBT001, FBT002
+) -> str:
+    return json.dumps(
+        value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys
+    )
+
+
+def _refuse(message: str) -> None:
+    raise TemplateError(str(message).replace(CONTENT, "").replace(LITERAL, ""))
+
+
+@functools.cache
+def _environment() -> _Environment:
+    environment = _Environment(
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_marked,
+        extensions=[_Literals, _Generation, jinja2.ext.loopcontrols],
+    )
+    environment.filters["tojson"] = _json
+    environment.globals["raise_exception"] = _refuse
+    return environment
+
+
+@functools.lru_cache(maxsize=256)
+def compiled(source: str) -> Callable[..., str]:
+    """Return a function that renders a Jinja chat template in marks.
+
+    Raises:
+        TemplateError: the source is no Jinja.
+    """
+    try:
+        template = _environment().from_string(source)
+    except jinja2.TemplateSyntaxError as fault:
+        raise TemplateError(f"line {fault.lineno} of the template: {fault.message}") from None
+
+    def render(*, now: datetime | None = None, **variables: Any) -> str:
+        moment = now or datetime.now()  # a template prints the local date
+        try:
+            return template.render(strftime_now=moment.strftime, **variables)
+        except jinja2.TemplateError as fault:
+            raise TemplateError(f"the template cannot render this: {fault.message}") from None
+
+    return render

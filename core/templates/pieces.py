@@ -1,0 +1,98 @@
+"""The pieces of a rendered conversation, cut from marked text."""
+
+from __future__ import annotations
+
+import functools
+import re
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from luthier.core.templates.marking import CONTENT, IGNORED, LITERAL, TRAINED, unescaped
+
+
+class Piece(NamedTuple):
+    """A stretch of rendered text."""
+
+    text: str
+    special: bool
+    """Whether it is one special token of the tokenizer."""
+    trained: bool
+    """Whether the loss counts it."""
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A rendered conversation."""
+
+    pieces: tuple[Piece, ...]
+
+    @property
+    def text(self) -> str:
+        """The whole text, special tokens as text."""
+        return "".join(piece.text for piece in self.pieces)
+
+    @property
+    def trained_text(self) -> str:
+        """The text that the loss counts."""
+        return "".join(piece.text for piece in self.pieces if piece.trained)
+
+
+@functools.lru_cache(maxsize=256)
+def _pattern(tokens: tuple[str, ...]) -> re.Pattern[str]:
+    """Return what finds, in marked text, whole contents, marks of the loss and special tokens."""
+    longest_first = map(re.escape, sorted(tokens, key=len, reverse=True))
+    content = f"{CONTENT}[^{LITERAL}]*{LITERAL}"
+    return re.compile(f"({'|'.join((content, TRAINED, IGNORED, *longest_first))})")
+
+
+def cut(marked: str, special_tokens: tuple[str, ...]) -> list[Piece]:
+    """Return the pieces of marked text.
+
+    Special tokens are looked for in the template's own text alone; ordinary text that lies
+    together, with the same part in the loss, is one piece.
+    """
+    pieces: list[Piece] = []
+    text, trained = "", False
+    for index, part in enumerate(_pattern(special_tokens).split(marked)):
+        if index % 2 == 0:
+            text += part
+        elif part[0] == CONTENT:
+            text += unescaped(part[1:-1])
+        else:
+            if text:
+                pieces.append(Piece(text, special=False, trained=trained))
+                text = ""
+            if part in (TRAINED, IGNORED):
+                trained = part == TRAINED
+            else:
+                pieces.append(Piece(part, special=True, trained=trained))
+    if text:
+        pieces.append(Piece(text, special=False, trained=trained))
+    return pieces
+
+
+def with_stops(pieces: list[Piece], stops: tuple[str, ...], *, last: str | None) -> list[Piece]:
+    """Return pieces, with the special token that ends each answer trained.
+
+    A format whose answers have no end token of their own is ended by the token of the turn that
+    follows, so that one is what the model has to learn.
+
+    Args:
+        pieces: what was rendered.
+        stops: the tokens that end an answer.
+        last: the token that ends the final answer if nothing else does; None to add none.
+    """
+    closed: list[Piece] = []
+    finals = [n for n, piece in enumerate(pieces) if piece.trained]
+    for index, piece in enumerate(pieces):
+        closed.append(piece)
+        following = pieces[index + 1] if index + 1 < len(pieces) else None
+        if not piece.trained or (following is not None and following.trained):
+            continue
+        if piece.text in stops:
+            continue
+        if following is not None and following.special and following.text in stops:
+            pieces[index + 1] = following._replace(trained=True)
+        elif last is not None and index == finals[-1]:
+            closed.append(Piece(last, special=True, trained=True))
+    return closed

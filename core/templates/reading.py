@@ -1,0 +1,202 @@
+"""Reading what a model wrote: its thoughts, its tool calls and the rest, piece by piece."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from luthier.core.templates.tools import ToolCall, ToolStyle
+
+if TYPE_CHECKING:
+    from luthier.core.templates.template import Thinking
+
+
+class Event(NamedTuple):
+    """Something that was read: a stretch of content or of thoughts, or a whole call."""
+
+    kind: Literal["content", "thinking", "call"]
+    text: str = ""
+    call: ToolCall | None = None
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer, taken apart."""
+
+    content: str
+    thinking: str = ""
+    calls: tuple[ToolCall, ...] = ()
+
+    def message(self) -> dict[str, Any]:
+        """Return the answer as a message in OpenAI's form."""
+        message: dict[str, Any] = {"role": "assistant", "content": self.content}
+        if self.thinking:
+            message["reasoning_content"] = self.thinking
+        if self.calls:
+            message["tool_calls"] = [call.openai(n) for n, call in enumerate(self.calls)]
+        return message
+
+
+class Reader:
+    """Reads an answer as it is written. It never raises: what cannot be read is content."""
+
+    def __init__(
+        self, tools: ToolStyle | None, thinking: Thinking | None, *, prompted: bool
+    ) -> None:
+        """Read by a style of tools and of thoughts, `prompted` if the prompt began the thoughts."""
+        self._tools = tools
+        self._thinking = thinking
+        self._buffer = ""
+        self._mode: Literal["thinking", "text", "call"] = "text"
+        self._at_start = True
+        self._gap = ""
+        """The white space before a call, left out unless the call turns out to be none."""
+        self._opening = ""
+        if thinking is not None and prompted:
+            self._mode = "thinking"
+        self._fresh = True
+
+    def feed(self, text: str) -> list[Event]:
+        """Return what can be told for certain after one more piece."""
+        self._buffer += text
+        return list(_merged(self._read(final=False)))
+
+    def finish(self) -> list[Event]:
+        """Return the rest."""
+        return list(_merged(self._read(final=True)))
+
+    @staticmethod
+    def replied(events: Iterable[Event]) -> Reply:
+        """Return the answer that events make."""
+        found = list(events)
+        return Reply(
+            content="".join(e.text for e in found if e.kind == "content"),
+            thinking="".join(e.text for e in found if e.kind == "thinking"),
+            calls=tuple(e.call for e in found if e.call is not None),
+        )
+
+    def _read(self, *, final: bool) -> Iterator[Event]:
+        progress = True
+        while progress:
+            progress = False
+            step = {"thinking": self._in_thinking, "text": self._in_text, "call": self._in_call}
+            for event in step[self._mode](final=final):
+                if event is None:
+                    progress = True
+                else:
+                    yield event
+
+    def _in_thinking(self, *, final: bool) -> Iterator[Event | None]:
+        assert self._thinking is not None  # noqa: S101 - the mode is entered only with it
+        if self._fresh:
+            self._buffer = self._buffer.lstrip("\n")
+        close = self._thinking.close
+        before, found, after = self._buffer.partition(close)
+        if not found:
+            kept = 0 if final else _held(self._buffer, (close,), "\n")
+            yield from self._put("thinking", self._buffer[: len(self._buffer) - kept])
+            self._buffer = self._buffer[len(self._buffer) - kept :]
+            return
+        yield from self._put("thinking", before.rstrip("\n"))
+        self._buffer, self._mode, self._fresh = after, "text", True
+        self._at_start = False
+        yield None
+
+    def _in_text(self, *, final: bool) -> Iterator[Event | None]:
+        if self._fresh and not self._at_start:
+            self._buffer = self._buffer.lstrip("\n")  # what parts the thoughts from the answer
+        openings = self._openings()
+        if self._at_start and self._thinking is not None:
+            begins, start = self._thinking.open, self._buffer.lstrip()
+            if begins and start.startswith(begins):
+                self._buffer, self._mode, self._fresh = start[len(begins) :], "thinking", True
+                yield None
+                return
+            if begins and not final and begins.startswith(start):
+                return
+        at, opening = _first(self._buffer, openings)
+        if opening is None:
+            kept = 0 if final else _held(self._buffer, openings, " \n\t")
+            yield from self._put("content", self._buffer[: len(self._buffer) - kept])
+            self._buffer = self._buffer[len(self._buffer) - kept :]
+            return
+        if self._begins_another(at, opening) and not final:
+            return
+        self._gap = self._buffer[len(self._buffer[:at].rstrip()) : at]
+        yield from self._put("content", self._buffer[:at].rstrip())
+        self._buffer, self._mode = self._buffer[at:], "call"
+        self._opening = opening
+        yield None
+
+    def _in_call(self, *, final: bool) -> Iterator[Event | None]:
+        assert self._tools is not None  # noqa: S101 - the mode is entered only with it
+        opening, close = self._opening, self._tools.close
+        if opening in self._tools.section and opening != self._tools.open:
+            self._buffer, self._mode = self._buffer[len(opening) :].lstrip(), "text"
+            yield None
+            return
+        end = self._buffer.find(close, len(opening)) if close else -1
+        if end < 0 and not final:
+            return
+        body = self._buffer[len(opening) : end] if end >= 0 else self._buffer[len(opening) :]
+        rest = self._buffer[end + len(close) :] if end >= 0 else ""
+        self._mode = "text"
+        calls = self._tools.read(body)
+        if calls is None:
+            yield from self._put("content", self._gap + self._buffer[: len(opening)])
+            self._buffer = self._buffer[len(opening) :]
+        else:
+            self._buffer, self._fresh = rest, False
+            yield from (Event("call", call=call) for call in calls)
+        yield None
+
+    def _openings(self) -> tuple[str, ...]:
+        if self._tools is None or (self._tools.at_start and not self._fresh):
+            return ()
+        return tuple(t for t in (self._tools.open, *self._tools.section) if t)
+
+    def _begins_another(self, at: int, opening: str) -> bool:
+        """Whether a longer opening may be on its way at the same place."""
+        rest = self._buffer[at:]
+        return any(
+            len(other) > len(opening) and other.startswith(rest) for other in self._openings()
+        )
+
+    def _put(self, kind: Literal["content", "thinking"], text: str) -> Iterator[Event]:
+        if text:
+            self._fresh = self._at_start = False
+            yield Event(kind, text)
+
+
+def _first(text: str, openings: tuple[str, ...]) -> tuple[int, str | None]:
+    """Return where the first opening stands, the longest of those at one place."""
+    found = [(text.find(o), -len(o), o) for o in openings if o in text]
+    return (min(found)[0], min(found)[2]) if found else (-1, None)
+
+
+def _held(text: str, markers: tuple[str, ...], white: str) -> int:
+    """Return how much of the end of a text may yet belong to a marker, or stand before one."""
+    kept = 0
+    for marker in markers:
+        for size in range(min(len(marker) - 1, len(text)), 0, -1):
+            if text.endswith(marker[:size]):
+                kept = max(kept, size)
+                break
+    head = text[: len(text) - kept]
+    return len(text) - len(head.rstrip(white))
+
+
+def _merged(events: Iterable[Event | None]) -> Iterator[Event]:
+    held: Event | None = None
+    for event in events:
+        if event is None:
+            continue
+        if held is not None and event.kind == held.kind != "call":
+            held = Event(held.kind, held.text + event.text)
+            continue
+        if held is not None:
+            yield held
+        held = event
+    if held is not None:
+        yield held

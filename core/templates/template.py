@@ -1,0 +1,308 @@
+"""A chat template: facts, or a Jinja source, and one object that renders, encodes and reads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from luthier.core.errors import TemplateError
+from luthier.core.plugin import Plugin
+from luthier.core.templates.encoding import Encoded, encoded, known_id, special_id
+from luthier.core.templates.marking import Marked, compiled
+from luthier.core.templates.pieces import Rendered, cut, with_stops
+from luthier.core.templates.reading import Reader, Reply
+from luthier.core.templates.source import source_of
+from luthier.core.templates.tools import TableSeven, ToolStyle
+from luthier.registry.errors import nearest
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+Message = Mapping[str, Any]
+Role = Literal["system", "user", "assistant", "tool"]
+
+EOS = "{{ eos_token }}"
+
+_REASONING = ("reasoning_content", "reasoning", "thinking")
+
+
+class Thinking(BaseModel):
+    """Where a model writes its thoughts."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    open: str = "<think>"
+    """What the thoughts begin with."""
+    close: str = "</think>"
+    """What they end with."""
+    prompted: bool = False
+    """Whether the generation prompt holds what they begin with, so that the answer does not."""
+    kept: Literal["all", "after-question", "last", "none"] = "after-question"
+    """Which turns keep their thoughts when a conversation is rendered: all, those after the last
+    question, the last alone, or none. Where not all do, a turn does not extend the one before."""
+
+
+class ChatTemplate(Plugin):
+    r"""A chat format.
+
+    Its slots are Jinja texts: `{{ content }}` is the message's content, `{{ bos_token }}` and
+    `{{ eos_token }}` are the tokens. A format that slots cannot tell gives its own `source`. What
+    of the text is a special token is said once, in `special_tokens`; everything else, and all that
+    an expression prints, is ordinary text.
+    """
+
+    special_tokens: tuple[str, ...] = ()
+    """The special tokens that occur in the texts below."""
+    bos_token: str = ""
+    """What `{{ bos_token }}` prints."""
+    eos_token: str = ""
+    """What `{{ eos_token }}` prints."""
+    stops: tuple[str, ...] = ()
+    """What ends an answer, the usual first: special tokens, or texts at which generation stops.
+    `{{ eos_token }}` stands for the tokenizer's."""
+    begin: str = ""
+    """What the whole text begins with."""
+    system: str | None = None
+    """A system message; None where the format has none."""
+    refuses_system: bool = True
+    """Whether a system message is an error where the format has none, or is left out."""
+    default_system: str | None = None
+    """The system prompt where the conversation has none; None for no system message."""
+    user: str = "{{ content }}"
+    """A user's message."""
+    answer_prefix: str = ""
+    """What stands before an answer: the end of the prompt that the model goes on from."""
+    answer: str = "{{ content }}"
+    """An answer; it is trained. With `thinking`, `thinking` is what was thought (an empty text for
+    nothing), `content` is the rest, and the answer follows the last question where
+    `loop.index0 > last_question`."""
+    answer_end: str = ""
+    """What ends an answer. It is trained, and generation stops at it."""
+    answer_suffix: str = ""
+    """What stands between an answer and the next message; it is not trained."""
+    prompt: str | None = None
+    """What the model goes on from, where that is not `answer_prefix`."""
+    alternate: bool = False
+    """Whether user and assistant have to alternate."""
+    strip: frozenset[Role] = frozenset()
+    """The roles whose contents lose the white space at both ends."""
+    tools: ToolStyle | None = Field(default_factory=TableSeven)
+    """How tools are written; None where the format has no place for them."""
+    thinking: Thinking | None = None
+    """Where thoughts are written; None for a model that writes none apart."""
+    options: dict[str, Any] = Field(default_factory=dict)
+    """The template's own options and their values; None is an option that is not given."""
+    source: str | None = None
+    """A Jinja chat template with `{% generation %}` around what is trained, instead of slots."""
+
+    def render(  # noqa: PLR0913 (the field's own parameters, by name)
+        self,
+        messages: Sequence[Message],
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        *,
+        generation_prompt: bool = False,
+        bos_token: str | None = None,
+        eos_token: str | None = None,
+        now: datetime | None = None,
+        training: bool = False,
+        system: Literal["as-given", "prepend"] = "as-given",
+        **options: Any,
+    ) -> Rendered:
+        """Return the pieces of a conversation.
+
+        Args:
+            messages: in OpenAI's form: `role`, `content`, `tool_calls`, `reasoning_content`.
+            tools: function tools, in OpenAI's form.
+            generation_prompt: end with what the model goes on from.
+            bos_token: the tokenizer's, where it is not the template's own.
+            eos_token: likewise.
+            now: the moment that a template prints; the present one, if None.
+            training: end a final answer with its end token where the authors' text has none.
+            system: `prepend` folds the system message into the first question.
+            options: the template's own options.
+
+        Raises:
+            TemplateError: the format has no place for a role, an order of roles or a tool, or has
+                no such option.
+        """
+        chosen = {k: v for k, v in self._options(options).items() if v is not None}
+        if tools and self.tools is None:
+            raise TemplateError("this chat template has no place for tools; leave them out")
+        marked = compiled(self._source)(
+            messages=[_plain(m) for m in _folded(messages, prepend=system == "prepend")],
+            tools=[dict(tool) for tool in tools] if tools else None,
+            add_generation_prompt=generation_prompt,
+            bos_token=Marked(self.bos_token if bos_token is None else bos_token),
+            eos_token=Marked(self.eos_token if eos_token is None else eos_token),
+            now=now,
+            **chosen,
+        )
+        answered = bool(messages) and messages[-1]["role"] == "assistant"
+        stops = self.ends(eos_token)
+        last = stops[0] if training and stops and answered else None
+        pieces = cut(marked, self._special_tokens(bos_token, eos_token))
+        return Rendered(tuple(with_stops(pieces, stops, last=last)))
+
+    def encode(
+        self,
+        messages: Sequence[Message],
+        tokenizer: PreTrainedTokenizerBase,
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        *,
+        generation_prompt: bool = False,
+        **options: Any,
+    ) -> Encoded:
+        """Return the token ids of a conversation and which of them the loss counts.
+
+        Args:
+            messages: see `render`; a final answer is ended by its end token.
+            tokenizer: what gives the ids, and the texts of BOS and EOS where it has them.
+            tools: see `render`.
+            generation_prompt: see `render`.
+            options: what else `render` takes.
+
+        Raises:
+            TemplateError: what `render` raises, or the tokenizer lacks a special token.
+        """
+        rendered = self.render(
+            messages, tools, generation_prompt=generation_prompt, training=True,
+            **{"bos_token": self._of(tokenizer, "bos_token"),
+               "eos_token": self._of(tokenizer, "eos_token"), **options},
+        )  # fmt: skip
+        return encoded(rendered.pieces, tokenizer)
+
+    def jinja(self, **options: Any) -> str:
+        """Return the format as a Jinja chat template of transformers, with loss marks.
+
+        Args:
+            options: options of the template that are to be its defaults from now on.
+        """
+        given = {k: v for k, v in self._options(options).items() if v is not None}
+        lines = [
+            f"{{%- if {name} is not defined -%}}{{%- set {name} = {_jinja_value(value)} -%}}"
+            "{%- endif -%}\n"
+            for name, value in given.items()
+        ]
+        return "".join(lines) + self._source
+
+    def stop_ids(self, tokenizer: PreTrainedTokenizerBase) -> list[int]:
+        """Return the ids at which generation has to stop: the ends of an answer, and the EOS."""
+        eos = tokenizer.eos_token
+        special = [t for t in self.ends(eos) if t in self._special_tokens(None, eos)]
+        ids = [special_id(token, tokenizer) for token in special[:1]]
+        ids += [found for token in special[1:] if (found := known_id(token, tokenizer)) is not None]
+        if tokenizer.eos_token_id is not None:
+            ids.append(int(tokenizer.eos_token_id))
+        return list(dict.fromkeys(ids))
+
+    def ends(self, eos_token: str | None = None) -> tuple[str, ...]:
+        """Return `stops`, with the text of the tokenizer's EOS (or the template's own) in it."""
+        eos = eos_token or self.eos_token
+        return tuple(filter(None, (eos if s == EOS else s for s in self.stops)))
+
+    def derived(self, **facts: Any) -> Self:
+        """Return a template that differs in some facts.
+
+        Raises:
+            ValidationError: pydantic's, for what is no fact of a template.
+        """
+        own = {name: getattr(self, name) for name in self.model_fields_set}
+        return type(self)(**{**own, **facts})
+
+    def parse(self, text: str, *, prompted: bool | None = None) -> Reply:
+        """Return the content, the thoughts and the tool calls of what a model wrote.
+
+        Whatever cannot be read is content; nothing raises.
+
+        Args:
+            text: the answer, without the token that ended it.
+            prompted: whether the prompt held what thoughts begin with; the template's, if None.
+        """
+        reader = self.reader(prompted=prompted)
+        return reader.replied([*reader.feed(text), *reader.finish()])
+
+    def reader(self, *, prompted: bool | None = None) -> Reader:
+        """Return what reads an answer piece by piece, as it is written."""
+        began = self.thinking is not None and self.thinking.prompted
+        return Reader(self.tools, self.thinking, prompted=began if prompted is None else prompted)
+
+    @property
+    def _source(self) -> str:
+        return source_of(self) if self.source is None else self.source
+
+    def _special_tokens(self, *more: str | None) -> tuple[str, ...]:
+        known = (*self.special_tokens, self.bos_token, self.eos_token, *more)
+        return tuple(dict.fromkeys(token for token in known if token))
+
+    def _of(self, tokenizer: PreTrainedTokenizerBase, name: str) -> str | None:
+        """Return the tokenizer's BOS or EOS where the template prints one at all."""
+        return getattr(tokenizer, name, None) if getattr(self, name) else None
+
+    def _options(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        for name in given:
+            if name not in self.options:
+                near = nearest(name, list(self.options))
+                has = ", ".join(self.options) or "none"
+                hint = f" (did you mean {near!r}?)" if near else ""
+                raise TemplateError(
+                    f"this chat template has no option {name!r}{hint}; its options are: {has}"
+                )
+        return {**self.options, **given}
+
+
+def _plain(message: Message) -> dict[str, Any]:
+    """Return a message as templates read it: text contents, arguments as objects."""
+    plain = dict(message)
+    content = plain.get("content")
+    if isinstance(content, (list, tuple)):
+        plain["content"] = "".join(_text_of(part) for part in content)
+    plain.setdefault("content", None)
+    thoughts = next((plain[key] for key in _REASONING if plain.get(key)), None)
+    if thoughts is not None:
+        plain["reasoning_content"] = thoughts
+    if plain.get("tool_calls"):
+        plain["tool_calls"] = [_call(call) for call in plain["tool_calls"]]
+    return plain
+
+
+def _text_of(part: Any) -> str:
+    if isinstance(part, str):
+        return part
+    if isinstance(part, Mapping) and isinstance(part.get("text"), str):
+        return str(part["text"])
+    raise TemplateError("a message holds a part that is not text; chat templates here hold text")
+
+
+def _call(call: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a tool call in OpenAI's form, with its arguments as an object."""
+    function = dict(call.get("function", call))
+    arguments = function.get("arguments")
+    if isinstance(arguments, str):
+        try:
+            function["arguments"] = json.loads(arguments or "{}")
+        except ValueError:
+            raise TemplateError(
+                f"the arguments of the call of {function.get('name')!r} are no JSON"
+            ) from None
+    return {"type": "function", **call, "function": function}
+
+
+def _folded(messages: Sequence[Message], *, prepend: bool) -> Sequence[Message]:
+    """Return the messages, the system message at the head of the first question if so asked."""
+    if not prepend or not messages or messages[0]["role"] != "system":
+        return messages
+    system, rest = messages[0]["content"], list(messages[1:])
+    if not rest or rest[0]["role"] != "user":
+        raise TemplateError("there is no question after the system message to fold it into")
+    if system:
+        rest[0] = {**rest[0], "content": f"{system}\n\n{rest[0]['content']}"}
+    return rest
+
+
+def _jinja_value(value: Any) -> str:
+    """Return a value as a literal of Jinja."""
+    return str(value).lower() if isinstance(value, bool) else repr(value)

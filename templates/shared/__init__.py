@@ -1,0 +1,1 @@
+"""What several chat templates share: tool styles, and texts of slots."""
