@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -13,6 +12,7 @@ from luthier.core.errors import TemplateError
 from luthier.core.plugin import Plugin
 from luthier.core.templates.encoding import Encoded, encoded, known_id, special_id
 from luthier.core.templates.marking import Marked, compiled
+from luthier.core.templates.messages import Message, folded, plain
 from luthier.core.templates.pieces import Rendered, cut, with_stops
 from luthier.core.templates.reading import Reader, Reply
 from luthier.core.templates.source import source_of
@@ -22,12 +22,9 @@ from luthier.registry.errors import nearest
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-Message = Mapping[str, Any]
 Role = Literal["system", "user", "assistant", "tool"]
 
 EOS = "{{ eos_token }}"
-
-_REASONING = ("reasoning_content", "reasoning", "thinking")
 
 
 class Thinking(BaseModel):
@@ -133,7 +130,7 @@ class ChatTemplate(Plugin):
         if tools and self.tools is None:
             raise TemplateError("this chat template has no place for tools; leave them out")
         marked = compiled(self._source)(
-            messages=[_plain(m) for m in _folded(messages, prepend=system == "prepend")],
+            messages=[plain(m) for m in folded(messages, prepend=system == "prepend")],
             tools=[dict(tool) for tool in tools] if tools else None,
             add_generation_prompt=generation_prompt,
             bos_token=Marked(self.bos_token if bos_token is None else bos_token),
@@ -252,55 +249,6 @@ class ChatTemplate(Plugin):
                     f"this chat template has no option {name!r}{hint}; its options are: {has}"
                 )
         return {**self.options, **given}
-
-
-def _plain(message: Message) -> dict[str, Any]:
-    """Return a message as templates read it: text contents, arguments as objects."""
-    plain = dict(message)
-    content = plain.get("content")
-    if isinstance(content, (list, tuple)):
-        plain["content"] = "".join(_text_of(part) for part in content)
-    plain.setdefault("content", None)
-    thoughts = next((plain[key] for key in _REASONING if plain.get(key)), None)
-    if thoughts is not None:
-        plain["reasoning_content"] = thoughts
-    if plain.get("tool_calls"):
-        plain["tool_calls"] = [_call(call) for call in plain["tool_calls"]]
-    return plain
-
-
-def _text_of(part: Any) -> str:
-    if isinstance(part, str):
-        return part
-    if isinstance(part, Mapping) and isinstance(part.get("text"), str):
-        return str(part["text"])
-    raise TemplateError("a message holds a part that is not text; chat templates here hold text")
-
-
-def _call(call: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a tool call in OpenAI's form, with its arguments as an object."""
-    function = dict(call.get("function", call))
-    arguments = function.get("arguments")
-    if isinstance(arguments, str):
-        try:
-            function["arguments"] = json.loads(arguments or "{}")
-        except ValueError:
-            raise TemplateError(
-                f"the arguments of the call of {function.get('name')!r} are no JSON"
-            ) from None
-    return {"type": "function", **call, "function": function}
-
-
-def _folded(messages: Sequence[Message], *, prepend: bool) -> Sequence[Message]:
-    """Return the messages, the system message at the head of the first question if so asked."""
-    if not prepend or not messages or messages[0]["role"] != "system":
-        return messages
-    system, rest = messages[0]["content"], list(messages[1:])
-    if not rest or rest[0]["role"] != "user":
-        raise TemplateError("there is no question after the system message to fold it into")
-    if system:
-        rest[0] = {**rest[0], "content": f"{system}\n\n{rest[0]['content']}"}
-    return rest
 
 
 def _jinja_value(value: Any) -> str:
