@@ -5,6 +5,7 @@ The traits of a device stand beside those of the plugins when a run file is judg
 
 from __future__ import annotations
 
+import os
 import platform
 import shutil
 import subprocess
@@ -89,16 +90,47 @@ def device_named(name: str) -> Device:
 
 def probe() -> Device:
     """Return this machine's device as far as it can be told without torch."""
+    return _nvidia() or (
+        KNOWN["mps"] if sys.platform == "darwin" and platform.machine() == "arm64" else KNOWN["cpu"]
+    )
+
+
+def _nvidia() -> Device | None:
+    """Return the first NVIDIA GPU that nvidia-smi tells of and the environment shows, if any."""
     tool = shutil.which("nvidia-smi")
-    if tool:
-        query = "--query-gpu=name,compute_cap,memory.total"
+    if tool is None or os.environ.get("CUDA_VISIBLE_DEVICES", "0").strip() in {"", "-1"}:
+        return None
+    query = "--query-gpu=name,compute_cap,memory.total"
+    try:
         answer = subprocess.run(  # noqa: S603 - a fixed command line, no shell
             [tool, query, "--format=csv,noheader,nounits"],
             capture_output=True, text=True, timeout=20, check=False,
         )  # fmt: skip
-        fields = answer.stdout.partition("\n")[0].split(", ")
-        if answer.returncode == 0 and len(fields) == 3:  # noqa: PLR2004 - the fields asked for
-            return Device("cuda", fields[0], float(fields[1]), round(float(fields[2]) / 1024, 1))
-    if sys.platform == "darwin" and platform.machine() == "arm64":
-        return KNOWN["mps"]
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    fields = answer.stdout.partition("\n")[0].split(", ")
+    if answer.returncode != 0 or len(fields) != 3:  # noqa: PLR2004 - the fields asked for
+        return None
+    # a driver may answer [N/A], as for memory that is shared with the CPU
+    capability, memory = (float(text) if text[:1].isdigit() else 0.0 for text in fields[1:])
+    return Device("cuda", fields[0], capability, round(memory / 1024, 1))
+
+
+def present() -> Device:
+    """Return this machine's device as torch has it; this imports torch."""
+    import torch
+
+    probed = probe()
+    if torch.cuda.is_available():
+        name = torch.cuda.get_device_name(0)
+        memory = round(torch.cuda.get_device_properties(0).total_memory / 2**30, 1)
+        if torch.version.hip:
+            return Device("rocm", name, 0.0, memory)
+        major, minor = torch.cuda.get_device_capability(0)
+        return Device("cuda", name, float(f"{major}.{minor}"), memory)
+    if probed.kind == "mps" and torch.backends.mps.is_available():
+        return probed
+    npu = getattr(torch, "npu", None)
+    if npu is not None and npu.is_available():
+        return Device("npu", npu.get_device_name(0))
     return KNOWN["cpu"]

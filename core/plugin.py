@@ -47,7 +47,11 @@ class Plugin(BaseModel):
     """
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, protected_namespaces=()
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        protected_namespaces=(),
+        validate_default=True,
     )
 
     api: ClassVar[str] = API_VERSION
@@ -103,18 +107,32 @@ def _faults(cls: type[Plugin]) -> Iterator[str]:
     for key in ("traits", "after", "before"):
         if not isinstance(getattr(cls, key), frozenset):
             yield f"its `{key}` is no frozenset of texts"
+    yield from _faults_of_rules(cls)
     yield from _faults_of_packages(cls)
-    for name, field in cls.model_fields.items():
-        if name == "name":
-            yield "it has an option `name`, which in a run file is the name of the plugin"
-        if field.alias or field.validation_alias:
-            yield f"its option `{name}` has an alias; an option has one name"
+    yield from _faults_of_options(cls)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", PydanticJsonSchemaWarning)
             cls.model_json_schema()
     except (PydanticUserError, PydanticJsonSchemaWarning) as fault:
         yield f"its options have no JSON schema: {str(fault).partition(chr(10))[0]}"
+
+
+def _faults_of_options(cls: type[Plugin]) -> Iterator[str]:
+    for name, field in cls.model_fields.items():
+        if name == "name":
+            yield "it has an option `name`, which in a run file is the name of the plugin"
+        if field.alias or field.validation_alias:
+            yield f"its option `{name}` has an alias; an option has one name"
+
+
+def _faults_of_rules(cls: type[Plugin]) -> Iterator[str]:
+    for key, kind in (("refuses", Refusal), ("needs", Need)):
+        rules = getattr(cls, key)
+        if not isinstance(rules, tuple) or not all(type(rule) is kind for rule in rules):
+            yield f"its `{key}` is no tuple of {kind.__name__}"
+    if cls.serves not in {"training", "inference", "both"}:
+        yield f"its `serves` is {cls.serves!r}, and should be 'training', 'inference' or 'both'"
 
 
 def _faults_of_packages(cls: type[Plugin]) -> Iterator[str]:

@@ -79,7 +79,7 @@ class TrainingSection(Section):
     """The highest learning rate."""
     scheduler: Literal["cosine", "linear", "constant"] = "cosine"
     """How the learning rate falls after the warm-up."""
-    warmup: Fraction = 0.03
+    warmup: Annotated[float, Field(ge=0, lt=1)] = 0.03
     """The share of all steps in which the learning rate rises from zero."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
     """Decoupled weight decay of the default optimizer."""

@@ -107,23 +107,29 @@ class LayerMap:
             return adaptable
         if isinstance(targets, str) and targets in GROUPS:
             return self.names_of(*GROUPS[targets])
-        wanted = [re.compile(targets)] if isinstance(targets, str) else []
+        try:
+            wanted = [re.compile(targets)] if isinstance(targets, str) else []
+        except re.error as fault:
+            raise BadModel(f"the target {targets!r} is no regular expression: {fault}") from fault
         ends = () if isinstance(targets, str) else tuple(targets)
+        linear = [name for name, kind in self.types.items() if kind is not LayerType.NORM]
         found = [
             name
-            for name in self.types
+            for name in linear
             if any(p.fullmatch(name) for p in wanted)
             or any(name == end or name.endswith(f".{end}") for end in ends)
         ]
         for end in ends:
-            if not any(name == end or name.endswith(f".{end}") for name in self.types):
+            if not any(name == end or name.endswith(f".{end}") for name in linear):
                 raise self._unmatched(end)
         if not found:
             raise self._unmatched(str(targets))
         return found
 
     def _unmatched(self, target: str) -> BadModel:
-        there = sorted({name.rpartition(".")[2] for name in self.types})
+        there = sorted(
+            {n.rpartition(".")[2] for n, kind in self.types.items() if kind is not LayerType.NORM}
+        )
         words = ["all", *GROUPS, *there]
         return BadModel(
             f"the target {target!r} matches no layer of this model. {nearest(target, words)}"

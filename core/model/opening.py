@@ -143,9 +143,10 @@ def open_model(located: LocatedModel, *, training: bool) -> OpenModel:
     layers = LayerMap.of(model, spec.layers)
     opened = OpenModel(model, located.tokenizer, located.template, layers)
     _patch(opened, manager, "built")
-    for adapter in spec.adapters:
+    for index, adapter in enumerate(spec.adapters):
         opened.model = with_adapter(opened.model, (spec.base / adapter).resolve())
-        if training:
+        if training or index + 1 < len(spec.adapters):
+            # PEFT cannot lay one wrapper over another: what lies beneath becomes the base
             opened.model = opened.model.merge_and_unload()
     if training:
         opened.model = first_answer(manager, "attach_adapter", model=opened.model, layers=layers)
@@ -171,9 +172,17 @@ def with_adapter(model: Any, folder: Path) -> Any:
     """
     if not (folder / "adapter_config.json").is_file():
         raise BadModel(f"{folder} holds no adapter: there is no adapter_config.json in it")
+    if not (folder / "adapter_model.safetensors").is_file():
+        # PEFT would look on the Hub, or read a pickle
+        raise BadModel(f"{folder} holds no weights: there is no adapter_model.safetensors in it")
     from peft import PeftModel
+    from safetensors import SafetensorError
 
-    return PeftModel.from_pretrained(model, str(folder), torch_device="cpu")
+    try:
+        return PeftModel.from_pretrained(model, str(folder), torch_device="cpu")
+    except (SafetensorError, ValueError, TypeError, RuntimeError) as fault:
+        said = str(fault).strip().partition("\n")[0]
+        raise BadModel(f"the adapter in {folder} cannot be put on this model: {said}") from fault
 
 
 def _hold_trained_in_float32(model: Any) -> None:

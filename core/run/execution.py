@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from luthier.core.errors import BadRunFolder
-from luthier.core.run.folder import RunFolder, write_json_whole
+from luthier.core.run.folder import RunFolder, step_of, write_json_whole
 from luthier.core.run.reporting import Reporter, quiet_libraries
 from luthier.core.runfile import Run
 from luthier.core.wiring import first_answer, manager_of
@@ -38,8 +38,12 @@ def execute(run: Run, folder: RunFolder, reporter: Reporter, *, checkpoint: Path
         if checkpoint is not None:
             reporter.say("resuming", f"from {checkpoint.relative_to(folder.path)}")
         began = time.monotonic()
-        with reporter.progress(_total_steps(trainer)):
-            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        try:
+            with reporter.progress(_total_steps(trainer)):
+                trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        except KeyboardInterrupt:
+            _interrupted(trainer, folder, manifest, reporter)
+            raise
         _finish(trainer, job, manifest, reporter, time.monotonic() - began)
 
 
@@ -58,10 +62,13 @@ def _job(
     spec = model_spec(run, training=True)
     manager = manager_of(run.selected)
     located = locate(spec)
+    stored = _stored_manifest(folder) if resuming else None
+    if stored is not None:
+        _require_same_run(run, stored)
     prepared = prepare(run, located, manager)
     reporter.say("data", str(prepared))
-    if resuming:
-        _require_same_data(folder, prepared.fingerprint)
+    if stored is not None:
+        _require_same_data(stored, prepared.fingerprint)
     set_seed(run.training.seed)
     opened = open_model(located, training=True)
     manifest = manifest_of(run, opened, prepared)
@@ -70,8 +77,8 @@ def _job(
                           f"{spec.dtype} on {run.device}")  # fmt: skip
     share = counts["trained"] / counts["all"]
     reporter.say("training", f"{counts['trained']:,} of {counts['all']:,} parameters ({share:.2%})")
-    if resuming:
-        manifest["created"] = json.loads(folder.manifest.read_text(encoding="utf-8"))["created"]
+    if stored is not None:
+        manifest["created"] = stored["created"]
     write_json_whole(folder.manifest, manifest)
     job = TrainingJob(run, folder, opened, prepared.dataset, spec.dtype, manager)
     job.collator = first_answer(manager, "build_collator", tokenizer=opened.tokenizer)
@@ -79,6 +86,18 @@ def _job(
     observers = [one for one in manager.hook.build_callback(job=job) if one is not None]
     job.callbacks = (Recorder(folder, reporter), *observers)
     return job, manifest
+
+
+def _interrupted(
+    trainer: Any, folder: RunFolder, manifest: dict[str, Any], reporter: Reporter
+) -> None:
+    """Say where the run stands and how it goes on."""
+    step = trainer.state.global_step
+    manifest["status"] = "interrupted"
+    write_json_whole(folder.manifest, manifest)
+    latest = next(reversed(folder.existing_checkpoints()), None)
+    again = f"from step {step_of(latest)}" if latest else "from the beginning: no checkpoint yet"
+    reporter.say("stopped", f"at step {step}; go on ({again}) with: luthier resume {folder.path}")
 
 
 def _finish(
@@ -104,9 +123,35 @@ def _finish(
     reporter.say("model", f"written to {folder.model}")
 
 
-def _require_same_data(folder: RunFolder, fingerprint: str) -> None:
-    stored = json.loads(folder.manifest.read_text(encoding="utf-8"))["data"]["fingerprint"]
-    if stored != fingerprint:
+def _stored_manifest(folder: RunFolder) -> dict[str, Any]:
+    try:
+        stored: dict[str, Any] = json.loads(folder.manifest.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as fault:
+        raise BadRunFolder(f"{folder.manifest} cannot be read: {fault}. Train anew.") from fault
+    return stored
+
+
+def _require_same_run(run: Run, stored: dict[str, Any]) -> None:
+    """Refuse to go on where run.yaml was changed: its settings would not be those that acted."""
+    from luthier.core.run.manifest import settings_of
+
+    before, now = stored["settings"], settings_of(run)
+    changed = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
+    if changed:
+        listed = "; ".join(
+            f"{key} was {before.get(key)!r} and is {now.get(key)!r}" for key in changed[:MOST_TOLD]
+        )
+        raise BadRunFolder(
+            f"the run file has changed since the run was begun: {listed}. "
+            "Put it back, or train anew with the new settings."
+        )
+
+
+MOST_TOLD = 8
+
+
+def _require_same_data(stored: dict[str, Any], fingerprint: str) -> None:
+    if stored["data"]["fingerprint"] != fingerprint:
         raise BadRunFolder(
             "the data, the template or the tokenizer has changed since the run was begun, so it "
             "cannot be continued as it was. Put them back, or train anew."
@@ -133,6 +178,9 @@ def _logged(folder: RunFolder) -> Iterator[None]:
     root.setLevel(logging.INFO)
     try:
         yield
+    except KeyboardInterrupt:
+        logging.getLogger("luthier").info("the run was interrupted")
+        raise
     except BaseException:
         logging.getLogger("luthier").exception("the run stopped")
         raise

@@ -14,6 +14,7 @@ from typing import Any
 from luthier.core.errors import BadRunFolder
 
 CHECKPOINT = "checkpoint-"
+LOCK = ".lock"
 
 
 @dataclass(frozen=True)
@@ -92,25 +93,41 @@ class RunFolder:
                 f"{self.path} holds a run already. Go on with it: `luthier resume {self.path}`; "
                 "or choose another `output`; or give `--overwrite` to delete it."
             )
-        if self.path.is_dir() and not self.run_file.exists() and any(self.path.iterdir()):
+        if self._holds_other_files():
             raise BadRunFolder(
                 f"{self.path} holds files that are no run's. Choose another `output`."
             )
 
-    def clear(self) -> None:
-        """Delete a run; a folder that holds no run is left alone and refused.
+    def require_clearable(self) -> None:
+        """Refuse to delete a folder that holds no run.
 
         Raises:
             BadRunFolder: the folder holds files and no run.yaml.
         """
-        if not self.path.exists() or not any(self.path.iterdir()):
-            return
-        if not self.run_file.is_file():
+        if self._holds_other_files():
             raise BadRunFolder(
                 f"{self.path} holds files that are no run's, so it is not deleted. "
                 "Choose another `output`."
             )
-        shutil.rmtree(self.path)
+
+    def clear(self) -> None:
+        """Delete a run, all but the lock that its owner holds.
+
+        Raises:
+            BadRunFolder: the folder holds files and no run.yaml.
+        """
+        self.require_clearable()
+        # the run file goes last: while it is there, the folder is one that may be cleared
+        for path in sorted(self.path.iterdir(), key=lambda one: one == self.run_file):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            elif path.name != LOCK:
+                path.unlink()
+
+    def _holds_other_files(self) -> bool:
+        if not self.path.is_dir() or self.run_file.exists():
+            return False
+        return any(path.name != LOCK for path in self.path.iterdir())
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -121,9 +138,12 @@ class RunFolder:
         """
         from filelock import FileLock, Timeout
 
-        self.path.mkdir(parents=True, exist_ok=True)
         try:
-            with FileLock(self.path / ".lock", timeout=0):
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as fault:
+            raise BadRunFolder(f"{self.path} cannot be made: {fault.strerror}.") from fault
+        try:
+            with FileLock(self.path / LOCK, timeout=0):
                 yield
         except Timeout:
             raise BadRunFolder(f"another process is training in {self.path}.") from None

@@ -45,6 +45,7 @@ def manifest_of(run: Run, opened: OpenModel, prepared: PreparedData) -> dict[str
              "version": s.entry.version}
             for s in (*run.selected, *(p for d in run.data for p in (d.source, d.format)))
         ],
+        "settings": settings_of(run),
         "data": {"sources": [_source(d.local_path, str(d)) for d in run.data], **prepared.facts()},
         "tokenizer_sha256": _sha256(opened.tokenizer.backend_tokenizer.to_str())
         if hasattr(opened.tokenizer, "backend_tokenizer") else None,
@@ -56,6 +57,17 @@ def manifest_of(run: Run, opened: OpenModel, prepared: PreparedData) -> dict[str
         "parameters": _parameters(opened),
         "memory": {"planned_bytes": planned_bytes(opened), "measured_peak_bytes": None},
     }  # fmt: skip
+
+
+def settings_of(run: Run) -> dict[str, Any]:
+    """Return what decides the course of training, by dotted key; data has its own fingerprint."""
+    served = {"generation", "engine", "output", "data", "plugins", "checkpoints"}
+    leaves = {key: node.value for key, node in run.tree.leaves()}
+    return {
+        key: value
+        for key, value in leaves.items()
+        if key.partition(".")[0] not in served and key != "model.path"
+    }
 
 
 def planned_bytes(opened: OpenModel) -> int:

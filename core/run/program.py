@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from luthier.core.device import Device
-from luthier.core.errors import BadModel, BadRunFolder
+from luthier.core.device import Device, present
+from luthier.core.errors import BadModel, BadRunFolder, LuthierError
 from luthier.core.problems import Place
 from luthier.core.run.execution import execute
 from luthier.core.run.folder import RunFolder, write_text_whole
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 RunLike = str | Path | Mapping[str, Any]
 """A run file's path, or its contents."""
+Purpose = Literal["training", "inference"]
 
 
 def check(run: RunLike, overrides: Sequence[str] = (), *, device: Device | None = None) -> Run:
@@ -63,15 +64,21 @@ def train(
         LuthierError: the data or the model is not what the file says.
     """
     tree, name = _tree_of(run, overrides)
-    resolved = _settled(tree, resolve(tree, name=name))
+    resolved = _settled(tree, resolve(tree, name=name), "training")
     folder = RunFolder(resolved.output)
-    if overwrite:
-        folder.clear()
-    folder.require_free()
+    folder.require_clearable() if overwrite else folder.require_free()
     (reporter or Reporter()).say("run", str(folder.path))
     with folder.locked():
+        if overwrite:
+            folder.clear()
+        folder.require_free()  # another process may have trained here meanwhile
         write_text_whole(folder.run_file, annotated(resolved.tree))
-        execute(resolved, folder, reporter or Reporter(), checkpoint=None)
+        try:
+            execute(resolved, folder, reporter or Reporter(), checkpoint=None)
+        except LuthierError:
+            if not folder.manifest.exists():
+                folder.clear()  # it failed before its first step: there is nothing to go on with
+            raise
     return folder
 
 
@@ -148,10 +155,21 @@ def _tree_of(run: RunLike, overrides: Sequence[str]) -> tuple[Node, str]:
     return read_tree(path, overrides), path.stem
 
 
-def _settled(tree: Node, run: Run) -> Run:
-    """Return the run with its family known; the config of a Hub's model is fetched for it."""
-    if run.family is not None:
+def _settled(tree: Node, run: Run, purpose: Purpose) -> Run:
+    """Return the run as torch's device and a fetched config have it, where either tells more."""
+    config = _fetched_config(run) if run.family is None else None
+    device = present()
+    if config is None and device.traits == run.device.traits:
         return run
+    return resolve(tree, name=run.output.name, device=device, config=config, purpose=purpose)
+
+
+def _fetched_config(run: Run) -> Mapping[str, Any]:
+    """Return the config of a Hub's model.
+
+    Raises:
+        BadModel: the Hub has none, or cannot be reached.
+    """
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
@@ -160,26 +178,24 @@ def _settled(tree: Node, run: Run) -> Run:
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as fault:
         said = " ".join(str(fault).split())
         raise BadModel(
-            f"the model {run.model.path} cannot be fetched from the Hub: {said} "
-            "A folder of this machine is found from the folder of the run file."
+            f"there is no folder {run.model.path} here, and the Hub gives no model of that name: "
+            f"{said}"
         ) from fault
-    config = json.loads(Path(file).read_text(encoding="utf-8"))
-    return resolve(tree, name=run.output.name, device=run.device, config=config)
+    config: Mapping[str, Any] = json.loads(Path(file).read_text(encoding="utf-8"))
+    return config
 
 
-def _stored_run(
-    folder: RunFolder, *, trust_plugins: bool, purpose: Literal["training", "inference"]
-) -> Run:
+def _stored_run(folder: RunFolder, *, trust_plugins: bool, purpose: Purpose) -> Run:
     tree = read_tree(folder.run_file)
     plugins = tree.mapping.get("plugins")
-    if plugins is not None and plugins.items and not trust_plugins:
-        names = ", ".join(str(node.value) for node in plugins.items)
+    if plugins is not None and plugins.value not in (None, []) and not trust_plugins:
+        names = ", ".join(str(node.value) for node in plugins.items or [plugins])
         raise BadRunFolder(
             f"this run was made with the plugin files {names}. "
             "If you trust them, run it with `--trust-plugins`."
         )
     tree.mapping["output"] = Node(str(folder.path), Place(str(folder.run_file)))
-    return resolve(tree, name=folder.path.name, purpose=purpose)
+    return _settled(tree, resolve(tree, name=folder.path.name, purpose=purpose), purpose)
 
 
 def _run_to_serve(path: str | Path, overrides: Sequence[str], *, trust_plugins: bool) -> Run:
@@ -190,7 +206,7 @@ def _run_to_serve(path: str | Path, overrides: Sequence[str], *, trust_plugins: 
     if not folder.run_file.is_file():
         tree = node_of({"model": _model_of(Path(path), str(path))}, place)
         apply_overrides(tree, overrides)
-        return _settled(tree, resolve(tree, name="chat", purpose="inference"))
+        return _settled(tree, resolve(tree, name="chat", purpose="inference"), "inference")
     if not folder.model.is_dir():
         raise BadRunFolder(
             f"the run in {path} has not ended, so there is no model yet. "
@@ -205,7 +221,7 @@ def _run_to_serve(path: str | Path, overrides: Sequence[str], *, trust_plugins: 
         model.mapping["path"] = node_of(str(folder.model), place)
         model.mapping["adapters"] = node_of([], place)
     apply_overrides(tree, overrides)
-    return resolve(tree, name="chat", purpose="inference")
+    return _settled(tree, resolve(tree, name="chat", purpose="inference"), "inference")
 
 
 def _model_of(path: Path, name: str) -> dict[str, Any]:
@@ -213,7 +229,10 @@ def _model_of(path: Path, name: str) -> dict[str, Any]:
     config = path / "adapter_config.json"
     if not config.is_file():
         return {"path": str(path.absolute()) if path.is_dir() else name}
-    base = json.loads(config.read_text(encoding="utf-8")).get("base_model_name_or_path")
+    try:
+        base = json.loads(config.read_text(encoding="utf-8")).get("base_model_name_or_path")
+    except (ValueError, AttributeError) as fault:
+        raise BadModel(f"{config} is no config of an adapter: {fault}") from fault
     if not base:
         raise BadModel(f"{config} names no base model")
     return {"path": base, "adapters": [str(path.absolute())]}

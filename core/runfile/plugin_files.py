@@ -57,7 +57,9 @@ def _path_of(tree: Node, item: Node) -> Path:
 
 def _foreign_owner(tree: Node, path: Path) -> str | None:
     """Return whose folder `path` lies in, if it is that of a model or a dataset."""
-    owners = [("the model", opened(tree.at(("model",)), ("model",)).at(("path",)))]
+    model = opened(tree.at(("model",)), ("model",))
+    owners = [("the model", model.at(("path",)))]
+    owners += [("an adapter", adapter) for adapter in model.at(("adapters",)).items]
     data = tree.mapping.get("data", tree)
     items = data.items or [data]
     owners += [("a dataset", item.mapping.get("path", item)) for item in items]
@@ -72,7 +74,10 @@ def _folder_of(node: Node) -> Path | None:
     if not isinstance(node.value, str):
         return None
     try:
-        folder = path_of(node, node.value)
+        # a dataset's path may bear the scheme of its source
+        places = [
+            path_of(node, text) for text in (node.value, node.value.partition(":")[2]) if text
+        ]
     except UnusablePath:
         return None  # told where the path is read as a model's or a dataset's
-    return folder if folder.is_dir() else None
+    return next((folder for folder in places if folder.is_dir()), None)

@@ -100,6 +100,29 @@ def _recognised(
     return None
 
 
+def require_adapters(node: Node, chooser: Chooser) -> None:
+    """Tell of adapters that are no adapters' folders; the paths of the others become absolute."""
+    listed = node.at(("adapters",))
+    for index, item in enumerate(listed.items):
+        key = f"model.adapters.{index}"
+        try:
+            folder = path_of(item, str(item.value))
+        except UnusablePath as fault:
+            chooser.tell(item.place, key, str(fault), "Name the folder of an adapter.")
+            continue
+        if (folder / "adapter_config.json").is_file():
+            item.value = str(folder)
+        else:
+            said = f"{folder} holds no adapter: there is no adapter_config.json in it"
+            chooser.tell(item.place, key, said, "Name a folder that PEFT saved an adapter to.")
+    stacked = [one for one, _, _ in chooser.chosen if "adapter" in one.plugin.traits]
+    if listed.items and stacked:
+        # what is saved would be the new adapter, and the base without the one beneath it
+        said = f"{stacked[0]} would train an adapter on top of another, which is not saved with it"
+        remedy = "Merge the first into a model and name that, or train with `tuner: full`."
+        chooser.tell(listed.place, "model.adapters", said, remedy)
+
+
 def without_options(model: Node) -> Node:
     """Return the model's node with the family's name in place of `{name: NAME, options}`."""
     family = model.mapping.get("family")

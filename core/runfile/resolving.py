@@ -25,7 +25,7 @@ from luthier.core.runfile.nodes import (
     path_of,
 )
 from luthier.core.runfile.plugin_files import plugin_files
-from luthier.core.runfile.recognition import choose_family, without_options
+from luthier.core.runfile.recognition import choose_family, require_adapters, without_options
 from luthier.core.runfile.validation import validate
 from luthier.core.sections import (
     SECTIONS,
@@ -134,6 +134,7 @@ class _Resolver:
         if isinstance(model, ModelSection):
             choose_family(tree.mapping["model"], model, self.config, self.chooser)
         self._slots(tree)
+        require_adapters(tree.mapping["model"], self.chooser)
         data = datasets_of(tree, self.chooser) if self.training else []
         output = self._output(tree, name)
         self._judge()

@@ -61,8 +61,10 @@ class Alpaca(Plugin):
                 "Give each row an output, or leave the row out.",
             )
         prompt: list[dict[str, str]] = []
-        for turn in row.get(self.history) or []:
-            if not isinstance(turn, list) or len(turn) != len(("instruction", "answer")):
+        history = row.get(self.history) or []
+        for turn in history if isinstance(history, list) else [history]:
+            pair = isinstance(turn, list) and len(turn) == len(("instruction", "answer"))
+            if not pair or not all(isinstance(text, str) and text for text in turn):
                 raise BadValue(
                     f"an item of {self.history!r} is {turn!r}, no pair of instruction and answer",
                     'Write history as [["instruction", "answer"], ...].',

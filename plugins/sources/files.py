@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from luthier.core import BadData, Finding, Plugin, hookimpl
 
@@ -38,20 +40,60 @@ class Files(Plugin):
     @hookimpl
     def open_dataset(self, spec: DatasetSpec) -> Dataset | None:
         """Return the rows of all files, in the order of their names."""
-        from datasets import load_dataset
+        from datasets import Dataset, load_dataset
         from datasets.exceptions import DatasetGenerationError
 
         files = _files_of(spec.local_path)
         reader = READERS[files[0].suffix.lower()]
         split = spec.section.split
         try:
-            return load_dataset(
-                reader, data_files={split: [str(file) for file in files]}, split=split
-            )
-        except (DatasetGenerationError, ValueError) as fault:
+            if reader in ROWS:
+                return Dataset.from_list([row for file in files for row in ROWS[reader](file)])
+            named = {split: [str(file) for file in files]}
+            return load_dataset(reader, data_files=named, split=split)
+        except (DatasetGenerationError, ValueError, TypeError) as fault:
             cause = fault.__cause__ or fault
             said = " ".join(str(cause).split())
             raise BadData(f"{spec} is no {reader} that can be read: {said}") from fault
+
+
+def _json_rows(file: Path) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a file: a list of objects, or an object on each line.
+
+    Raises:
+        BadData: it is neither; the message says where.
+    """
+    text = file.read_text(encoding="utf-8-sig")
+    if text.lstrip()[:1] == "[":
+        rows = list(enumerate(_json(text, file, 1), 1))
+    else:
+        lines = enumerate(text.split("\n"), 1)
+        rows = [(n, _json(line, file, n)) for n, line in lines if line.strip()]
+    for number, row in rows:
+        if not isinstance(row, dict):
+            raise BadData(f"{file}, row {number}: found {row!r:.60}, and a row is a JSON object.")
+        yield row
+
+
+def _json(text: str, file: Path, line: int) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as fault:
+        at = line + getattr(fault, "lineno", 1) - 1
+        said = getattr(fault, "msg", str(fault))
+        raise BadData(
+            f"{file}:{at}:{getattr(fault, 'colno', 1)}: {said}. "
+            "Write a JSON object on each line, or one list of objects."
+        ) from fault
+
+
+def _csv_rows(file: Path) -> Iterator[dict[str, Any]]:
+    with file.open(encoding="utf-8-sig", newline="") as stream:
+        yield from csv.DictReader(stream)
+
+
+# datasets' own readers take texts that look like numbers or dates for such
+ROWS = {"json": _json_rows, "csv": _csv_rows}
 
 
 class BadFiles(BadData):

@@ -203,7 +203,7 @@ CASES = {
         "Write `stage: sft`, if that is meant. Installed tuners: full, lora."),
     "a number out of range": bad(
         GOOD + "training: {warmup: 1.5}\n",
-        "run.yaml:2:20", "training.warmup", "expected 1 or less, found 1.5", "Write 1 or less."),
+        "run.yaml:2:20", "training.warmup", "expected less than 1", "Write less than 1."),
     "a word that is not offered": bad(
         GOOD + "training: {scheduler: cosin}\n",
         "run.yaml:2:23", "training.scheduler", "expected one of 'cosine', 'linear' or 'constant'",

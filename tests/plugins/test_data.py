@@ -130,8 +130,28 @@ def test_a_folder_of_files_is_read_in_the_order_of_their_names(tmp_path):
 
 
 def test_a_file_that_is_no_json_is_named(spec_of):
-    with pytest.raises(BadData, match=r"data\.jsonl is no json that can be read"):
+    with pytest.raises(BadData, match=r"data\.jsonl:1:2: Expecting property name"):
         standardized(spec_of("{not json\n"))
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("data.csv", "instruction,input,output\nWhat?,NA,2\nWhen?,None,2024-01-01\n"),
+        (
+            "data.jsonl",
+            "\n".join(
+                json.dumps({"instruction": q, "input": i, "output": o})
+                for q, i, o in (("What?", "NA", "2"), ("When?", "None", "2024-01-01"))
+            ),
+        ),
+    ],
+)
+def test_a_text_that_looks_like_a_number_or_a_date_stays_text(tmp_path, name, text):
+    (tmp_path / name).write_text(text)
+    rows = standardized(check({"data": [{"path": str(tmp_path / name)}]}).data[0])
+    assert [row["response"][0]["content"] for row in rows] == ["2", "2024-01-01"]
+    assert [row["prompt"][0]["content"] for row in rows] == ["What?\nNA", "When?\nNone"]
 
 
 def test_a_set_of_the_hub_that_cannot_be_reached_is_named():
@@ -145,7 +165,9 @@ def test_a_set_of_the_hub_that_cannot_be_reached_is_named():
 def test_a_model_of_the_hub_that_cannot_be_reached_is_named(small_run):
     run = small_run(model={"path": "nobody/nothing"}, template="chatml")
     assert check(run).family is None
-    with pytest.raises(LuthierError, match="nobody/nothing cannot be fetched"):
+    with pytest.raises(
+        LuthierError, match="no folder nobody/nothing here, and the Hub gives no model"
+    ):
         train(run)
 
 

@@ -109,7 +109,7 @@ def test_a_folder_that_holds_a_run_is_not_overwritten_unasked(tmp_path):
     with pytest.raises(BadRunFolder, match="luthier resume"):
         folder.require_free()
     folder.clear()
-    assert not folder.path.exists()
+    assert not any(folder.path.iterdir())
 
 
 def test_a_folder_of_other_files_is_neither_used_nor_deleted(tmp_path):
