@@ -37,7 +37,7 @@ bench: .venv/dev
 clean:
 	rm -rf .venv build dist runs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-# torch first, at its pinned version: left to itself, pip takes a build with gigabytes of CUDA
+# torch first, at its pinned version: another one may bring gigabytes of CUDA with it
 .venv/base: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
 	@echo "installing into .venv: the first time takes a minute or two"

@@ -17,6 +17,7 @@ from luthier.core.plugin import documentation_of
 from luthier.core.selection import plugin_of
 from luthier.core.wiring import Selected, first_answer, manager_of
 from luthier.registry import AmbiguousPlugin, Catalogue
+from luthier.registry.errors import nearest
 
 KIND = "commands"
 
@@ -33,7 +34,10 @@ class Commands(TyperGroup):
 
     def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:  # type: ignore[override]  # noqa: ARG002
         """Return a command, or None where there is none by that name."""
-        if cmd_name not in self.catalogue.names(KIND):
+        names = self.catalogue.names(KIND)
+        if cmd_name not in names:
+            if near := nearest(cmd_name, names).strip():
+                raise typer.BadParameter(f"there is no command {cmd_name!r}. {near}")
             return None
         try:
             return _built(cmd_name, self.catalogue)

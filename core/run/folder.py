@@ -74,12 +74,25 @@ class RunFolder:
         Raises:
             BadRunFolder: there is no run.yaml in it.
         """
+        self.require_no_file()
         if not self.path.is_dir():
             raise BadRunFolder(f"there is no folder {self.path}. Name the folder of a run.")
         if not self.run_file.is_file():
             raise BadRunFolder(
                 f"{self.path} holds no run: there is no run.yaml in it. "
                 "`luthier train RUN` writes the folder that is named by `output`."
+            )
+
+    def require_no_file(self) -> None:
+        """Refuse a file, such as a run file that is named in place of its run folder.
+
+        Raises:
+            BadRunFolder: it is a file.
+        """
+        if self.path.is_file():
+            raise BadRunFolder(
+                f"{self.path.name} is a file. Name the folder that a run wrote, such as "
+                f"runs/{self.path.stem}, or that of a model."
             )
 
     def require_free(self) -> None:

@@ -203,6 +203,7 @@ def _run_to_serve(path: str | Path, overrides: Sequence[str], *, trust_plugins: 
 
     place = Place(str(path))
     folder = RunFolder(Path(path).absolute())
+    folder.require_no_file()
     if not folder.run_file.is_file():
         tree = node_of({"model": _model_of(Path(path), str(path))}, place)
         apply_overrides(tree, overrides)

@@ -160,7 +160,11 @@ class _Resolver:
         )
         for key, node in tree.mapping.items():
             if key not in known:
-                remedy = f"{nearest(key, known)}Known keys: {', '.join(known)}.{broken}"
+                within = [
+                    f"{top}.{key}" for top, cls in SECTIONS.items() if key in cls.model_fields
+                ]
+                meant = f"Did you mean {within[0]!r}? " if within else nearest(key, known)
+                remedy = f"{meant}Known keys: {', '.join(known)}.{broken}"
                 self._tell(node.key_place, key, "unknown key", remedy)
         extends = tree.mapping.pop("extends", None)
         if extends is not None and extends.value is not None:

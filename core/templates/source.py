@@ -52,6 +52,9 @@ def _lines(template: ChatTemplate) -> Iterator[str]:
     yield "{%- endfor -%}"
     yield "{%- if add_generation_prompt -%}"
     yield from _slot(template.answer_prefix if template.prompt is None else template.prompt)
+    if template.finish:
+        yield "{%- else -%}"
+        yield from _slot(template.finish)
     yield "{%- endif -%}"
 
 
@@ -77,12 +80,12 @@ def _opening(template: ChatTemplate) -> Iterator[str]:
         yield from _slot(template.tools.definitions)
         yield "{%- endset -%}"
         yield "{%- endif -%}"
+    # a format without a system message may print it within a question
+    yield "{%- set system = content -%}"
     if template.system is not None:
         yield "{%- if content is not none -%}"
         yield from _slot(template.system)
         yield "{%- endif -%}"
-    elif template.tools is not None:
-        yield "{%- set told = content -%}"
 
 
 def _content(template: ChatTemplate, value: str, role: str | None = None) -> Iterator[str]:
@@ -106,11 +109,11 @@ def _order() -> Iterator[str]:
 
 
 def _user(template: ChatTemplate) -> Iterator[str]:
-    if template.system is None and template.tools is not None:
+    if template.system is None and template.tools is not None and "system" not in template.user:
         # without a system message, the tools are told with the first question
         yield "{%- if tools and loop.first -%}"
         yield "{%- set asked = content -%}"
-        yield "{%- set content -%}{{- told -}}{{- '\\n\\n' -}}{{- asked -}}{%- endset -%}"
+        yield "{%- set content -%}{{- system -}}{{- '\\n\\n' -}}{{- asked -}}{%- endset -%}"
         yield "{%- endif -%}"
     yield from _slot(template.user)
 
@@ -186,4 +189,5 @@ def _slot(text: str) -> Iterator[str]:
 
 def _quoted(text: str) -> str:
     escaped = text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n")
+    escaped = escaped.replace("\r", "\\r")  # Jinja makes every kind of line end one kind
     return f"'{escaped}'"

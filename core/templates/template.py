@@ -70,7 +70,8 @@ class ChatTemplate(Plugin):
     default_system: str | None = None
     """The system prompt where the conversation has none; None for no system message."""
     user: str = "{{ content }}"
-    """A user's message."""
+    """A user's message. Where the format has no system message, `system` is the system prompt, or
+    none, which some print within a question."""
     answer_prefix: str = ""
     """What stands before an answer: the end of the prompt that the model goes on from."""
     answer: str = "{{ content }}"
@@ -81,6 +82,8 @@ class ChatTemplate(Plugin):
     """What ends an answer. It is trained, and generation stops at it."""
     answer_suffix: str = ""
     """What stands between an answer and the next message; it is not trained."""
+    finish: str = ""
+    """What the whole text ends with, unless it ends where the model goes on."""
     prompt: str | None = None
     """What the model goes on from, where that is not `answer_prefix`."""
     alternate: bool = False

@@ -60,8 +60,8 @@ class Recorder(TrainerCallback):
     def _figures(self, row: dict[str, Any], now: float, step: int, total: int) -> str:
         text = f"loss {row['loss']:.4f}  {row['tokens_per_second']:,.0f} tokens/s"
         if self._began is not None and step > self._began[1]:
-            left = (now - self._began[0]) / (step - self._began[1]) * (total - step)
-            text += f"  {duration(left)} left"
+            rate = (step - self._began[1]) / max(now - self._began[0], 1e-9)
+            text += f"  {rate:.3g} steps/s  {duration((total - step) / rate)} left"
         return text
 
 

@@ -26,6 +26,7 @@ def test_a_pipe_gets_plain_lines_with_rate_and_time_left(small_run):
     steps = [line for line in lines if line.startswith("step ")]
     assert len(steps) == 6
     assert all("loss" in line and "tokens/s" in line for line in steps)
+    assert "steps/s" in steps[-1]
     assert "left" in steps[-1]
     assert lines[-1].startswith("model      written to")
 
@@ -34,6 +35,7 @@ def test_a_terminal_gets_a_progress_line(small_run):
     console = Console(file=io.StringIO(), width=100, force_terminal=True)
     text = run_on(console, small_run())
     assert "6/6" in text
+    assert all(figure in text for figure in ("tokens/s", "steps/s", "left"))
     assert "training" in text
 
 

@@ -1,0 +1,16 @@
+"""MiniCPM: a tag before each turn, contents stripped, no token after an answer.
+
+Source: the chat template of openbmb/MiniCPM-2B-sft-bf16
+(https://huggingface.co/openbmb/MiniCPM-2B-sft-bf16).
+"""
+
+from luthier.core.templates import ChatTemplate
+
+TEMPLATE = ChatTemplate(
+    eos_token="</s>",
+    stops=("</s>",),
+    system="{{ content }}",
+    user="<用户>{{ content }}",
+    answer_prefix="<AI>",
+    strip=frozenset({"system", "user", "assistant"}),
+)
