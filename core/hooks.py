@@ -8,7 +8,7 @@ implementation takes the arguments that it wants, by name, and may leave out the
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -255,10 +255,11 @@ def build_engine(opened: OpenModel, generation: GenerationSection) -> Engine | N
 
 
 @hookspec(firstresult=True)
-def build_command() -> Callable[..., None] | None:
+def build_command() -> Callable[..., None] | Mapping[str, Callable[..., None]] | None:
     """Return the function of a command; its parameters are annotated as typer reads them.
 
-    Its docstring is the command's help, its name in the entry point the command's name.
+    The plugin's docstring is the command's help, its name in the entry point the command's name.
+    A mapping is of the names and functions of subcommands, whose docstrings are their help.
 
     Answered by commands.
     """

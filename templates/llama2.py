@@ -19,7 +19,8 @@ TEMPLATE = ChatTemplate(
         "{% if content.strip() %}\n\n{{ content.rstrip() }}{% endif %}"
         "{% else %}{{ content.strip() }}{% endif %} [/INST]"
     ),
-    answer=" {{ content.strip() }}",
+    answer=" {{ content }}",
     answer_end=" {{ eos_token }}",
     alternate=True,
+    strip=frozenset({"assistant"}),
 )

@@ -1,4 +1,4 @@
-"""Chinese-Alpaca-2: the tags of Llama 2, a system prompt of its own and no BOS at the start.
+"""Chinese-Alpaca-2: the tags of Llama 2, a system prompt of its own, no BOS at the start.
 
 Source: the prompts of the authors' server
 (https://github.com/ymcui/Chinese-LLaMA-Alpaca-2/blob/main/scripts/openai_server_demo/openai_api_server.py).

@@ -1,4 +1,4 @@
-"""Llama 4: new names for Llama 3's tokens, and several calls after what is said beside them.
+"""Llama 4: Llama 3's tokens under new names, several calls after what is said beside them.
 
 Source: the first chat template of meta-llama/Llama-4-Scout-17B-16E-Instruct
 (https://huggingface.co/meta-llama/Llama-4-Scout-17B-16E-Instruct).

@@ -1,15 +1,10 @@
-"""Mixtral 8x22B: control tokens around a question, the system prompt within the last.
+"""Mixtral 8x22B: Mistral 7B v0.3, but the system prompt needs a question at the very end.
 
-Source: the chat template of mistralai/Mixtral-8x22B-Instruct-v0.1
-(https://huggingface.co/mistralai/Mixtral-8x22B-Instruct-v0.1).
+Source: the chat template in GGUF copies of mistralai/Mixtral-8x22B-Instruct-v0.1
+(https://huggingface.co/mistralai/Mixtral-8x22B-Instruct-v0.1). A conversation that ends with an
+answer loses its system prompt in the authors' text, so the prompt is no prefix of it.
 """
 
-from luthier.templates.mistral import TEMPLATE as MISTRAL
+from luthier.templates.shared.mistral import mistral
 
-TEMPLATE = MISTRAL.derived(
-    special_tokens=("[INST]", "[/INST]"),
-    user=(
-        "[INST] {% if loop.last and system is not none %}{{ system }}\n\n{% endif %}{{ "
-        "content }}[/INST]"
-    ),
-)
+TEMPLATE = mistral(3, space=" ", before="{%- set system_if_asked = true -%}")

@@ -11,5 +11,8 @@ TEMPLATE = ChatTemplate(
     eos_token="<eod>",
     stops=("<eod>",),
     alternate=True,
-    user="{{ content }}{% if loop.last %}<sep>{% else %}<n>{% endif %}",
+    tools=None,
+    # a separator stands before the last answer, and line marks between all that comes earlier
+    user="{{ content }}{% if loop.revindex0 <= 1 %}<sep>{% else %}<n>{% endif %}",
+    answer_suffix="{% if not loop.last %}<n>{% endif %}",
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 import textwrap
+from collections.abc import Mapping
 from typing import Any
 
 import typer
@@ -63,14 +64,26 @@ def _built(name: str, catalogue: Catalogue) -> Any:
     value = plugin_of(entry)
     plugin = value() if isinstance(value, type) else value
     function = first_answer(manager_of([Selected(KIND, name, plugin, entry)]), "build_command")
-    app = _typer()
     help_text = documentation_of(type(plugin))
+    if isinstance(function, Mapping):
+        return _group(name, help_text, function)
+    app = _typer()
     settings = {"allow_interspersed_args": True}
     epilog = _plugins_by_key(catalogue) if "run" in inspect.signature(function).parameters else None
     app.command(name=name, help=help_text, epilog=epilog, context_settings=settings)(function)
     command = command_of(app)
     command.name = name
     return command
+
+
+def _group(name: str, help_text: str, functions: Mapping[str, Any]) -> Any:
+    """Return a command that has commands of its own."""
+    app = _typer(help=help_text, no_args_is_help=True)
+    for own, function in functions.items():
+        app.command(name=own)(function)
+    group = command_of(app)
+    group.name = name
+    return group
 
 
 def _typer(**settings: Any) -> typer.Typer:

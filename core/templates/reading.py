@@ -42,9 +42,22 @@ class Reader:
     """Reads an answer as it is written. It never raises: what cannot be read is content."""
 
     def __init__(
-        self, tools: ToolStyle | None, thinking: Thinking | None, *, prompted: bool
+        self,
+        tools: ToolStyle | None,
+        thinking: Thinking | None,
+        *,
+        prompted: bool,
+        around: tuple[str, str] = ("", ""),
     ) -> None:
-        """Read by a style of tools and of thoughts, `prompted` if the prompt began the thoughts."""
+        """Read by a style of tools and of thoughts.
+
+        Args:
+            tools: how calls are written; None for none.
+            thinking: how thoughts are written; None for none.
+            prompted: whether the prompt began the thoughts.
+            around: what the format puts before and after a content.
+        """
+        self._before, self._after = around
         self._tools = tools
         self._thinking = thinking
         self._buffer = ""
@@ -104,19 +117,18 @@ class Reader:
         yield None
 
     def _in_text(self, *, final: bool) -> Iterator[Event | None]:
-        if self._fresh and not self._at_start:
-            self._buffer = self._buffer.lstrip("\n")  # what parts the thoughts from the answer
         openings = self._openings()
-        if self._at_start and self._thinking is not None:
-            begins, start = self._thinking.open, self._buffer.lstrip()
-            if begins and start.startswith(begins):
-                self._buffer, self._mode, self._fresh = start[len(begins) :], "thinking", True
-                yield None
-                return
-            if begins and not final and begins.startswith(start):
-                return
+        if self._may_begin_otherwise(final=final):
+            return
+        if self._mode == "thinking":
+            yield None
+            return
         at, opening = _first(self._buffer, openings)
+        if self._tools is not None and self._tools.at_start and self._buffer[: max(at, 0)].strip():
+            opening = None
         if opening is None:
+            if final:
+                self._buffer = self._buffer.removesuffix(self._after)
             kept = 0 if final else _held(self._buffer, openings, " \n\t")
             yield from self._put("content", self._buffer[: len(self._buffer) - kept])
             self._buffer = self._buffer[len(self._buffer) - kept :]
@@ -128,6 +140,22 @@ class Reader:
         self._buffer, self._mode = self._buffer[at:], "call"
         self._opening = opening
         yield None
+
+    def _may_begin_otherwise(self, *, final: bool) -> bool:
+        """Take off what stands before a content; say whether more has to come to tell it."""
+        if self._fresh and not self._at_start:
+            self._buffer = self._buffer.lstrip("\n")  # what parts the thoughts from the answer
+        if not self._at_start:
+            return False
+        if self._before and not final and self._before.startswith(self._buffer):
+            return True
+        self._buffer, self._before = self._buffer.removeprefix(self._before), ""
+        begins = self._thinking.open if self._thinking else ""
+        start = self._buffer.lstrip()
+        if begins and start.startswith(begins):
+            self._buffer, self._mode, self._fresh = start[len(begins) :], "thinking", True
+            return False
+        return bool(begins) and not final and begins.startswith(start)
 
     def _in_call(self, *, final: bool) -> Iterator[Event | None]:
         assert self._tools is not None  # noqa: S101 - the mode is entered only with it

@@ -100,7 +100,8 @@ def _content(template: ChatTemplate, value: str, role: str | None = None) -> Ite
 
 
 def _order() -> Iterator[str]:
-    yield "{%- if (role == 'user') != (loop.index0 % 2 == 0) -%}"
+    # calls and their results stand between a question and its answer
+    yield "{%- if not tools and (role == 'user') != (loop.index0 % 2 == 0) -%}"
     yield (
         "{{- raise_exception('user and assistant have to alternate, the user first "
         "(a system message may stand before them)') -}}"

@@ -228,7 +228,13 @@ class ChatTemplate(Plugin):
     def reader(self, *, prompted: bool | None = None) -> Reader:
         """Return what reads an answer piece by piece, as it is written."""
         began = self.thinking is not None and self.thinking.prompted
-        return Reader(self.tools, self.thinking, prompted=began if prompted is None else prompted)
+        end = self.answer_end
+        space = end[: len(end) - len(end.lstrip())]
+        around = (self.answer.partition("{")[0], self.answer.rpartition("}")[2] + space)
+        return Reader(
+            self.tools, self.thinking, around=around,
+            prompted=began if prompted is None else prompted,
+        )  # fmt: skip
 
     @property
     def _source(self) -> str:

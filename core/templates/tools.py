@@ -19,9 +19,12 @@ class ToolCall(NamedTuple):
     """The call's id, where the format writes one."""
 
     def openai(self, index: int = 0) -> dict[str, Any]:
-        """Return the call as OpenAI writes it, its arguments as an object."""
+        """Return the call as OpenAI writes it, its arguments as an object.
+
+        An id that the format did not write is made of nine characters, as Mistral's have to be.
+        """
         function = {"name": self.name, "arguments": self.arguments}
-        return {"id": self.id or f"call_{index}", "type": "function", "function": function}
+        return {"id": self.id or f"call{index:05d}", "type": "function", "function": function}
 
 
 class ToolStyle(BaseModel):

@@ -1,4 +1,4 @@
-"""The tools of Llama 3.1 to 4: told in the first question or the system prompt, called in JSON.
+"""The tools of Llama 3.1 to 4: told in a question or the system prompt, called in JSON.
 
 Source: the chat template of meta-llama/Llama-3.1-8B-Instruct
 (https://huggingface.co/meta-llama/Llama-3.1-8B-Instruct).
@@ -7,8 +7,8 @@ Source: the chat template of meta-llama/Llama-3.1-8B-Instruct
 import json
 from typing import Any
 
-from luthier.core.templates import ToolStyle
-from luthier.core.templates.tools import ToolCall, loosely
+from luthier.core.templates import ToolCall, ToolStyle
+from luthier.core.templates.tools import loosely
 
 _FORMAT = (
     'Respond in the format {"name": function name, "parameters": '

@@ -1,42 +1,32 @@
-"""Versions 3 to 13 of Mistral's formats: one Jinja source, put together from what versions change.
+"""Versions 3 to 13 of Mistral's formats: one Jinja source, and how calls are read.
 
-Source: mistral-common, Mistral's code for its formats
-(https://github.com/mistralai/mistral-common/tree/main/src/mistral_common/tokens/tokenizers).
+Source: mistral-common, Mistral's own code for its formats
+(https://github.com/mistralai/mistral-common/tree/main/src/mistral_common/tokens/tokenizers), and
+the chat template of mistralai/Mistral-7B-Instruct-v0.3
+(https://huggingface.co/mistralai/Mistral-7B-Instruct-v0.3).
 """
 
 import re
 from typing import Literal
 
-from luthier.core.templates import ToolStyle
-from luthier.core.templates.tools import ToolCall
+from luthier.core.templates import ChatTemplate, ToolCall, ToolStyle
 
-Version = Literal[3, 7, 11, 13]
-
-TOKENS = (
-    "[INST]",
-    "[/INST]",
-    "[AVAILABLE_TOOLS]",
-    "[/AVAILABLE_TOOLS]",
-    "[TOOL_RESULTS]",
-    "[/TOOL_RESULTS]",
-    "[TOOL_CALLS]",
-)
-SYSTEM_TOKENS = ("[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]")
-
-# in the texts below, a middle dot stands for the space that SentencePiece puts after a token
-
-_SYSTEM_APART = """
+# `version` and `space` are set before it; so may be
+# - default_system: the system prompt where the conversation has none,
+# - system_if_asked: write the system prompt only where the conversation ends with a question,
+# - reasoning: whether thoughts are written; where it is not set, there are none.
+_SOURCE = r"""
+{{- bos_token -}}
 {%- set chat = messages -%}
-{%- set system = none -%}
-{%- if messages[0]['role'] == 'system' -%}
+{%- if messages[0]['role'] != 'system' -%}
+    {%- if default_system is defined -%}
+        [SYSTEM_PROMPT]{{- default_system -}}[/SYSTEM_PROMPT]
+    {%- endif -%}
+{%- elif version == 3 -%}
     {%- set chat = messages[1:] -%}
     {%- set system = messages[0]['content'] or '' -%}
 {%- endif -%}
-"""
 
-_SYSTEM_TURNS = "{%- set chat = messages -%}"
-
-_ORDER = """
 {%- for message in chat
     if message['role'] in ['user', 'assistant'] and not message['tool_calls'] -%}
     {%- if (message['role'] == 'user') != (loop.index0 % 2 == 0) -%}
@@ -46,103 +36,131 @@ _ORDER = """
 {%- endfor -%}
 {%- set questions = chat | selectattr('role', 'equalto', 'user') | list | length -%}
 {%- set asked = namespace(count=0) -%}
-"""
 
-_QUESTION = """
-{%- if message['role'] == 'user' -%}
-    {%- set asked.count = asked.count + 1 -%}
-    {%- if tools and asked.count == TOOLS_AT -%}
-        {{- '[AVAILABLE_TOOLS]·' -}}{{- tools | tojson -}}[/AVAILABLE_TOOLS]
-    {%- endif -%}
-    {{- '[INST]·' -}}
-    FOLDED
-    {{- content -}}[/INST]
-"""
-
-_FOLDED = """
-    {%- if TOLD -%}
-        {{- system -}}{{- '\\n\\n' -}}
-    {%- endif -%}
-"""
-
-_SAID = "{{- '·' -}}{{- content -}}"
-
-_ANSWER = """
-{%- elif message['role'] == 'assistant' -%}
-    {%- generation -%}
-        ANSWER
-        {{- eos_token -}}
-    {%- endgeneration -%}
-"""
-
-# version 3 has no text beside calls
-_CALLS_OR_CONTENT = """
-        {%- if message['tool_calls'] -%}CALLS{%- else -%}SAID{%- endif -%}
-"""
-
-_CONTENT_AND_CALLS = """
-        THOUGHTS
-        {%- if content -%}SAID{%- endif -%}
-        {%- if message['tool_calls'] -%}CALLS{%- endif -%}
-"""
-
-_CHECKED_ID = """
-            {%- if (call['id'] or '') | length != 9 -%}
-                {{- raise_exception('the ids of this model\\'s tool calls have 9 characters') -}}
+{%- for message in chat -%}
+    {%- set content = message['content'] or '' -%}
+    {%- if message['role'] == 'user' -%}
+        {%- set asked.count = asked.count + 1 -%}
+        {%- if tools and asked.count == (1 if version == 13 else questions) -%}
+            [AVAILABLE_TOOLS]{{- space -}}{{- tools | tojson -}}[/AVAILABLE_TOOLS]
+        {%- endif -%}
+        [INST]{{- space -}}
+        {%- if system is defined and
+            (loop.last if system_if_asked is defined else system and asked.count == questions) -%}
+            {{- system -}}{{- '\n\n' -}}
+        {%- endif -%}
+        {{- content -}}[/INST]
+    {%- elif message['role'] == 'assistant' -%}
+        {%- generation -%}
+            {%- if reasoning is defined -%}
+                {%- set thoughts = reasoning and message['reasoning_content'] or none -%}
+                {%- if not thoughts and content.startswith('[THINK]')
+                    and '[/THINK]' in content -%}
+                    {%- set thoughts = content.split('[/THINK]')[0][7:] -%}
+                    {%- set content = content.split('[/THINK]', 1)[1] -%}
+                {%- endif -%}
+                {%- if thoughts is not none -%}
+                    [THINK]{{- thoughts -}}[/THINK]
+                {%- endif -%}
             {%- endif -%}
-"""
-
-_JSON_CALLS = (
-    """
-        {{- '[TOOL_CALLS]·[' -}}
-        {%- for call in message['tool_calls'] -%}"""
-    + _CHECKED_ID
-    + """
-            {%- set made = call['function'] -%}
-            {{- {'name': made['name'], 'arguments': made['arguments'], 'id': call['id']}
-                | tojson -}}
-            {%- if not loop.last -%}{{- ', ' -}}{%- endif -%}
-        {%- endfor -%}]
-"""
-)
-
-_MARKED_CALLS = """
-        {%- for call in message['tool_calls'] -%}
-            {{- '[TOOL_CALLS]' -}}{{- call['function']['name'] -}}
-            CALL_ID
-            {{- '[ARGS]' -}}{{- call['function']['arguments'] | tojson -}}
-        {%- endfor -%}
-"""
-
-_CALL_ID = _CHECKED_ID + "{{- '[CALL_ID]' -}}{{- call['id'] -}}"
-
-_RESULT = """
-{%- elif message['role'] == 'tool' -%}
-    {%- set call_id = message['tool_call_id'] or '' -%}
-    {%- if call_id | length != 9 -%}
-        {{- raise_exception('the ids of this model\\'s tool calls have 9 characters') -}}
+            {#- version 3 has no text beside calls -#}
+            {%- if not message['tool_calls'] or (content and version > 3) -%}
+                {{- space -}}{{- content -}}
+            {%- endif -%}
+            {%- for call in message['tool_calls'] or [] -%}
+                {%- set made = call['function'] -%}
+                {%- if version < 13 and (call['id'] or '') | length != 9 -%}
+                    {{- raise_exception('the id of a tool call has 9 characters here') -}}
+                {%- endif -%}
+                {%- if version < 11 -%}
+                    {%- if loop.first -%}
+                        [TOOL_CALLS]{{- space -}}{{- '[' -}}
+                    {%- else -%}
+                        {{- ', ' -}}
+                    {%- endif -%}
+                    {{- {'name': made['name'], 'arguments': made['arguments'], 'id': call['id']}
+                        | tojson -}}
+                    {%- if loop.last -%}{{- ']' -}}{%- endif -%}
+                {%- else -%}
+                    [TOOL_CALLS]{{- made['name'] -}}
+                    {%- if version == 11 -%}[CALL_ID]{{- call['id'] -}}{%- endif -%}
+                    [ARGS]{{- made['arguments'] | tojson -}}
+                {%- endif -%}
+            {%- endfor -%}
+            {{- eos_token -}}
+        {%- endgeneration -%}
+    {%- elif message['role'] == 'tool' -%}
+        {%- set call_id = message['tool_call_id'] or '' -%}
+        {%- if version < 13 and call_id | length != 9 -%}
+            {{- raise_exception('the id of a tool call has 9 characters here') -}}
+        {%- endif -%}
+        [TOOL_RESULTS]
+        {%- if version == 3 -%}
+            {#- JSON stands as it is, other text as a string -#}
+            {%- set json = content.startswith(('{', '[')) or content | int | string == content
+                or content | float | string == content -%}
+            {{- space -}}{{- '{"content": ' -}}{{- content if json else content | tojson -}}
+            {{- ', "call_id": "' -}}{{- call_id -}}{{- '"}' -}}
+        {%- elif version < 13 -%}
+            {{- space -}}{{- call_id -}}[TOOL_CONTENT]{{- space -}}{{- content -}}
+        {%- else -%}
+            {{- content -}}
+        {%- endif -%}
+        [/TOOL_RESULTS]
+    {%- elif message['role'] == 'system' and version > 3 -%}
+        [SYSTEM_PROMPT]{{- space -}}{{- content -}}[/SYSTEM_PROMPT]
+    {%- else -%}
+        {{- raise_exception('this chat template has the roles system (first), user, assistant '
+            'and tool, not ' ~ message['role']) -}}
     {%- endif -%}
-    {{- '[TOOL_RESULTS]·' -}}
-    RESULT
-    {{- '[/TOOL_RESULTS]' -}}
+{%- endfor -%}
 """
 
-# what is JSON stands as it is, everything else is quoted
-_JSON_RESULT = """
-    {%- set is_json = content.startswith(('{', '[')) or content | int | string == content
-        or content | float | string == content -%}
-    {{- '{"content": ' -}}{{- content if is_json else content | tojson -}}
-    {{- ', "call_id": "' -}}{{- call_id -}}{{- '"}' -}}
-"""
+_TOKENS = {
+    3: (
+        "[INST]",
+        "[/INST]",
+        "[AVAILABLE_TOOLS]",
+        "[/AVAILABLE_TOOLS]",
+        "[TOOL_CALLS]",
+        "[TOOL_RESULTS]",
+        "[/TOOL_RESULTS]",
+    ),
+    7: ("[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]", "[TOOL_CONTENT]"),
+    11: ("[CALL_ID]", "[ARGS]"),
+    13: (),
+}
 
-_MARKED_RESULT = "{{- call_id -}}{{- '[TOOL_CONTENT]·' -}}{{- content -}}"
 
-_PLAIN_RESULT = """
-{%- elif message['role'] == 'tool' -%}
-    {{- '[TOOL_RESULTS]' -}}{{- content -}}{{- '[/TOOL_RESULTS]' -}}
-"""
+class MarkedCalls(ToolStyle):
+    """Calls of version 11 and later: name, id and arguments, each after a token of its own."""
 
-_LATER_SYSTEM = """
-{%- elif message['role'] == 'system' -%}
-    {{- '[SYSTEM_PROMPT]·' -}}{{- content -}}{{- '[/SYSTEM_PROMPT]' -}}
-"""
+    open: str = "[TOOL_CALLS]"
+    pattern: str = r"(?P<name>[^\[{]+)(\[CALL_ID\](?P<id>[^\[{]*))?\[ARGS\](?P<arguments>.*)"
+
+    def read(self, body: str) -> list[ToolCall] | None:
+        """Return the calls of the rest of an answer, each of which has its own opening."""
+        bodies = re.split(r"\[TOOL_CALLS\](?=[^\[{]+\[(?:CALL_ID|ARGS)\])", body)
+        found = [super(MarkedCalls, self).read(one) for one in bodies]
+        return [call for calls in found if calls for call in calls] if all(found) else None
+
+
+def mistral(version: Literal[3, 7, 11, 13], space: str = "", before: str = "") -> ChatTemplate:
+    """Return the template of a version of Mistral's formats.
+
+    Args:
+        version: the version of the tokenizer.
+        space: what stands between a token and text: a space with SentencePiece.
+        before: Jinja that sets what else differs.
+    """
+    tokens = tuple(t for v, those in _TOKENS.items() if v <= version for t in those)
+    return ChatTemplate(
+        special_tokens=tokens,
+        bos_token="<s>",
+        eos_token="</s>",
+        stops=("</s>",),
+        # the source writes answers; this tells the reader that the space is no part of them
+        answer=space + "{{ content }}",
+        source=f"{{%- set version, space = {version}, '{space}' -%}}\n{before}{_SOURCE}",
+        tools=MarkedCalls() if "[ARGS]" in tokens else ToolStyle(open="[TOOL_CALLS]"),
+    )

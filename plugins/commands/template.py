@@ -1,0 +1,157 @@
+"""`luthier template`: what chat templates there are, what they render, and whether it is right."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from luthier.core import LuthierError, Plugin, hookimpl
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+    from luthier.core.templates import Piece
+    from luthier.core.templates.checking import Checked
+
+Name = Annotated[str, typer.Argument(help="The name of a chat template.", metavar="NAME")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+MOST_SHOWN = 5
+"""Differences that are shown in full."""
+
+
+class Template(Plugin):
+    """List, show, render and check chat templates."""
+
+    @hookimpl
+    def build_command(self) -> Mapping[str, Callable[..., None]]:
+        """Return the subcommands."""
+        return {"list": names, "show": show, "render": render, "check": check}
+
+
+def names(*, as_json: AsJson = False) -> None:
+    """List the installed chat templates."""
+    from luthier.core.cli.listing import described, rows_of
+
+    rows = rows_of("templates")
+    if as_json:
+        typer.echo(json.dumps([row._asdict() for row in rows], indent=2, ensure_ascii=False))
+    else:
+        typer.echo(described(rows))
+
+
+def show(name: Name) -> None:
+    """Show a template's facts and the Jinja that is saved with a model."""
+    from luthier.core.templates import load_template
+
+    template = load_template(name)
+    for fact in sorted(template.model_fields_set - {"source"}):
+        typer.echo(f"{fact}: {getattr(template, fact)!r}")
+    typer.echo(f"\n{template.jinja()}")
+
+
+def render(
+    name: Name,
+    messages: Annotated[
+        Path, typer.Argument(help="A JSON file: a list of messages.", metavar="MESSAGES.json")
+    ],
+    *,
+    tools: Annotated[
+        Path | None, typer.Option("--tools", help="A JSON file: a list of function tools.")
+    ] = None,
+    generation_prompt: Annotated[
+        bool, typer.Option("--generation-prompt", help="End where the model has to go on.")
+    ] = False,
+    tokenizer: Annotated[
+        Path | None, typer.Option("--tokenizer", help="A model's folder: print its ids too.")
+    ] = None,
+) -> None:
+    """Print a conversation as text: special tokens in magenta, what is trained in green."""
+    from luthier.core.templates import load_template
+
+    template = load_template(name)
+    chat = _json(messages)
+    offered = _json(tools) if tools else None
+    found = template.render(chat, offered, generation_prompt=generation_prompt, training=True)
+    typer.echo("".join(map(_coloured, found.pieces)))
+    if tokenizer is not None:
+        encoded = template.encode(
+            chat, _tokenizer(tokenizer), offered, generation_prompt=generation_prompt
+        )
+        typer.echo(f"\n{sum(encoded.mask)} of {len(encoded.ids)} tokens are trained")
+        typer.echo(" ".join(map(str, encoded.ids)))
+
+
+def check(
+    name: Annotated[
+        str | None, typer.Argument(help="The name of a chat template.", metavar="[NAME]")
+    ] = None,
+    *,
+    tokenizer: Annotated[
+        Path | None,
+        typer.Option("--tokenizer", help="A model's folder, whose own template is compared."),
+    ] = None,
+    cases: Annotated[
+        Path | None, typer.Option("--cases", help="JSON lines of cases with their expected texts.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Hold templates against expected texts, or one against a tokenizer's own."""
+    from luthier.core.templates import load_template
+    from luthier.core.templates.checking import check_cases, check_tokenizer
+
+    if cases is not None and name is None and tokenizer is None:
+        checked = check_cases(cases)
+    elif name is not None and tokenizer is not None and cases is None:
+        checked = check_tokenizer(load_template(name), _tokenizer(tokenizer))
+    else:
+        raise typer.BadParameter("give NAME and --tokenizer FOLDER, or --cases FILE")
+    _tell(checked, as_json=as_json)
+    if not checked.ok:
+        raise typer.Exit(1)
+
+
+def _tell(checked: Checked, *, as_json: bool) -> None:
+    if as_json:
+        told = {
+            "passed": checked.passed,
+            "failed": [difference._asdict() for difference in checked.failed],
+            "refused": [{"case": case, "reason": reason} for case, reason in checked.refused],
+        }
+        typer.echo(json.dumps(told, indent=2, ensure_ascii=False))
+        return
+    typer.echo(
+        f"{checked.passed} passed, {len(checked.failed)} failed, {len(checked.refused)} refused"
+    )
+    for difference in checked.failed[:MOST_SHOWN]:
+        typer.echo(str(difference))
+    for case, reason in checked.refused[:MOST_SHOWN]:
+        typer.echo(f"{case}: refused: {reason}")
+
+
+def _coloured(piece: Piece) -> str:
+    if piece.special:
+        return typer.style(piece.text, fg="magenta", bold=piece.trained)
+    return typer.style(piece.text, fg="green") if piece.trained else piece.text
+
+
+def _json(file: Path) -> Any:
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as fault:
+        raise LuthierError(f"{file} cannot be read as JSON: {fault}") from fault
+    if not isinstance(found, list):
+        raise LuthierError(f"{file} holds no list; write [{{...}}, {{...}}]")
+    return found
+
+
+def _tokenizer(folder: Path) -> PreTrainedTokenizerBase:
+    if not (folder / "tokenizer_config.json").is_file():
+        raise LuthierError(f"{folder} holds no tokenizer: there is no tokenizer_config.json in it")
+    from transformers import AutoTokenizer
+
+    found: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    return found

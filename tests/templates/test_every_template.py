@@ -1,0 +1,136 @@
+"""What holds for each chat template: one text by every road, and the right part of it trained."""
+
+import datetime
+from itertools import pairwise
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from transformers.utils import chat_template_utils
+
+from luthier.core import TemplateError
+from luthier.core.templates import load_template
+from luthier.registry import Catalogue
+
+from .conversations import CHATS, CHATS_WITH_TOOLS, TOOLS, random_chats
+
+NOW = datetime.datetime(2025, 3, 14, 9, 26)
+NAMES = [
+    entry.name
+    for entry in Catalogue.installed()
+    if entry.kind == "templates" and entry.distribution == "luthier"
+]
+SHAPES = [(name, chat, None) for name, chat in CHATS.items()] + [
+    (name, chat, TOOLS) for name, chat in CHATS_WITH_TOOLS.items()
+]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def the_date():
+    """The moment that transformers' templates print."""
+
+    class Fixed(datetime.datetime):
+        @classmethod
+        def now(cls, tz=None):  # noqa: ARG003
+            return NOW
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(chat_template_utils, "datetime", Fixed)
+        yield
+
+
+def by_transformers(template, chat, tools, prompt):
+    """Return what transformers renders of a template's exported Jinja."""
+    texts, _ = chat_template_utils.render_jinja_template(
+        [chat], tools=tools, chat_template=template.jinja(), add_generation_prompt=prompt,
+        bos_token=template.bos_token, eos_token=template.eos_token,
+    )  # fmt: skip
+    return texts[0]
+
+
+def rendered(template, chat, tools, **how):
+    """Return a rendering, or None for what the template says that it has no place for."""
+    try:
+        return template.render(chat, tools, now=NOW, **how)
+    except TemplateError:
+        return None
+
+
+def answer_of(pieces):
+    """Return what stands before the last trained stretch, and the stretch."""
+    end = max(n for n, piece in enumerate(pieces) if piece.trained) + 1
+    start = end
+    while start and pieces[start - 1].trained:
+        start -= 1
+    return pieces[:start], pieces[start:end]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_renders_what_its_exported_jinja_does(name):
+    template = load_template(name)
+    seen = 0
+    for _, chat, tools in SHAPES:
+        for prompt in (False, True):
+            found = rendered(template, chat, tools, generation_prompt=prompt)
+            if found is not None:
+                seen += 1
+                assert found.text == by_transformers(template, chat, tools, prompt)
+    assert seen >= 4
+
+
+@pytest.mark.parametrize("name", NAMES)
+@given(chat=random_chats(), prompt=st.booleans())
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+def test_random_contents_are_rendered_alike_and_stay_text(name, chat, prompt):
+    template = load_template(name)
+    found = rendered(template, chat, None, generation_prompt=prompt)
+    if found is not None:
+        assert found.text == by_transformers(template, chat, None, prompt)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("shape", "chat", "tools"), SHAPES, ids=[shape for shape, _, _ in SHAPES])
+def test_an_answer_is_trained_from_the_prompt_to_its_end(name, shape, chat, tools):
+    template = load_template(name)
+    found = rendered(template, chat, tools, training=True)
+    prompt = rendered(template, chat[:-1], tools, generation_prompt=True)
+    if found is None or prompt is None:
+        pytest.skip("the format has no place for this, and says so")
+    if (name, shape) in UNLIKE_THE_PROMPT or name in UNLIKE_THE_PROMPT:
+        return
+    before, answer = answer_of(found.pieces)
+    assert "".join(piece.text for piece in before) == prompt.text
+    assert answer[-1].text in template.ends()
+    assert answer[-1].special
+    stretches = sum(b.trained and not a.trained for a, b in pairwise([before[0], *found.pieces]))
+    assert stretches == sum(message["role"] == "assistant" for message in chat)
+    said = "".join(piece.text for piece in answer[:-1])
+    for reply in (template.parse(said), by_character(template, said)):
+        message = chat[-1]
+        # some formats leave out the text beside a call, and thoughts that are not in the content
+        assert reply.content == (message["content"] if message["content"] in said else "")
+        thoughts = message.get("reasoning_content", "")
+        assert reply.thinking == (thoughts if template.thinking and thoughts in said else "")
+        calls = [
+            (c["function"]["name"], c["function"]["arguments"])
+            for c in message.get("tool_calls", [])
+        ]
+        assert [(call.name, call.arguments) for call in reply.calls] == calls
+
+
+UNLIKE_THE_PROMPT: set[str | tuple[str, str]] = {
+    # the hub's prompt ends in a carriage return, its answers begin with a space
+    "deepseek-moe",
+    # the hub's prompt names the answer's addressee, and its answers do not
+    "codellama-70b",
+    # the hub's text has the system prompt, and so the tools, in a question that is the last message
+    *(("mixtral-8x22b", shape) for shape in ("a system message", *CHATS_WITH_TOOLS)),
+}
+"""Where the authors' text of a prompt is not what their answers follow."""
+
+
+def by_character(template, text):
+    """Return what a template reads of a text that comes in a character at a time."""
+    reader = template.reader()
+    events = [event for character in text for event in reader.feed(character)]
+    return reader.replied([*events, *reader.finish()])
