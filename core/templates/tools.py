@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import re
 from collections.abc import Mapping
@@ -72,21 +73,44 @@ class ToolStyle(BaseModel):
             if not isinstance(arguments, dict) or not groups["name"]:
                 return None
             return [ToolCall(groups["name"], arguments, groups.get("id"))]
-        value = loosely(body)
-        calls = [self.of_object(one) for one in (value if isinstance(value, list) else [value])]
-        return [call for call in calls if call] if calls and all(calls) else None
+        calls = [self.of_object(one) for one in _objects(loosely(body))]
+        if calls and all(calls):
+            return [call for call in calls if call]
+        # a brace or a quote is gone: a key, a name, a key and an object are a call all the same
+        found = re.match(
+            r"\W*\w+\W+(?P<name>[\w.-]+)\W+\w+\W*?(?P<arguments>\{.*)", body, re.DOTALL
+        )
+        arguments = loosely(found["arguments"]) if found else None
+        return (
+            [ToolCall(found["name"], arguments)] if found and isinstance(arguments, dict) else None
+        )
 
     def of_object(self, value: Any) -> ToolCall | None:
         """Return the call that a JSON object tells of, or None."""
         if not isinstance(value, Mapping):
             return None
-        name, arguments = value.get(self.name_key), value.get(self.arguments_key, {})
+        name, arguments = _near(value, self.name_key), _near(value, self.arguments_key, {})
         if isinstance(arguments, str):
             arguments = loosely(arguments)
         if not isinstance(name, str) or not name or not isinstance(arguments, dict):
             return None
         call_id = value.get("id")
         return ToolCall(name, arguments, call_id if isinstance(call_id, str) else None)
+
+
+def _objects(value: Any) -> list[Any]:
+    """Return what a JSON value holds beside lists within lists."""
+    if isinstance(value, list):
+        return [inner for one in value for inner in _objects(one)]
+    return [value]
+
+
+def _near(value: Mapping[str, Any], key: str, absent: Any = None) -> Any:
+    """Return a value by its key, or by one that differs from it in a character or two."""
+    if key in value:
+        return value[key]
+    near = difflib.get_close_matches(key, [str(k) for k in value], n=1, cutoff=0.7)
+    return value.get(near[0], absent) if near else absent
 
 
 def loosely(text: str) -> Any:
@@ -130,7 +154,8 @@ class TableSeven(ToolStyle):
         "{% endfor %}"
     )
     open: str = "Action: "
-    pattern: str = r"(?P<name>[^\n]+?)[ \t]*\nAction Input:[ \t]*(?P<arguments>.*)"
+    # the name is one word, and what stands between it and the arguments may be misspelt
+    pattern: str = r"\s*(?P<name>[^\s{]+)[^{]*(?P<arguments>\{.*)"
 
     def read(self, body: str) -> list[ToolCall] | None:
         """Return the calls of the rest of an answer: each begins on a line of its own."""

@@ -5,6 +5,7 @@ Source: the chat template of meta-llama/Llama-3.1-8B-Instruct
 """
 
 import json
+from difflib import get_close_matches
 from typing import Any
 
 from luthier.core.templates import ToolCall, ToolStyle
@@ -39,12 +40,25 @@ class LlamaTools(ToolStyle):
 
     def read(self, body: str) -> list[ToolCall] | None:
         """Return the calls if the rest of an answer is nothing but calls."""
-        calls = [self.of_object(value) for value in _objects(self.open + body)]
-        return [call for call in calls if call] if all(calls) else None
+        text = self.open + body
+        calls = [self.of_object(value) for value in _objects(text)]
+        if all(calls):
+            return [call for call in calls if call]
+        # JSON that is no call is an answer; what is no JSON may be a call with a fault in it
+        return None if _is_json(text) else super().read(text)
 
     def of_object(self, value: Any) -> ToolCall | None:
         """Return the call that a JSON object tells of, which names its parameters."""
-        return super().of_object(value) if value and self.arguments_key in value else None
+        named = value and get_close_matches(self.arguments_key, map(str, value), cutoff=0.7)
+        return super().of_object(value) if named else None
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _objects(text: str) -> list[Any]:

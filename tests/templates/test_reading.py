@@ -1,0 +1,95 @@
+"""What a model wrote is read, however it is cut, and whatever is wrong with it."""
+
+import random
+
+import pytest
+
+from luthier.core import TemplateError
+from luthier.core.templates import Reply, load_template
+
+from .conversations import ASKED, CALLED, TOOLS
+from .test_every_template import NAMES, answer_of
+
+
+def answer(name):
+    """Return a template, and a call as its model writes it; None where it writes none."""
+    template = load_template(name)
+    if template.tools is None:
+        return template, None
+    try:
+        pieces = template.render([ASKED, CALLED], TOOLS, training=True).pieces
+    except TemplateError:
+        return template, None
+    said = "".join(piece.text for piece in answer_of(pieces)[1][:-1])
+    return template, said if template.parse(said).calls else None
+
+
+CALLS = {name: (template, said) for name in NAMES for template, said in [answer(name)] if said}
+
+
+def styles():
+    """Return one template for each way of writing calls."""
+    seen = {}
+    for name, (_, said) in CALLS.items():
+        seen.setdefault(said, name)
+    return sorted(seen.values())
+
+
+def marked(template, said):
+    """Return the places of the marks that a call begins and ends with."""
+    style, thinking = template.tools, template.thinking
+    marks = {style.open, style.close, *style.section, *template.special_tokens} - {""}
+    marks |= {thinking.open, thinking.close} if thinking else set()
+    return {
+        at + n
+        for mark in marks
+        for at in range(len(said))
+        if said.startswith(mark, at)
+        for n in range(len(mark))
+    }
+
+
+def damaged(rng, text, at):
+    """Return a text with the character at a place left out, doubled or replaced."""
+    other = rng.choice(["", text[at] * 2, rng.choice("abz 9\"'{}[],:\n")])
+    return text[:at] + other + text[at + 1 :]
+
+
+@pytest.mark.parametrize("name", styles())
+def test_malformed_answers_are_text_and_raise_nothing(name):
+    template, said = CALLS[name]
+    rng = random.Random(name)
+    for _ in range(10_000 // len(styles()) + 1):
+        text = said
+        for _ in range(rng.randrange(1, 12)):
+            at = rng.randrange(len(text) + 1)
+            piece = said[rng.randrange(len(said)) :][: rng.randrange(12)]
+            text = text[:at] + piece + text[at + rng.randrange(6) :]
+        assert isinstance(template.parse(text), Reply)
+
+
+@pytest.mark.parametrize("name", styles())
+def test_a_wrong_character_within_a_call_does_not_lose_it(name):
+    template, said = CALLS[name]
+    rng = random.Random(name)
+    places = [n for n in range(len(said)) if n not in marked(template, said)]
+    texts = [damaged(rng, said, at) for at in places for _ in range(4)]
+    kept = sum(bool(template.parse(text).calls) for text in texts)
+    assert kept >= 0.95 * len(texts), [t for t in texts if not template.parse(t).calls][:5]
+
+
+@pytest.mark.parametrize("name", styles())
+def test_an_answer_is_read_alike_however_it_is_cut(name):
+    template, said = CALLS[name]
+    rng = random.Random(name)
+    whole = (
+        template.parse("Well.\n" + said) if not template.tools.at_start else template.parse(said)
+    )
+    text = said if template.tools.at_start else "Well.\n" + said
+    for _ in range(50):
+        reader, events, at = template.reader(), [], 0
+        while at < len(text):
+            size = rng.randrange(1, 9)
+            events += reader.feed(text[at : at + size])
+            at += size
+        assert reader.replied([*events, *reader.finish()]) == whole
