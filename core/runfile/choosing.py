@@ -139,7 +139,11 @@ class Chooser:
             return value
         kept = node_of(value.model_dump(mode="json"), DEFAULT)
         whole = Node({**kept.mapping, **options.mapping}, options.place)
-        return validate(type(value), whole, path, self.problems)
+        changed = validate(type(value), whole, path, self.problems)
+        if changed is None:
+            return None
+        # what is not named stays the very object: its class may be one that JSON does not tell
+        return value.model_copy(update={key: getattr(changed, key) for key in options.mapping})
 
     def _taken(self, chosen: Selected, place: Place, path: tuple[str | int, ...]) -> bool:
         """Add a plugin to those chosen, unless its hooks are not what the specifications say."""

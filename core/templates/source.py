@@ -120,9 +120,9 @@ def _user(template: ChatTemplate) -> Iterator[str]:
 
 
 def _answer(template: ChatTemplate) -> Iterator[str]:
-    yield from _slot(template.answer_prefix)
     if template.thinking is not None:
         yield from _thinking(template.thinking)
+    yield from _slot(template.answer_prefix)
     yield "{%- generation -%}"
     yield from _slot(template.answer)
     if template.tools is not None and template.tools.calls:

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
-from luthier.core import TemplateError
+from luthier.core import TemplateError, check
 from luthier.core.templates import ChatTemplate
 from luthier.plugins.families.tiny.making import tiny_model
 from luthier.templates.chatml import TEMPLATE as CHATML
@@ -116,3 +116,12 @@ def test_a_tokenizer_without_the_special_tokens_is_refused(tokenizer):
 
 def test_generation_stops_at_the_end_of_an_answer(tokenizer):
     assert CHATML.stop_ids(tokenizer) == [tokenizer.convert_tokens_to_ids("<|im_end|>")]
+
+
+def test_a_run_file_may_change_a_template_in_place():
+    run = {"template": {"name": "chatml", "default_system": "Be kind."}, "data": ["hf:a/b"]}
+    changed = next(iter(check(run).of("templates"))).plugin
+    assert changed.render([CHAT[1]]).text.startswith("<|im_start|>system\nBe kind.<|im_end|>\n")
+    # the tool style is still the one that can read its calls
+    assert changed.tools is CHATML.tools
+    assert CHATML.default_system is None
