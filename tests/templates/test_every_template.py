@@ -125,6 +125,11 @@ UNLIKE_THE_PROMPT: set[str | tuple[str, str]] = {
     "deepseek-moe",
     # the hub's prompt names the answer's addressee, and its answers do not
     "codellama-70b",
+    # the authors go on with the same turn after results, and begin another one in the prompt
+    ("apertus", "two results"),
+    ("apertus", "a system message and a result"),
+    # the text beside a call is written as the thought that led to it
+    ("command-a-reasoning", "a call beside text"),
     # the hub's text has the system prompt, and so the tools, in a question that is the last message
     *(("mixtral-8x22b", shape) for shape in ("a system message", *CHATS_WITH_TOOLS)),
 }
