@@ -171,15 +171,6 @@ def install_line(plugin: type[Plugin]) -> str:
     return "pip install " + " ".join(f'"{text}"' for text in missing_packages(plugin))
 
 
-def summary_of(value: type[Plugin] | Plugin) -> str:
-    """Return the first line of what a plugin says of itself.
-
-    A class says it in its docstring. A ready instance (a family, a template) is a value of a
-    class that others share, so the module that holds it speaks for it.
-    """
-    return documentation_of(value).strip().partition("\n")[0]
-
-
 def documentation_of(value: type[Plugin] | Plugin, module: str | None = None) -> str:
     """Return the docstring of a plugin's class, or of the module that holds an instance."""
     if isinstance(value, type):

@@ -80,6 +80,7 @@ class Family(Plugin):
     ) -> PreTrainedModel | None:
         """Return the model through transformers' AutoModelForCausalLM, from safetensors only."""
         import torch
+        from safetensors import SafetensorError
         from transformers import AutoConfig, AutoModelForCausalLM
 
         source: dict[str, Any] = {"revision": model.revision, "trust_remote_code": False}
@@ -97,7 +98,7 @@ class Family(Plugin):
             return AutoModelForCausalLM.from_pretrained(
                 location, config=config, **source, **settings
             )
-        except (OSError, ValueError) as fault:
+        except (OSError, ValueError, SafetensorError) as fault:
             raise BadModel(f"the model {location} cannot be loaded: {fault}") from fault
 
 

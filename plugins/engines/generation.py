@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from threading import Event, Thread
 from typing import Any
 
+import jinja2
 import torch
 from transformers import GenerationConfig, StoppingCriteria, TextIteratorStreamer
 
@@ -53,9 +54,14 @@ class TransformersChat:
                 "this model has no chat template; name one with `--template NAME` "
                 "(`luthier plugins templates` lists them)"
             )
-        found: Any = self.tokenizer.apply_chat_template(
-            [dict(message) for message in messages], add_generation_prompt=True, return_dict=True
-        )
+        try:
+            found: Any = self.tokenizer.apply_chat_template(
+                [dict(message) for message in messages],
+                add_generation_prompt=True,
+                return_dict=True,
+            )
+        except jinja2.TemplateError as fault:
+            raise TemplateError(f"the model's chat template refuses this: {fault}") from fault
         return [int(i) for i in found["input_ids"]]
 
     def stream(self, messages: Sequence[Message]) -> Iterator[str]:
