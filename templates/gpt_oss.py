@@ -23,15 +23,15 @@ _BUILTIN = r"""
         {{- '// Searches for information related to `query` and displays `topn` results.\n' -}}
         {{- 'type search = (_: {\nquery: string,\ntopn?: number, // default: 10\n' -}}
         {{- 'source?: string,\n}) => any;\n\n' -}}
-        {{- '// Opens the link `id` from the page indicated by `cursor` starting at line number ' -}}
-        {{- '`loc`, showing `num_lines` lines.\n' -}}
+        {{- '// Opens the link `id` from the page indicated by `cursor` starting at line ' -}}
+        {{- 'number `loc`, showing `num_lines` lines.\n' -}}
         {{- '// Valid link ids are displayed with the formatting: `【{id}†.*】`.\n' -}}
         {{- '// If `cursor` is not provided, the most recent page is implied.\n' -}}
         {{- '// If `id` is a string, it is treated as a fully qualified URL associated with ' -}}
         {{- '`source`.\n// If `loc` is not provided, the viewport will be positioned at the ' -}}
-        {{- 'beginning of the document or centered on the most relevant passage, if available.\n' -}}
-        {{- '// Use this function without `id` to scroll to a new location of an opened page.\n' -}}
-        {{- 'type open = (_: {\nid?: number | string, // default: -1\n' -}}
+        {{- 'beginning of the document or centered on the most relevant passage, if ' -}}
+        {{- 'available.\n// Use this function without `id` to scroll to a new location of ' -}}
+        {{- 'an opened page.\ntype open = (_: {\nid?: number | string, // default: -1\n' -}}
         {{- 'cursor?: number, // default: -1\nloc?: number, // default: -1\n' -}}
         {{- 'num_lines?: number, // default: -1\nview_source?: boolean, // default: false\n' -}}
         {{- 'source?: string,\n}) => any;\n\n' -}}

@@ -89,7 +89,7 @@ class Reader:
             calls=tuple(e.call for e in found if e.call is not None),
         )
 
-    def _read(self, *, final: bool) -> Iterator[Event]:
+    def _read(self, *, final: bool) -> Iterator[Event | None]:
         progress = True
         while progress:
             progress = False

@@ -130,6 +130,9 @@ UNLIKE_THE_PROMPT: set[str | tuple[str, str]] = {
     ("apertus", "a system message and a result"),
     # the text beside a call is written as the thought that led to it
     ("command-a-reasoning", "a call beside text"),
+    ("gpt-oss", "a call beside text"),
+    # the prompt of a model that is not to think closes empty thoughts, which answers lack
+    "gemma4",
     # the hub's text has the system prompt, and so the tools, in a question that is the last message
     *(("mixtral-8x22b", shape) for shape in ("a system message", *CHATS_WITH_TOOLS)),
 }
