@@ -11,6 +11,7 @@ import re
 from typing import Any
 
 from luthier.core.templates import ToolCall, ToolStyle
+from luthier.core.templates.tools import loosely
 
 _QUOTE = '<|"|>'
 
@@ -226,16 +227,24 @@ class GemmaCalls(ToolStyle):
 
     def read(self, body: str) -> list[ToolCall] | None:
         """Return the call in what stands between `open` and `close`."""
-        found = re.fullmatch(r"\s*call:([^\s{]+)(\{.*\})\s*", body, re.DOTALL)
+        found = re.fullmatch(r"(?:[^{:]*:+)?([^{]+)(\{.*)", body.strip(), re.DOTALL)
         if found is None:
             return None
-        try:
-            arguments, end = _value(found[2], 0)
-        except (ValueError, IndexError, RecursionError):
-            return None
-        if end != len(found[2]) or not isinstance(arguments, dict):
-            return None
-        return [ToolCall(found[1], arguments)]
+        arguments = _arguments(found[2])
+        return [ToolCall(found[1].strip(), arguments)] if isinstance(arguments, dict) else None
+
+
+def _arguments(text: str) -> Any:
+    """Return an object of arguments, mended where a character is wrong; None if there is none."""
+    try:
+        value, end = _value(text, 0)
+        if end == len(text):
+            return value
+    except (ValueError, IndexError, RecursionError):
+        pass
+    return loosely(
+        re.sub(r'<\|"\|>(.*?)<\|"\|>', lambda m: json.dumps(m[1]), text, flags=re.DOTALL)
+    )
 
 
 def _value(text: str, at: int) -> tuple[Any, int]:
