@@ -242,10 +242,10 @@ class _Resolver:
         if family.plugin.template is None and not self.training:
             return Node(None, node.place)
         if family.plugin.template is None:
-            names = ", ".join(self.chooser.catalogue.names("templates"))
             said = f"the family {family.name!r} has no chat template of its own"
             at = named.place if named.value == AUTO else place
-            self._tell(at, "template", said, f"Write `template: NAME`; there are: {names}.")
+            remedy = "Write `template: NAME`; `luthier plugins templates` lists them."
+            self._tell(at, "template", said, remedy)
             return Node(None, node.place)
         chosen = Node(family.plugin.template, Place(f"family {family.name}"), node.key_place)
         if isinstance(node.value, dict):

@@ -162,7 +162,7 @@ def test_a_fault_of_what_nobody_wrote_is_told_at_what_led_to_it(problems_of, tmp
     (problem,) = problems_of(GOOD + "model: folder\n")
     assert (str(problem.place), problem.key) == ("run.yaml:2:8", "template")
     assert "no chat template of its own" in problem.problem
-    assert "Write `template: NAME`; there are: chatml" in problem.remedy
+    assert "Write `template: NAME`; `luthier plugins templates` lists" in problem.remedy
 
 
 @pytest.mark.parametrize("architectures", ["5", '[["x"]]', '{"a": 1}'])

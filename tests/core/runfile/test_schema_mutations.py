@@ -42,7 +42,11 @@ def fields():
 
 
 FIELDS = list(fields())
-IDS = [".".join(map(str, path)) + (f"[{slot[1]}]" if slot else "") for path, _, slot in FIELDS]
+# a hundred templates are values of one class, so its fields are tried on one of them
+TRIED = [
+    one for one in FIELDS if one[2] is None or one[2][0] != ("template",) or "chatml" in one[2]
+]
+IDS = [".".join(map(str, path)) + (f"[{slot[1]}]" if slot else "") for path, _, slot in TRIED]
 
 
 @pytest.fixture
@@ -156,7 +160,7 @@ def misspellings(name):
     return found + ([name[:-1], name[1:]] if len(name) > 2 else [])
 
 
-@pytest.mark.parametrize(("path", "field", "slot"), FIELDS, ids=IDS)
+@pytest.mark.parametrize(("path", "field", "slot"), TRIED, ids=IDS)
 def test_a_misspelt_field_is_told_with_the_nearest(good, path, field, slot):
     siblings = {other[-1] for other, _, chosen in FIELDS if other[:-1] == path[:-1]}
     for misspelt in misspellings(path[-1]):
@@ -174,7 +178,7 @@ def test_a_misspelt_field_is_told_with_the_nearest(good, path, field, slot):
 VALUES = ["no such \0 thing", -7, 0.123456, True, None, [[["x"]]], {"x": [["x"]]}]
 
 
-@pytest.mark.parametrize(("path", "field", "slot"), FIELDS, ids=IDS)
+@pytest.mark.parametrize(("path", "field", "slot"), TRIED, ids=IDS)
 def test_a_mistyped_field_is_told_at_its_key(good, path, field, slot):
     key = ".".join(map(str, path))
     schema = Draft202012Validator(field_schema(path, slot))
