@@ -9,6 +9,8 @@ from luthier.templates.exaone_3_5 import TEMPLATE as EXAONE_3_5
 
 TEMPLATE = EXAONE_3_5.derived(
     thinking=Thinking(open="<thought>", close="</thought>", prompted=True, kept="none"),
+    # line ends stand between messages, the one before the prompt is the prompt's
+    user="[|user|]{{ content }}{% if not loop.last %}\n{% endif %}",
     answer_suffix="{% if not loop.last %}\n{% endif %}",
-    prompt="[|assistant|]<thought>\n",
+    prompt="\n[|assistant|]<thought>\n",
 )

@@ -1,4 +1,4 @@
-"""Phi-3 medium: the turns of Phi-3; a system message is left out.
+"""Phi-3 medium: the turns of Phi-3; system messages are left out, questions end in the prompt.
 
 Source: the chat template of microsoft/Phi-3-medium-128k-instruct
 (https://huggingface.co/microsoft/Phi-3-medium-128k-instruct).
@@ -9,5 +9,7 @@ from luthier.templates.phi_3 import TEMPLATE as PHI_3
 TEMPLATE = PHI_3.derived(
     system=None,
     refuses_system=False,
+    user=PHI_3.user + PHI_3.answer_prefix,
+    answer_prefix="",
     finish="",
 )

@@ -18,9 +18,9 @@ TEMPLATE = PHI_3.derived(
         "<|/tool_call|>",
     ),
     system=(
-        "{% if messages and messages[0]['role'] == 'system' %}<|system|>{{ content }}"
-        "{% if messages[0]['tools'] %}<|tool|>{{ messages[0]['tools'] }}<|/tool|>{% endif %}<|end|>"
-        "{% endif %}"
+        "{% set told = message or messages[0] %}{% if told['role'] == 'system' %}"
+        "<|system|>{{ content }}{% if told['tools'] %}<|tool|>{{ told['tools'] }}<|/tool|>"
+        "{% endif %}<|end|>{% endif %}"
     ),
     tools=ToolStyle(
         definitions="{{ content }}",

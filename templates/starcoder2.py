@@ -1,4 +1,4 @@
-"""StarCoder2-Instruct: Instruction and Response; there is no system message.
+"""StarCoder2-Instruct: Instruction and Response, no system message, and always the prompt.
 
 Source: the chat template of bigcode/starcoder2-15b-instruct-v0.1
 (https://huggingface.co/bigcode/starcoder2-15b-instruct-v0.1).
@@ -10,7 +10,6 @@ TEMPLATE = ChatTemplate(
     bos_token="<|endoftext|>",
     eos_token="<|endoftext|>",
     stops=("<|endoftext|>",),
-    alternate=True,
     begin=(
         "{{ bos_token }}You are an exceptionally intelligent coding assistant that "
         "consistently delivers accurate and reliable responses to user instructions.\n\n"
@@ -19,4 +18,5 @@ TEMPLATE = ChatTemplate(
     answer_prefix="### Response\n",
     answer_end="{{ eos_token }}",
     answer_suffix="\n\n",
+    finish="### Response\n",
 )

@@ -14,7 +14,7 @@ TEMPLATE = ChatTemplate(
         "A chat between a curious user and an artificial intelligence assistant. The assistant "
         "gives helpful, detailed, and polite answers to the user's questions."
     ),
-    user="USER: {{ content }} ",
+    user="USER:{% if content %} {{ content }} {% endif %}",
     answer_prefix="ASSISTANT:",
     answer=" {{ content }}",
     answer_end="{{ eos_token }}",

@@ -47,7 +47,8 @@ def _call(call: Mapping[str, Any]) -> dict[str, Any]:
             raise TemplateError(
                 f"the arguments of the call of {function.get('name')!r} are no JSON"
             ) from None
-    return {"type": "function", **call, "function": function}
+    whole = call if "function" in call else {}
+    return {**whole, "type": "function", "function": function}
 
 
 def folded(messages: Sequence[Message], *, prepend: bool) -> Sequence[Message]:

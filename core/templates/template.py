@@ -213,27 +213,29 @@ class ChatTemplate(Plugin):
         own = {name: getattr(self, name) for name in self.model_fields_set}
         return type(self)(**{**own, **facts})
 
-    def parse(self, text: str, *, prompted: bool | None = None) -> Reply:
+    def parse(self, text: str, *, prompt: str | None = None) -> Reply:
         """Return the content, the thoughts and the tool calls of what a model wrote.
 
         Whatever cannot be read is content; nothing raises.
 
         Args:
             text: the answer, without the token that ended it.
-            prompted: whether the prompt held what thoughts begin with; the template's, if None.
+            prompt: what the answer goes on from, which tells whether thoughts have begun; if None,
+                they have where the template's usual prompt begins them.
         """
-        reader = self.reader(prompted=prompted)
+        reader = self.reader(prompt=prompt)
         return reader.replied([*reader.feed(text), *reader.finish()])
 
-    def reader(self, *, prompted: bool | None = None) -> Reader:
-        """Return what reads an answer piece by piece, as it is written."""
+    def reader(self, *, prompt: str | None = None) -> Reader:
+        """Return what reads an answer piece by piece, as it is written; `prompt` as in `parse`."""
         began = self.thinking is not None and self.thinking.prompted
+        if self.thinking is not None and prompt is not None:
+            began = prompt.rstrip().endswith(self.thinking.open)
         end = self.answer_end
         space = end[: len(end) - len(end.lstrip())]
         around = (self.answer.partition("{")[0], self.answer.rpartition("}")[2] + space)
         return Reader(
-            self.tools, self.thinking, around=around,
-            prompted=began if prompted is None else prompted,
+            self.tools, self.thinking, around=around, prompted=began,
         )  # fmt: skip
 
     @property

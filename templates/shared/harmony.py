@@ -19,9 +19,9 @@ _ENDS = ("<|end|>", "<|call|>", "<|return|>")
 class HarmonyTemplate(ChatTemplate):
     """A template whose answers are messages, each to a channel or to a tool."""
 
-    def reader(self, *, prompted: bool | None = None) -> Reader:
+    def reader(self, *, prompt: str | None = None) -> Reader:  # noqa: ARG002 (headers tell)
         """Return what reads an answer piece by piece; the prompt never begins its thoughts."""
-        return HarmonyReader(self.tools, self.thinking, prompted=bool(prompted))
+        return HarmonyReader(self.tools, self.thinking, prompted=False)
 
 
 class HarmonyReader(Reader):

@@ -202,5 +202,5 @@ def test_a_template_that_the_family_does_not_have_must_be_named(small_run):
     run = small_run(model={"path": str(tiny_model())})
     with pytest.raises(BadRunFile, match="'llama' has no chat template of its own") as fault:
         check(run)
-    assert "chatml" in str(fault.value)
+    assert "`luthier plugins templates` lists them" in str(fault.value)
     assert check({**run, "template": "chatml"}).family.name == "llama"

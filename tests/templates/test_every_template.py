@@ -92,32 +92,50 @@ def test_random_contents_are_rendered_alike_and_stay_text(name, chat, prompt):
 @pytest.mark.parametrize(("shape", "chat", "tools"), SHAPES, ids=[shape for shape, _, _ in SHAPES])
 def test_an_answer_is_trained_from_the_prompt_to_its_end(name, shape, chat, tools):
     template = load_template(name)
-    found = rendered(template, chat, tools, training=True)
-    prompt = rendered(template, chat[:-1], tools, generation_prompt=True)
-    if found is None or prompt is None:
+    pairs = [
+        (rendered(template, chat, tools, training=True, **mode),
+         rendered(template, chat[:-1], tools, generation_prompt=True, **mode))
+        for mode in modes(template)
+    ]  # fmt: skip
+    if None in pairs[0]:
         pytest.skip("the format has no place for this, and says so")
+    following = [
+        (*answer_of(found.pieces), prompt.text, found)
+        for found, prompt in pairs
+        if "".join(piece.text for piece in answer_of(found.pieces)[0]) == prompt.text
+    ]
     thinking = template.thinking
     dropped = thinking is not None and thinking.prompted and thinking.kept == "none"
-    if dropped or (name, shape) in UNLIKE_THE_PROMPT or name in UNLIKE_THE_PROMPT:
-        return  # the prompt opens thoughts that the authors' text of an answer has not
-    before, answer = answer_of(found.pieces)
-    assert "".join(piece.text for piece in before) == prompt.text
+    if not following:
+        # the prompt opens thoughts that the authors' text of an answer has not
+        assert dropped or name in UNLIKE_THE_PROMPT or (name, shape) in UNLIKE_THE_PROMPT
+        return
+    before, answer, prompt, found = following[0]
     assert answer[-1].text in template.ends()
     assert answer[-1].special
     stretches = sum(b.trained and not a.trained for a, b in pairwise([before[0], *found.pieces]))
     assert stretches == sum(message["role"] == "assistant" for message in chat)
     said = "".join(piece.text for piece in answer[:-1])
-    for reply in (template.parse(said), by_character(template, said)):
+    for reply in (template.parse(said, prompt=prompt), by_character(template, said, prompt)):
         message = chat[-1]
         # some formats leave out the text beside a call, and thoughts that are not in the content
-        assert reply.content == (message["content"] if message["content"] in said else "")
+        content = message["content"] if message["content"] in said else ""
         thoughts = message.get("reasoning_content", "")
-        assert reply.thinking == (thoughts if template.thinking and thoughts in said else "")
+        thoughts = thoughts if template.thinking and thoughts in said else ""
+        if (name, shape) in SAID_AS_A_THOUGHT:
+            content, thoughts = "", content
+        assert (reply.content, reply.thinking) == (content, thoughts)
         calls = [
             (c["function"]["name"], c["function"]["arguments"])
             for c in message.get("tool_calls", [])
         ]
         assert [(call.name, call.arguments) for call in reply.calls] == calls
+
+
+def modes(template):
+    """Return the options that switch thinking on and off, or leave it; an answer is of one mode."""
+    switches = template.options.keys() & {"enable_thinking", "thinking"}
+    return [{}, *({switch: on} for switch in switches for on in (False, True))]
 
 
 UNLIKE_THE_PROMPT: set[str | tuple[str, str]] = {
@@ -128,19 +146,26 @@ UNLIKE_THE_PROMPT: set[str | tuple[str, str]] = {
     # the authors go on with the same turn after results, and begin another one in the prompt
     ("apertus", "two results"),
     ("apertus", "a system message and a result"),
-    # the text beside a call is written as the thought that led to it
-    ("command-a-reasoning", "a call beside text"),
-    ("gpt-oss", "a call beside text"),
-    # the prompt of a model that is not to think closes empty thoughts, which answers lack
-    "gemma4",
+    # the authors open thoughts in the prompt, and answers without any do not
+    *(("olmo3-think", shape) for shape in (*CHATS, *CHATS_WITH_TOOLS) if shape != "thoughts"),
+    # the authors leave the answer's tag out before a call without a text
+    ("falcon3", "a call"),
+    ("falcon3", "two calls"),
     # the hub's text has the system prompt, and so the tools, in a question that is the last message
     *(("mixtral-8x22b", shape) for shape in ("a system message", *CHATS_WITH_TOOLS)),
 }
 """Where the authors' text of a prompt is not what their answers follow."""
 
 
-def by_character(template, text):
+SAID_AS_A_THOUGHT = {
+    ("command-a-reasoning", "a call beside text"),
+    ("gpt-oss", "a call beside text"),
+}
+"""Where the authors write the text beside a call as the thought that led to it."""
+
+
+def by_character(template, text, prompt):
     """Return what a template reads of a text that comes in a character at a time."""
-    reader = template.reader()
+    reader = template.reader(prompt=prompt)
     events = [event for character in text for event in reader.feed(character)]
     return reader.replied([*events, *reader.finish()])
