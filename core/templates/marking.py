@@ -52,7 +52,7 @@ def _marked(value: Any) -> str:
     if type(value) is Marked:
         return value
     text = value if type(value) is str else str(value)
-    if any(mark in text for mark in MARKS):
+    if not text.isascii() and any(mark in text for mark in MARKS):
         text = text.translate(_ESCAPES)
     return f"{CONTENT}{text}{LITERAL}" if text else ""
 
@@ -135,22 +135,26 @@ def _environment() -> _Environment:
 
 
 @functools.lru_cache(maxsize=256)
-def compiled(source: str) -> Callable[..., str]:
-    """Return a function that renders a Jinja chat template in marks.
+def compiled(source: str) -> Callable[..., list[str]]:
+    """Return a function that renders a Jinja chat template as stretches of marked text.
+
+    A stretch is a content in its marks, or what the template itself prints: its literals, and what
+    its macros and `set` blocks made of either.
 
     Raises:
-        TemplateError: the source is no Jinja.
+        TemplateError: the source is no Jinja; of the function: the template refuses, or fails.
     """
     try:
         template = _environment().from_string(source)
     except jinja2.TemplateSyntaxError as fault:
         raise TemplateError(f"line {fault.lineno} of the template: {fault.message}") from None
 
-    def render(*, now: datetime | None = None, **variables: Any) -> str:
+    def render(*, now: datetime | None = None, **variables: Any) -> list[str]:
         moment = now or datetime.now()  # a template prints the local date
+        context = template.new_context({"strftime_now": moment.strftime, **variables})
         try:
-            return template.render(strftime_now=moment.strftime, **variables)
-        except jinja2.TemplateError as fault:
-            raise TemplateError(f"the template cannot render this: {fault.message}") from None
+            return list(template.root_render_func(context))
+        except (jinja2.TemplateError, TypeError, ValueError, LookupError, AttributeError) as fault:
+            raise TemplateError(f"the template cannot render this: {fault}") from None
 
     return render

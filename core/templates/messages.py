@@ -20,8 +20,7 @@ def plain(message: Message) -> dict[str, Any]:
     if isinstance(content, (list, tuple)):
         told["content"] = "".join(_text_of(part) for part in content)
     told.setdefault("content", None)
-    thoughts = next((told[key] for key in _REASONING if told.get(key)), None)
-    if thoughts is not None:
+    if thoughts := next(filter(None, map(told.get, _REASONING)), None):
         told["reasoning_content"] = thoughts
     if told.get("tool_calls"):
         told["tool_calls"] = [_call(call) for call in told["tool_calls"]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -45,29 +46,46 @@ def _pattern(tokens: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile(f"({'|'.join((content, TRAINED, IGNORED, *longest_first))})")
 
 
-def cut(marked: str, special_tokens: tuple[str, ...]) -> list[Piece]:
-    """Return the pieces of marked text.
+@functools.lru_cache(maxsize=4096)
+def _parted(stretch: str, special_tokens: tuple[str, ...]) -> list[str]:
+    """Return what lies between special tokens, contents and marks, and at odd places these."""
+    return _pattern(special_tokens).split(stretch)
+
+
+@functools.lru_cache(maxsize=1024)
+def _special(token: str, trained: bool) -> Piece:  # noqa: FBT001 (keywords would cost a third)
+    return Piece(token, special=True, trained=trained)
+
+
+def cut(stretches: Iterable[str], special_tokens: tuple[str, ...]) -> list[Piece]:
+    """Return the pieces of stretches of marked text.
 
     Special tokens are looked for in the template's own text alone; ordinary text that lies
     together, with the same part in the loss, is one piece.
     """
     pieces: list[Piece] = []
     text, trained = "", False
-    for index, part in enumerate(_pattern(special_tokens).split(marked)):
-        if index % 2 == 0:
-            text += part
-        elif part[0] == CONTENT:
-            text += unescaped(part[1:-1])
-        else:
-            if text:
-                pieces.append(Piece(text, special=False, trained=trained))
-                text = ""
-            if part in (TRAINED, IGNORED):
-                trained = part == TRAINED
+    for stretch in stretches:
+        if stretch and stretch[0] == CONTENT and type(stretch) is str:
+            text += unescaped(stretch[1:-1])
+            continue
+        # a template's own text is the same each time; what a macro made of contents is not
+        parted = _parted.__wrapped__ if CONTENT in stretch else _parted
+        for index, part in enumerate(parted(stretch, special_tokens)):
+            if index % 2 == 0:
+                text += part
+            elif part[0] == CONTENT:
+                text += unescaped(part[1:-1])
             else:
-                pieces.append(Piece(part, special=True, trained=trained))
+                if text:
+                    pieces.append(Piece._make((text, False, trained)))
+                    text = ""
+                if part in (TRAINED, IGNORED):
+                    trained = part == TRAINED
+                else:
+                    pieces.append(_special(part, trained))
     if text:
-        pieces.append(Piece(text, special=False, trained=trained))
+        pieces.append(Piece._make((text, False, trained)))
     return pieces
 
 
@@ -82,17 +100,18 @@ def with_stops(pieces: list[Piece], stops: tuple[str, ...], *, last: str | None)
         stops: the tokens that end an answer.
         last: the token that ends the final answer if nothing else does; None to add none.
     """
-    closed: list[Piece] = []
-    finals = [n for n, piece in enumerate(pieces) if piece.trained]
-    for index, piece in enumerate(pieces):
-        closed.append(piece)
+    unended = [
+        index
+        for index, piece in enumerate(pieces)
+        if piece.trained
+        and piece.text not in stops
+        and (index + 1 == len(pieces) or not pieces[index + 1].trained)
+    ]
+    closed = list(pieces)
+    for index in unended:
         following = pieces[index + 1] if index + 1 < len(pieces) else None
-        if not piece.trained or (following is not None and following.trained):
-            continue
-        if piece.text in stops:
-            continue
         if following is not None and following.special and following.text in stops:
-            pieces[index + 1] = following._replace(trained=True)
-        elif last is not None and index == finals[-1]:
-            closed.append(Piece(last, special=True, trained=True))
+            closed[index + 1] = following._replace(trained=True)
+        elif last is not None and not any(piece.trained for piece in pieces[index + 1 :]):
+            closed.insert(index + 1, Piece(last, special=True, trained=True))
     return closed
