@@ -14,6 +14,7 @@ TEMPLATE = DEEPSEEK_V3_0324.derived(
     thinking=Thinking(prompted=True, kept="none"),
     answer="{{ (message['content'] or '').split('</think>')[-1] }}",
     tools=_TOOLS,
+    finish="",
     prompt=(
         "{% if not messages or messages[-1]['role'] != 'tool' %}<｜Assistant｜><think>\n{% endif %}"
     ),

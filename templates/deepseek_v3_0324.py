@@ -21,5 +21,7 @@ TEMPLATE = ChatTemplate(
     ),
     answer_end="{{ eos_token }}",
     prompt=("{% if not messages or messages[-1]['role'] != 'tool' %}<｜Assistant｜>{% endif %}"),
+    # a question is followed by the token of the assistant, whether or not an answer is asked for
+    finish="{% if messages and messages[-1]['role'] == 'user' %}<｜Assistant｜>{% endif %}",
     tools=FENCED,
 )

@@ -12,5 +12,7 @@ TEMPLATE = ChatTemplate(
     system="{{ content }}",
     user="<用户>{{ content }}",
     answer_prefix="<AI>",
+    # a question is followed by it whether or not an answer is asked for
+    finish="{% if messages and messages[-1]['role'] == 'user' %}<AI>{% endif %}",
     strip=frozenset({"system", "user", "assistant"}),
 )

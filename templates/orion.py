@@ -15,4 +15,8 @@ TEMPLATE = ChatTemplate(
     user="Human: {{ content }}\n\n",
     answer_prefix="Assistant: {{ eos_token }}",
     answer_end="{{ eos_token }}",
+    # a question is followed by the prompt whether or not an answer is asked for
+    finish=(
+        "{% if messages and messages[-1]['role'] == 'user' %}Assistant: {{ eos_token }}{% endif %}"
+    ),
 )

@@ -122,30 +122,35 @@ def _refuse(message: str) -> None:
 
 
 @functools.cache
-def _environment() -> _Environment:
-    environment = _Environment(
+def environment(*, marking: bool) -> jinja2.Environment:
+    """Return what chat templates are rendered in, contents in marks if so asked."""
+    made = _Environment(
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=_marked,
-        extensions=[_Literals, _Generation, jinja2.ext.loopcontrols],
+        finalize=_marked if marking else None,
+        extensions=[*([_Literals] if marking else []), _Generation, jinja2.ext.loopcontrols],
     )
-    environment.filters["tojson"] = _json
-    environment.globals["raise_exception"] = _refuse
-    return environment
+    made.filters["tojson"] = _json
+    made.globals["raise_exception"] = _refuse
+    return made
 
 
 @functools.lru_cache(maxsize=256)
-def compiled(source: str) -> Callable[..., list[str]]:
+def compiled(source: str, *, marking: bool = True) -> Callable[..., list[str]]:
     """Return a function that renders a Jinja chat template as stretches of marked text.
 
     A stretch is a content in its marks, or what the template itself prints: its literals, and what
     its macros and `set` blocks made of either.
 
+    Args:
+        source: the Jinja.
+        marking: whether contents are marked; the loss is, in either case.
+
     Raises:
         TemplateError: the source is no Jinja; of the function: the template refuses, or fails.
     """
     try:
-        template = _environment().from_string(source)
+        template = environment(marking=marking).from_string(source)
     except jinja2.TemplateSyntaxError as fault:
         raise TemplateError(f"line {fault.lineno} of the template: {fault.message}") from None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -46,9 +46,17 @@ def _pattern(tokens: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile(f"({'|'.join((content, TRAINED, IGNORED, *longest_first))})")
 
 
+def _parts(stretch: str, special_tokens: tuple[str, ...]) -> Sequence[str]:
+    """Return what lies between special tokens, contents and marks, and at odd places these."""
+    if stretch[:1] == CONTENT and type(stretch) is str:
+        return (unescaped(stretch[1:-1]),)
+    # a template's own text is the same each time; what a macro made of contents is not
+    parted = _parted.__wrapped__ if CONTENT in stretch else _parted
+    return parted(stretch, special_tokens)
+
+
 @functools.lru_cache(maxsize=4096)
 def _parted(stretch: str, special_tokens: tuple[str, ...]) -> list[str]:
-    """Return what lies between special tokens, contents and marks, and at odd places these."""
     return _pattern(special_tokens).split(stretch)
 
 
@@ -66,12 +74,7 @@ def cut(stretches: Iterable[str], special_tokens: tuple[str, ...]) -> list[Piece
     pieces: list[Piece] = []
     text, trained = "", False
     for stretch in stretches:
-        if stretch and stretch[0] == CONTENT and type(stretch) is str:
-            text += unescaped(stretch[1:-1])
-            continue
-        # a template's own text is the same each time; what a macro made of contents is not
-        parted = _parted.__wrapped__ if CONTENT in stretch else _parted
-        for index, part in enumerate(parted(stretch, special_tokens)):
+        for index, part in enumerate(_parts(stretch, special_tokens)):
             if index % 2 == 0:
                 text += part
             elif part[0] == CONTENT:

@@ -13,7 +13,7 @@ from luthier.core.plugin import Plugin
 from luthier.core.templates.encoding import Encoded, encoded, known_id, special_id
 from luthier.core.templates.marking import Marked, compiled
 from luthier.core.templates.messages import Message, folded, plain
-from luthier.core.templates.pieces import Rendered, cut, with_stops
+from luthier.core.templates.pieces import Piece, Rendered, cut, with_stops
 from luthier.core.templates.reading import Reader, Reply
 from luthier.core.templates.source import source_of
 from luthier.core.templates.tools import TableSeven, ToolStyle
@@ -132,19 +132,18 @@ class ChatTemplate(Plugin):
         chosen = {k: v for k, v in self._options(options).items() if v is not None}
         if tools and self.tools is None:
             raise TemplateError("this chat template has no place for tools; leave them out")
-        marked = compiled(self._source)(
+        pieces = self._pieces(
             messages=[plain(m) for m in folded(messages, prepend=system == "prepend")],
             tools=[dict(tool) for tool in tools] if tools else None,
             add_generation_prompt=generation_prompt,
-            bos_token=Marked(self.bos_token if bos_token is None else bos_token),
-            eos_token=Marked(self.eos_token if eos_token is None else eos_token),
+            bos_token=self.bos_token if bos_token is None else bos_token,
+            eos_token=self.eos_token if eos_token is None else eos_token,
             now=now,
             **chosen,
         )
         answered = bool(messages) and messages[-1]["role"] == "assistant"
         stops = self.ends(eos_token)
         last = stops[0] if training and stops and answered else None
-        pieces = cut(marked, self._special_tokens(bos_token, eos_token))
         return Rendered(tuple(with_stops(pieces, stops, last=last)))
 
     def encode(
@@ -237,6 +236,11 @@ class ChatTemplate(Plugin):
         return Reader(
             self.tools, self.thinking, around=around, prompted=began,
         )  # fmt: skip
+
+    def _pieces(self, **variables: Any) -> list[Piece]:
+        ends = {name: Marked(variables[name]) for name in ("bos_token", "eos_token")}
+        stretches = compiled(self._source)(**{**variables, **ends})
+        return cut(stretches, self._special_tokens(*ends.values()))
 
     @property
     def _source(self) -> str:

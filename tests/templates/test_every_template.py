@@ -133,9 +133,12 @@ def test_an_answer_is_trained_from_the_prompt_to_its_end(name, shape, chat, tool
 
 
 def modes(template):
-    """Return the options that switch thinking on and off, or leave it; an answer is of one mode."""
-    switches = template.options.keys() & {"enable_thinking", "thinking"}
-    return [{}, *({switch: on} for switch in switches for on in (False, True))]
+    """Return the options that set how a model thinks, or leave it; an answer is of one mode."""
+    switches = {
+        "enable_thinking": (False, True), "thinking": (False, True), "reasoning_effort": ("high",),
+    }  # fmt: skip
+    own = template.options.keys() & switches.keys()
+    return [{}, *({switch: value} for switch in sorted(own) for value in switches[switch])]
 
 
 UNLIKE_THE_PROMPT: set[str | tuple[str, str]] = {
@@ -147,7 +150,12 @@ UNLIKE_THE_PROMPT: set[str | tuple[str, str]] = {
     ("apertus", "two results"),
     ("apertus", "a system message and a result"),
     # the authors open thoughts in the prompt, and answers without any do not
-    *(("olmo3-think", shape) for shape in (*CHATS, *CHATS_WITH_TOOLS) if shape != "thoughts"),
+    *(
+        (name, shape)
+        for name in ("olmo3-think", "minimax-m2")
+        for shape in (*CHATS, *CHATS_WITH_TOOLS)
+        if shape != "thoughts"
+    ),
     # the authors leave the answer's tag out before a call without a text
     ("falcon3", "a call"),
     ("falcon3", "two calls"),
