@@ -18,6 +18,7 @@ from pydantic import Field
 
 from luthier.core.errors import TemplateError
 from luthier.core.templates.marking import CONTENT, IGNORED, LITERAL, TRAINED, compiled, environment
+from luthier.core.templates.messages import Message
 from luthier.core.templates.pieces import Piece, cut
 from luthier.core.templates.template import ChatTemplate, Thinking
 from luthier.core.templates.tools import ToolStyle
@@ -92,6 +93,29 @@ class JinjaTemplate(ChatTemplate):
         options = {**read["options"], **facts.pop("options", {})}
         return cls(**{**read, **facts, "source": source, "options": options})
 
+    def text(
+        self,
+        messages: Sequence[Message],
+        tools: Sequence[Mapping[str, Any]] | None = None,
+        *,
+        generation_prompt: bool = False,
+        **how: Any,
+    ) -> str:
+        """Return the text alone, of which it need not be told whose it is.
+
+        Args:
+            messages: see `render`.
+            tools: see `render`.
+            generation_prompt: see `render`.
+            how: what else `render` takes.
+
+        Raises:
+            TemplateError: the template refuses it.
+        """
+        given = {"system": "as-given", "now": None, "bos_token": None, "eos_token": None, **how}
+        told = self._told(messages, tools, add_generation_prompt=generation_prompt, **given)
+        return _LOSS.sub("", self._text(**told))
+
     def _pieces(self, **variables: Any) -> list[Piece]:
         messages, tools = variables.pop("messages"), variables.pop("tools")
         rest = variables
@@ -124,8 +148,7 @@ class JinjaTemplate(ChatTemplate):
         for n, message in enumerate(messages):
             if message["role"] != "assistant":
                 continue
-            asked = {**rest, "add_generation_prompt": True}
-            prompt = self._text(messages[:n], tools, **asked) if n else None
+            prompt = self._prompt(messages[:n], tools, **rest)
             own = next((s.at for s in stretches if s.message == n), None)
             if prompt is not None and text.startswith(prompt):
                 starts[n] = len(prompt)
@@ -134,6 +157,13 @@ class JinjaTemplate(ChatTemplate):
             else:
                 raise TemplateError(f"the chat template prints nothing of message {n + 1}")
         return starts
+
+    def _prompt(self, messages: Any, tools: Any, **rest: Any) -> str | None:
+        """Return what an answer to some messages goes on from; None where that is refused."""
+        try:
+            return self._text(messages, tools, **{**rest, "add_generation_prompt": True})
+        except TemplateError:
+            return None
 
     def _end(
         self, start: int, message: int, stretches: Sequence[_Stretch], special: tuple[str, ...]

@@ -129,21 +129,16 @@ class ChatTemplate(Plugin):
             TemplateError: the format has no place for a role, an order of roles or a tool, or has
                 no such option.
         """
-        chosen = {k: v for k, v in self._options(options).items() if v is not None}
-        if tools and self.tools is None:
-            raise TemplateError("this chat template has no place for tools; leave them out")
-        pieces = self._pieces(
-            messages=[plain(m) for m in folded(messages, prepend=system == "prepend")],
-            tools=[dict(tool) for tool in tools] if tools else None,
-            add_generation_prompt=generation_prompt,
-            bos_token=self.bos_token if bos_token is None else bos_token,
-            eos_token=self.eos_token if eos_token is None else eos_token,
-            now=now,
-            **chosen,
-        )
+        told = self._told(
+            messages, tools, add_generation_prompt=generation_prompt, system=system, now=now,
+            bos_token=bos_token, eos_token=eos_token, **options,
+        )  # fmt: skip
+        pieces = self._pieces(**told)
         answered = bool(messages) and messages[-1]["role"] == "assistant"
         stops = self.ends(eos_token)
         last = stops[0] if training and stops and answered else None
+        if last and messages[-1].get("tool_calls") and self.tools:
+            last = self.tools.stop or last
         return Rendered(tuple(with_stops(pieces, stops, last=last)))
 
     def encode(
@@ -236,6 +231,29 @@ class ChatTemplate(Plugin):
         return Reader(
             self.tools, self.thinking, around=around, prompted=began,
         )  # fmt: skip
+
+    def _told(
+        self,
+        messages: Sequence[Message],
+        tools: Sequence[Mapping[str, Any]] | None,
+        *,
+        system: str,
+        **given: Any,
+    ) -> dict[str, Any]:
+        """Return what the Jinja is told of a conversation."""
+        if tools and self.tools is None:
+            raise TemplateError("this chat template has no place for tools; leave them out")
+        own = {name: given.pop(name) for name in ("add_generation_prompt", "now")}
+        for name in ("bos_token", "eos_token"):
+            found = given.pop(name)
+            own[name] = getattr(self, name) if found is None else found
+        chosen = {k: v for k, v in self._options(given).items() if v is not None}
+        return {
+            "messages": [plain(m) for m in folded(messages, prepend=system == "prepend")],
+            "tools": [dict(tool) for tool in tools] if tools else None,
+            **own,
+            **chosen,
+        }
 
     def _pieces(self, **variables: Any) -> list[Piece]:
         ends = {name: Marked(variables[name]) for name in ("bos_token", "eos_token")}

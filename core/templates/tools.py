@@ -52,6 +52,8 @@ class ToolStyle(BaseModel):
     """What a call ends with; empty where it ends with the answer."""
     section: tuple[str, str] = ("", "")
     """What encloses all calls of an answer; left out where one is read."""
+    stop: str = ""
+    """The special token that ends an answer with calls, where it is not the one of others."""
     at_start: bool = False
     """Whether a call is only one where the answer begins with it."""
     pattern: str = ""

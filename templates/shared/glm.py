@@ -27,6 +27,7 @@ class KeyedArguments(ToolStyle):
 
     open: str = "<tool_call>"
     close: str = "</tool_call>"
+    stop: str = "<|observation|>"
 
     def read(self, body: str) -> list[ToolCall] | None:
         """Return the call in what stands between `open` and `close`."""
