@@ -68,6 +68,23 @@ def module_run(tmp_path_factory):
     return partial(run_contents, folder)
 
 
+@pytest.fixture
+def spec_of(tmp_path):
+    """Write rows to a file of the run and return the dataset as the run file declares it."""
+
+    from luthier.core import check
+
+    def make(rows, name="data.jsonl", **declared):
+        file = tmp_path / name
+        if isinstance(rows, str):
+            file.write_text(rows)
+        else:
+            file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        return check({"data": [{"path": str(file), **declared}]}).data[0]
+
+    return make
+
+
 @pytest.fixture(scope="session")
 def repository():
     """The checkout that the tests stand in."""

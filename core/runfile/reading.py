@@ -99,5 +99,6 @@ def _neighbours(path: Path) -> str:
     if not folder.is_dir():
         return f"There is no folder {folder} either; look at the path."
     near = sorted(p.name for p in folder.iterdir() if p.suffix in {".yaml", ".yml", ".json"})
-    shown = ", ".join(near[:MOST_NEIGHBOURS]) + (" ..." if near[MOST_NEIGHBOURS:] else "")
-    return f"Look at the path; run files in that folder: {shown or 'none'}."
+    more = f" and {len(near) - MOST_NEIGHBOURS} more" if near[MOST_NEIGHBOURS:] else ""
+    shown = ", ".join(near[:MOST_NEIGHBOURS]) or "none"
+    return f"Look at the path; run files in that folder: {shown}{more}."

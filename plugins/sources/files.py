@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
+from bisect import bisect_left
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from luthier.core import BadData, Finding, Plugin, hookimpl
+from luthier.core.data.dataset import BadRow
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -16,6 +18,10 @@ if TYPE_CHECKING:
     from luthier.core.data.dataset import DatasetSpec
 
 READERS = {".json": "json", ".jsonl": "json", ".csv": "csv", ".parquet": "parquet"}
+
+
+SPLIT = "train"
+"""What `split` says where a run file does not."""
 
 
 class Files(Plugin):
@@ -26,6 +32,12 @@ class Files(Plugin):
     @hookimpl
     def check_dataset(self, spec: DatasetSpec) -> Iterator[Finding]:
         """Say whether the files are there, readable, and of a type that is known."""
+        if spec.section.split != SPLIT:
+            said = "a file has no splits: all of it would be taken"
+            yield Finding("split", said, "Leave it out, and name the file of that split as `path`.")
+        if spec.section.subset is not None:
+            said = "a file has no subsets: all of it would be taken"
+            yield Finding("subset", said, "Leave it out, and name the file of that one as `path`.")
         try:
             for file in _files_of(spec.local_path):
                 with file.open("rb") as stream:
@@ -40,21 +52,58 @@ class Files(Plugin):
     @hookimpl
     def open_dataset(self, spec: DatasetSpec) -> Dataset | None:
         """Return the rows of all files, in the order of their names."""
-        from datasets import Dataset, load_dataset
+        from datasets import load_dataset
         from datasets.exceptions import DatasetGenerationError
 
         files = _files_of(spec.local_path)
         reader = READERS[files[0].suffix.lower()]
-        split = spec.section.split
         try:
             if reader in ROWS:
-                return Dataset.from_list([row for file in files for row in ROWS[reader](file)])
-            named = {split: [str(file) for file in files]}
-            return load_dataset(reader, data_files=named, split=split)
+                return _table([row for file in files for row in ROWS[reader](file)], spec)
+            return load_dataset(reader, data_files=[str(file) for file in files], split=SPLIT)
         except (DatasetGenerationError, ValueError, TypeError) as fault:
             cause = fault.__cause__ or fault
             said = " ".join(str(cause).split())
-            raise BadData(f"{spec} is no {reader} that can be read: {said}") from fault
+            raise BadData(
+                f"{spec} is no {reader} that can be read: {said}. "
+                "Write the file anew, or leave it out."
+            ) from fault
+
+
+def _table(rows: list[dict[str, Any]], spec: DatasetSpec) -> Dataset:
+    """Return rows as a table with every key that any of them has, None where one has it not.
+
+    Raises:
+        BadRow: the value of a row is of another type than those of the rows before it.
+    """
+    from datasets import Dataset
+
+    keys = dict.fromkeys(key for row in rows for key in row)
+    columns = {key: [row.get(key) for row in rows] for key in keys}
+    try:
+        return Dataset.from_dict(columns)
+    except MIXED:
+        # datasets could hold them as JSON, and would then take the text "3" for a number
+        key = next(key for key, values in columns.items() if not _is_column(values))
+        values = columns[key]
+        first = bisect_left(range(len(rows)), x=True, key=lambda n: not _is_column(values[: n + 1]))
+        said = f"the field {key!r} is {values[first]!r:.60}, of another type than in the rows above"
+        remedy = "Write the field alike in all rows, or take it out of them."
+        raise BadRow(spec, first + 1, said, remedy) from None
+
+
+MIXED = (ValueError, TypeError, OverflowError, NotImplementedError)
+"""What pyarrow raises for values of a column that no one type holds."""
+
+
+def _is_column(values: list[Any]) -> bool:
+    """Return whether values are of one type, as a column has to be."""
+    from datasets import Dataset
+
+    try:
+        return bool(Dataset.from_dict({"column": values}))
+    except MIXED:
+        return False
 
 
 def _json_rows(file: Path) -> Iterator[dict[str, Any]]:
@@ -71,7 +120,10 @@ def _json_rows(file: Path) -> Iterator[dict[str, Any]]:
         rows = [(n, _json(line, file, n)) for n, line in lines if line.strip()]
     for number, row in rows:
         if not isinstance(row, dict):
-            raise BadData(f"{file}, row {number}: found {row!r:.60}, and a row is a JSON object.")
+            raise BadData(
+                f"{file}, row {number}: found {row!r:.60}, and a row is a JSON object. "
+                'Write it as {"column": value}, or leave the row out.'
+            )
         yield row
 
 
@@ -88,8 +140,20 @@ def _json(text: str, file: Path, line: int) -> Any:
 
 
 def _csv_rows(file: Path) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a file whose first line names the columns.
+
+    Raises:
+        BadData: a row has more values than there are columns.
+    """
     with file.open(encoding="utf-8-sig", newline="") as stream:
-        yield from csv.DictReader(stream)
+        reader = csv.DictReader(stream)
+        for row in reader:
+            if None in row:  # where the csv module puts what has no column
+                raise BadData(
+                    f"{file}:{reader.line_num}: the row has more values than there are columns. "
+                    "Put a value that holds a comma in double quotes."
+                )
+            yield row
 
 
 # datasets' own readers take texts that look like numbers or dates for such
@@ -139,7 +203,7 @@ def _what_there_is(path: Path) -> str:
     there = f"There is no folder {folder} either."
     if folder.is_dir():
         names = [file.name for file in _data_files(folder)]
-        more = " ..." if names[MOST_NAMED:] else ""
+        more = f" and {len(names) - MOST_NAMED} more" if names[MOST_NAMED:] else ""
         there = f"Data files in that folder: {', '.join(names[:MOST_NAMED]) or 'none'}{more}."
     return (
         f"{there} A relative path is found from the folder of the run file; "

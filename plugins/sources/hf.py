@@ -30,4 +30,7 @@ class HuggingFaceHub(Plugin):
             )
         except (OSError, ValueError, RuntimeError) as fault:
             said = " ".join(str(fault).split())
-            raise BadData(f"the Hub's dataset {spec.location} cannot be loaded: {said}") from fault
+            raise BadData(
+                f"the Hub's dataset {spec.location} cannot be loaded: {said.rstrip('.')}. Look at "
+                "its name, `split`, `subset` and `revision`, and whether the Hub can be reached."
+            ) from fault

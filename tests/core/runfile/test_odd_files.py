@@ -1,6 +1,7 @@
 """Run files that nobody writes on purpose: each is told, none ends in a traceback."""
 
 import json
+import re
 
 import pytest
 
@@ -126,6 +127,18 @@ def test_a_word_before_a_colon_is_taken_for_a_source_and_answered_as_one(problem
 def test_a_missing_data_file_is_answered_with_those_that_there_are(problems_of):
     (problem,) = problems_of("data: [row.jsonl]\n")
     assert "Data files in that folder: rows.jsonl." in problem.remedy
+
+
+@pytest.mark.parametrize(
+    ("line", "ending"), [("data: [no.jsonl]", "jsonl"), ("extends: no.yaml", "yaml")]
+)
+def test_a_long_list_of_what_there_is_ends_in_how_many_more_there_are(
+    problems_of, tmp_path, line, ending
+):
+    for letter in "abcdefghijk":
+        (tmp_path / f"{letter}.{ending}").write_text("")
+    (problem,) = problems_of(line + "\n")
+    assert re.search(rf"h\.{ending} and [34] more\.", problem.remedy)
 
 
 def test_a_folder_whose_name_holds_a_full_stop_is_told_whole(problems_of, tmp_path):
