@@ -3,6 +3,11 @@
 The five hooks of the pipeline are `load_model`, `patch_model`, `attach_adapter`, `align_dataset`
 and `build_trainer`; the others help them. A plugin of any kind may answer any of them. An
 implementation takes the arguments that it wants, by name, and may leave out the rest.
+
+Those who answer a hook are asked in one order: that of the run file (by kind, as `core/kinds.py`
+lists them), but as their `after` and `before` traits say. Of a first-result hook the first answer
+counts, and the kind whose business it is (ANSWERED_BY) is asked last: what else answers it was
+chosen to answer in its place. `tryfirst` and `trylast` come before all this; wrappers lie around.
 """
 
 from __future__ import annotations
@@ -65,7 +70,7 @@ def load_model(model: ModelSpec, location: Path | str, plan: LoadPlan) -> PreTra
     Raises:
         BadModel: there is no model there, or it is not of this family.
 
-    Answered by families; a kernel library that builds its own model may answer first.
+    Answered by families; a kernel library that builds its own model answers in their place.
     """
 
 
@@ -73,8 +78,7 @@ def load_model(model: ModelSpec, location: Path | str, plan: LoadPlan) -> PreTra
 def patch_model(model: PreTrainedModel, layers: LayerMap, phase: Phase) -> Undo | None:
     """Change the model in place and return what undoes the change, or None.
 
-    Called twice: in phase `built` before the adapter, in phase `adapted` after it. Core calls
-    the implementations one by one, in the order of their `after` and `before` traits.
+    Called twice: in phase `built` before the adapter, in phase `adapted` after it.
 
     Args:
         model: the model to change.
@@ -223,7 +227,7 @@ def encode_dataset(
 def build_collator(tokenizer: PreTrainedTokenizerBase) -> Collator | None:
     """Return what makes a batch of encoded rows: a dict of tensors of shape (batch, tokens).
 
-    Answered by stages; a patch that lays sequences end to end answers first.
+    Answered by stages; a patch that lays sequences end to end answers in their place.
     """
 
 
@@ -264,6 +268,22 @@ def build_command() -> Callable[..., None] | Mapping[str, Callable[..., None]] |
     Answered by commands.
     """
 
+
+ANSWERED_BY: Mapping[str, str] = {
+    "locate_model": "families",
+    "load_tokenizer": "families",
+    "load_model": "families",
+    "attach_adapter": "tuners",
+    "open_dataset": "sources",
+    "align_dataset": "formats",
+    "encode_dataset": "stages",
+    "build_collator": "stages",
+    "build_trainer": "stages",
+    "build_optimizer": "optimizers",
+    "build_engine": "engines",
+    "build_command": "commands",
+}
+"""The kind whose business each first-result hook is."""
 
 HOOK_NAMES = frozenset(
     name for name, value in vars(sys.modules[__name__]).items() if hasattr(value, "luthier_spec")

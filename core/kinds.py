@@ -116,7 +116,7 @@ def _sound(entry: Entry, kinds: Mapping[str, Kind]) -> Kind:
     elif kind.specs is not None:
         reason = _fault_of_specs(kind.specs, added_specs(kinds))
     if reason is not None:
-        raise BrokenPlugin(GROUP, entry.name, entry.distribution, reason)
+        raise entry.broken(reason)
     return cast("Kind", kind)
 
 

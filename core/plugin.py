@@ -69,9 +69,9 @@ class Plugin(BaseModel):
     needs: ClassVar[tuple[Need, ...]] = ()
     """What it cannot do without."""
     after: ClassVar[frozenset[str]] = frozenset()
-    """Its `patch_model` runs after that of plugins with one of these traits."""
+    """Each hook asks it after plugins with one of these traits."""
     before: ClassVar[frozenset[str]] = frozenset()
-    """Its `patch_model` runs before that of plugins with one of these traits."""
+    """Each hook asks it before plugins with one of these traits."""
 
     def __hash__(self) -> int:
         # a function of its own: pydantic takes object's for none, and would hash the fields

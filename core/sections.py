@@ -44,7 +44,7 @@ class DatasetSection(Section):
     """One dataset of the run."""
 
     path: str
-    """A file or folder, relative to the run file; or `source:rest`, such as `hf:owner/name`."""
+    """A file or folder, relative to the run file; or `source:rest`, by the name of a source."""
     split: str = "train"
     """The split to take, where the source has several."""
     subset: str | None = None

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from luthier.core.errors import BrokenPlugin, LuthierError
+from luthier.core.errors import LuthierError
 from luthier.core.hooks import API_VERSION, PROJECT
 from luthier.core.plugin import Plugin, fault_of, unmarked_hooks
 from luthier.core.wiring import Selected, manager_of
@@ -34,14 +34,14 @@ def plugin_of(entry: Entry) -> type[Plugin] | Plugin:
     if not issubclass(cls, Plugin):
         shown = entry.target if entry.value is None else cls.__name__
         reason = f"{shown} is neither a subclass nor an instance of luthier.core.Plugin"
-        raise BrokenPlugin(entry.kind, entry.name, entry.distribution, reason)
+        raise entry.broken(reason)
     if fault := fault_of(cls):
-        raise BrokenPlugin(entry.kind, entry.name, entry.distribution, fault)
+        raise entry.broken(fault)
     if cls.api.partition(".")[0] != API_VERSION.partition(".")[0]:
         reason = (
             f"it is written for version {cls.api} of luthier's hooks, and this is {API_VERSION}"
         )
-        raise BrokenPlugin(entry.kind, entry.name, entry.distribution, reason)
+        raise entry.broken(reason)
     return value  # type: ignore[return-value]
 
 
@@ -59,7 +59,7 @@ def require_sound_hooks(chosen: Selected) -> None:
     if forgotten := unmarked_hooks(type(chosen.plugin), names):
         # those of luthier's own names are refused when the class is made
         reason = f"{forgotten[0]} has the name of a hook and no @hookimpl"
-        raise BrokenPlugin(chosen.kind, chosen.name, chosen.entry.distribution, reason)
+        raise chosen.entry.broken(reason)
     manager_of([chosen])
 
 

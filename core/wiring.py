@@ -5,16 +5,18 @@ from __future__ import annotations
 import functools
 import heapq
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import pluggy
 
 from luthier.core import hooks
-from luthier.core.errors import BrokenPlugin, NoAnswer, TwoOwners
+from luthier.core.errors import NoAnswer, TwoOwners
 from luthier.core.plugin import Plugin
 from luthier.registry import Entry
+from luthier.registry.errors import nearest
 
 
 class Selected(NamedTuple):
@@ -44,7 +46,21 @@ STEPPED = frozenset({"plan_load", "patch_model", "wrap_attention"})
 
 
 class _Manager(pluggy.PluginManager):
-    """Looks for hooks in a plugin's class: pluggy would read each property of the instance."""
+    """Asks in luthier's order, and looks for hooks in a plugin's class.
+
+    pluggy alone would ask the last registered first, and read each property of an instance.
+    """
+
+    def _hookexec(
+        self,
+        hook_name: str,
+        methods: Sequence[pluggy.HookImpl],
+        kwargs: Mapping[str, object],
+        firstresult: bool,  # noqa: FBT001 - as pluggy calls it
+    ) -> object | list[object]:
+        # pluggy begins with the last of those that it is given
+        ordered = _in_order(self, hook_name, methods)[::-1]
+        return super()._hookexec(hook_name, ordered, kwargs, firstresult)
 
     def parse_hookimpl_opts(self, plugin: object, name: str) -> pluggy.HookimplOpts | None:
         """Return what `@hookimpl` was given, or None for what is no hook."""
@@ -75,12 +91,13 @@ def manager_of(plugins: Iterable[Selected]) -> pluggy.PluginManager:
 
 
 def _register(manager: pluggy.PluginManager, chosen: Selected) -> None:
+    if reason := next(_faults_of_hooks(manager, chosen.plugin), None):
+        raise chosen.entry.broken(reason)
     try:
         manager.register(chosen.plugin, name=str(chosen))
         manager.check_pending()
     except pluggy.PluginValidationError as fault:
-        reason = " ".join(str(fault).split())
-        raise BrokenPlugin(chosen.kind, chosen.name, chosen.entry.distribution, reason) from fault
+        raise chosen.entry.broken(" ".join(str(fault).split())) from fault
     for caller in manager.get_hookcallers(chosen.plugin) or ():
         for implementation in caller.get_hookimpls():
             if implementation.plugin is chosen.plugin:
@@ -90,10 +107,36 @@ def _register(manager: pluggy.PluginManager, chosen: Selected) -> None:
                 )
 
 
+def _faults_of_hooks(manager: pluggy.PluginManager, plugin: Plugin) -> Iterator[str]:
+    """Yield what is wrong with the names and the arguments of a plugin's hooks."""
+    for member, options in _marked(type(plugin)).items():
+        hook = options["specname"] or member
+        spec = getattr(getattr(manager.hook, hook, None), "spec", None)
+        if spec is not None:
+            given = ", ".join(spec.argnames) or "nothing"
+            for name in _arguments_of(getattr(plugin, member)):
+                if name not in spec.argnames:
+                    meant = nearest(name, spec.argnames)
+                    yield f"its {hook} takes {name!r}. {meant}It is given: {given}"
+        elif not options["optionalhook"]:
+            meant = nearest(hook, vars(manager.hook))
+            yield f"there is no hook {hook!r}. {meant}All hooks stand in luthier.core.hooks"
+
+
+def _arguments_of(function: Callable[..., Any]) -> list[str]:
+    """Return the names of the arguments that a hook cannot be called without."""
+    parameters = inspect.signature(function).parameters.values()
+    return [
+        one.name
+        for one in parameters
+        if one.default is one.empty and one.kind is one.POSITIONAL_OR_KEYWORD
+    ]
+
+
 def _refuse_wrapper(implementation: pluggy.HookImpl, chosen: Selected, hook: str) -> None:
     if hook in STEPPED and (implementation.wrapper or implementation.hookwrapper):
         reason = f"core calls each {hook} by itself, so none can be a wrapper of the others"
-        raise BrokenPlugin(chosen.kind, chosen.name, chosen.entry.distribution, reason)
+        raise chosen.entry.broken(reason)
 
 
 def _signed(function: Callable[..., Any], chosen: Selected, hook: str) -> Callable[..., Any]:
@@ -127,41 +170,79 @@ def first_answer(manager: pluggy.PluginManager, hook: str, **arguments: Any) -> 
     return answer
 
 
-def steps(manager: pluggy.PluginManager, hook: str) -> Iterator[Step]:
-    """Yield the implementations of a hook in the order of their `after` and `before` traits.
-
-    Among those that no trait orders, the order of the run file holds. pluggy alone would call
-    the last registered first.
+def steps(manager: pluggy.PluginManager, hook: str) -> list[Step]:
+    """Return the implementations of a hook in the order in which they are asked.
 
     Raises:
-        TwoOwners: the declared order runs in a circle.
+        TwoOwners: the order that their traits declare runs in a circle.
     """
-    caller = getattr(manager.hook, hook)
-    # pluggy keeps first what is called last; `tryfirst` and `trylast` mean here what they say
-    impls = sorted(caller.get_hookimpls(), key=lambda i: i.trylast - i.tryfirst)
-    found = [Step(i.plugin_name, i.plugin, functools.partial(_call, i)) for i in impls]
+    ordered = _in_order(manager, hook, getattr(manager.hook, hook).get_hookimpls())
+    return [Step(i.plugin_name, _plugin_of(i), functools.partial(_call, i)) for i in ordered]
+
+
+def is_answered(manager: pluggy.PluginManager, hook: str) -> bool:
+    """Return whether a plugin answers a hook; a wrapper has nothing of its own to say."""
+    return not all(map(_is_wrapper, getattr(manager.hook, hook).get_hookimpls()))
+
+
+def _plugin_of(implementation: pluggy.HookImpl) -> Plugin:
+    return cast("Plugin", implementation.plugin)
+
+
+def _is_wrapper(implementation: pluggy.HookImpl) -> bool:
+    return implementation.wrapper or implementation.hookwrapper
+
+
+def _in_order(
+    manager: pluggy.PluginManager, hook: str, implementations: Sequence[pluggy.HookImpl]
+) -> list[pluggy.HookImpl]:
+    """Return implementations in the order that `luthier.core.hooks` tells of.
+
+    Raises:
+        TwoOwners: the order that their traits declare runs in a circle.
+    """
+    registered = [plugin for _, plugin in manager.list_name_plugin()]
+    own = f"{hooks.ANSWERED_BY.get(hook, '')}/"
+
+    def rank(one: pluggy.HookImpl) -> tuple[bool, int, bool, int]:
+        is_own = one.plugin_name.startswith(own)
+        number = registered.index(one.plugin)
+        return not _is_wrapper(one), one.trylast - one.tryfirst, is_own, number
+
+    ranked = sorted(implementations, key=rank)
+    wrappers = sum(map(_is_wrapper, ranked))
+    return ranked[:wrappers] + _as_traits_say(ranked[wrappers:], hook)
+
+
+def _as_traits_say(found: list[pluggy.HookImpl], hook: str) -> list[pluggy.HookImpl]:
+    """Return implementations in the order of their plugins' `after` and `before` traits.
+
+    Raises:
+        TwoOwners: that order runs in a circle.
+    """
     graph: TopologicalSorter[int] = TopologicalSorter(dict.fromkeys(range(len(found)), ()))
-    for n, step in enumerate(found):
-        for m, other in enumerate(found):
-            if n != m and step.plugin.after & other.plugin.traits:
-                graph.add(n, m)
-            if n != m and step.plugin.before & other.plugin.traits:
-                graph.add(m, n)
+    for (n, one), (m, other) in itertools.permutations(enumerate(map(_plugin_of, found)), 2):
+        if one.after & other.traits:
+            graph.add(n, m)
+        if one.before & other.traits:
+            graph.add(m, n)
     try:
         graph.prepare()
     except CycleError as circle:
-        names = " -> ".join(found[n].owner for n in circle.args[1])
+        names = " -> ".join(found[n].plugin_name for n in circle.args[1])
         raise TwoOwners(
             f"the order of {hook!r} runs in a circle: {names}. Leave one out."
         ) from None
-    # of those that may come next, the first of the file does
+    ordered: list[pluggy.HookImpl] = []
+    # of those that may come next, the first does that came first before
     ready = list(graph.get_ready())
     while ready:
         heapq.heapify(ready)
         number = heapq.heappop(ready)
-        yield found[number]
+        ordered.append(found[number])
         graph.done(number)
         ready += graph.get_ready()
+    return ordered
 
 
 def _call(implementation: pluggy.HookImpl, **arguments: Any) -> Any:
@@ -171,8 +252,10 @@ def _call(implementation: pluggy.HookImpl, **arguments: Any) -> Any:
 def hooks_of(plugin: type[Plugin] | Plugin) -> list[str]:
     """Return the names of the hooks that a plugin answers, in alphabetical order."""
     cls = plugin if isinstance(plugin, type) else type(plugin)
+    return sorted(options["specname"] or name for name, options in _marked(cls).items())
+
+
+def _marked(cls: type[Plugin]) -> dict[str, pluggy.HookimplOpts]:
+    """Return the methods of a class that bear `@hookimpl`, and what it was given."""
     members = inspect.getmembers(cls, inspect.isfunction)
-    marked = {
-        name: getattr(f, f"{hooks.PROJECT}_impl") for name, f in members if hooks.is_marked(f)
-    }
-    return sorted(options["specname"] or name for name, options in marked.items())
+    return {name: getattr(f, f"{hooks.PROJECT}_impl") for name, f in members if hooks.is_marked(f)}

@@ -41,7 +41,12 @@ class Entry:
         except (Exception, SystemExit) as fault:  # a stranger's module may raise anything at import
             said = " ".join(str(fault).split())
             reason = f"{type(fault).__name__}: {said}" if said else type(fault).__name__
-            raise BrokenPlugin(self.kind, self.name, self.distribution, reason) from fault
+            raise self.broken(reason) from fault
+
+    def broken(self, reason: str) -> BrokenPlugin:
+        """Return the error that says why the object cannot be used."""
+        installed = self.value is None
+        return BrokenPlugin(self.kind, self.name, self.distribution, reason, installed=installed)
 
     @classmethod
     def of(cls, dist: importlib.metadata.Distribution, prefix: str) -> list[Entry]:

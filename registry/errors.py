@@ -28,7 +28,8 @@ class UnknownPlugin(LuthierError):
         self.problem = f"there is no {name!r} among the {kind}"
         if elsewhere:
             self.problem += f" ({name!r} is one of the {', '.join(elsewhere)})"
-        self.remedy = nearest(name, installed) + _listed(kind, installed)
+        # of `distribution:name`, the name alone is what may be misspelt and known all the same
+        self.remedy = nearest(name.rpartition(":")[2], installed) + _listed(kind, installed)
         super().__init__(f"{self.problem}. {self.remedy}.")
 
 
@@ -48,11 +49,22 @@ class AmbiguousPlugin(LuthierError):
 class BrokenPlugin(LuthierError):
     """A plugin that is installed and cannot be used: it fails to import, or is no plugin."""
 
-    def __init__(self, kind: str, name: str, distribution: str, reason: str) -> None:
-        """Word the answer; `reason` is what the import or the check of the object said."""
+    def __init__(
+        self, kind: str, name: str, distribution: str, reason: str, *, installed: bool = True
+    ) -> None:
+        """Word the answer.
+
+        Args:
+            kind: the plugin's kind, such as `tuners`.
+            name: its name within that kind.
+            distribution: who offers it: a distribution, or a file that is none.
+            reason: what the import or the check of the object said.
+            installed: whether it is a distribution that offers it.
+        """
         self.kind, self.name, self.reason = kind, name, reason
         self.problem = f"{name!r} among the {kind}, of {distribution}, is broken: {reason}"
-        self.remedy = f"Update or uninstall {distribution}, or choose another of the {kind}"
+        way_out = "Update or uninstall" if installed else "Mend"
+        self.remedy = f"{way_out} {distribution}, or choose another of the {kind}"
         super().__init__(f"{self.problem}. {self.remedy}.")
 
 

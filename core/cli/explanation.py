@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from luthier.core.data.dataset import DatasetSpec
 from luthier.core.runfile import Run
 from luthier.core.wiring import Selected, manager_of, steps
 
-DATA = ("check_dataset", "open_dataset", "align_dataset")
+CHECK = ("check_dataset",)
+DATA = ("open_dataset", "align_dataset")
+ENCODE = ("encode_dataset",)
 LOCATE = ("locate_model", "load_tokenizer")
 MODEL = ("plan_load", "wrap_attention", "load_model", "patch_model", "attach_adapter")
 TRAINING = ("build_collator", "build_optimizer", "build_callback", "build_trainer")
@@ -14,11 +17,10 @@ TRAINING = ("build_collator", "build_optimizer", "build_callback", "build_traine
 def hooks_in_order(run: Run) -> list[tuple[str, list[str]]]:
     """Return each hook of a training run with the plugins that answer it, as they are asked."""
     chosen = list(run.selected)
-    found = _answers(LOCATE, chosen)
+    found = [one for spec in run.data for one in _for(spec, CHECK, [spec.source, spec.format])]
+    found += _answers(LOCATE, chosen)
     for spec in run.data:
-        for hook, owners in _answers(DATA, [spec.source, spec.format]):
-            found.append((hook, [f"{owner} for {spec}" for owner in owners]))
-    found += _answers(("encode_dataset",), chosen)
+        found += _for(spec, DATA, [spec.source, spec.format]) + _for(spec, ENCODE, chosen)
     for hook, owners in _answers(MODEL, chosen):
         if hook == "patch_model":
             found.append(("patch_model(built)", owners))
@@ -29,6 +31,15 @@ def hooks_in_order(run: Run) -> list[tuple[str, list[str]]]:
         else:
             found.append((hook, owners))
     return found + _answers(TRAINING, chosen)
+
+
+def _for(
+    spec: DatasetSpec, hooks: tuple[str, ...], chosen: list[Selected]
+) -> list[tuple[str, list[str]]]:
+    return [
+        (hook, [f"{owner} for {spec}" for owner in owners])
+        for hook, owners in _answers(hooks, chosen)
+    ]
 
 
 def _answers(hooks: tuple[str, ...], chosen: list[Selected]) -> list[tuple[str, list[str]]]:

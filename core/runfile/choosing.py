@@ -9,7 +9,8 @@ from luthier.core.errors import AmbiguousPlugin, BrokenPlugin, UnknownPlugin
 from luthier.core.kinds import Kind, added_specs, kinds_of
 from luthier.core.plugin import Plugin, install_line, missing_packages
 from luthier.core.problems import Place, Problem, described
-from luthier.core.runfile.nodes import DEFAULT, Node, dotted, node_of
+from luthier.core.runfile.merging import merged
+from luthier.core.runfile.nodes import COMMAND_LINE, DEFAULT, Node, dotted, node_of
 from luthier.core.runfile.validation import validate
 from luthier.core.selection import plugin_of, require_sound_hooks
 from luthier.core.wiring import Selected
@@ -56,6 +57,18 @@ class Chooser:
             self.tell(DEFAULT, kind.key or kind.name, fault.problem, "Name one in the run file.")
             return Node(None, DEFAULT)
 
+    def slot(self, kind: Kind, node: Node | None) -> Node:
+        """Return what names a plugin of a kind, or the default of that kind.
+
+        Options that the command line sets where nothing is named are those of the default.
+        """
+        if node is None or node.value is None:
+            return self.default(kind)
+        if node.place == COMMAND_LINE and node.mapping and "name" not in node.mapping:
+            default = self.default(kind)
+            return node if default.value is None else merged(default, node, (str(kind.key),))
+        return node
+
     def many(self, kind: Kind, node: Node) -> None:
         """Choose every plugin of a list, and set its options in place."""
         assert kind.key is not None  # noqa: S101 - the caller asks only for kinds with a key
@@ -76,6 +89,8 @@ class Chooser:
                 said = f"{one} is chosen twice (first as {first[one.name]})"
                 self.tell(place, key, said, "Keep one of the two.")
             first.setdefault(one.name, key)
+        # what the second would conflict with, the first does
+        self.chosen[before:] = [c for c in self.chosen[before:] if c[2] == first[c[0].name]]
 
     def select(self, kind: Kind, node: Node, path: tuple[str | int, ...]) -> Node:
         """Choose the plugin that a node names; return the node with all its options set."""

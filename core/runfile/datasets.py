@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from luthier.core.data.dataset import DatasetSpec
 from luthier.core.problems import described
+from luthier.core.runfile.answering import DATASET, require_answers
 from luthier.core.runfile.choosing import Chooser, put_defaults
-from luthier.core.runfile.nodes import DEFAULT, Node, UnusablePath, base_of, dotted, opened, path_of
-from luthier.core.runfile.validation import validate
+from luthier.core.runfile.nodes import Node, UnusablePath, base_of, dotted, opened, path_of
+from luthier.core.runfile.validation import sound_part, validate
 from luthier.core.sections import DatasetSection
 from luthier.core.wiring import Selected, manager_of
 
-REMEDY = "Write `data: [{path: FILE, format: NAME}]`; the path may be `hf:owner/name`."
 PLUGINS = ("source", "format")
 """The keys of a dataset that name its plugins."""
 
@@ -25,16 +25,24 @@ def datasets_of(tree: Node, chooser: Chooser) -> list[DatasetSpec]:
     node = tree.mapping.get("data")
     if node is None or node.value in (None, []):
         place = node.place if node is not None else tree.place
-        chooser.tell(place, "data", "no dataset is named", REMEDY)
+        chooser.tell(place, "data", "no dataset is named", _remedy(chooser))
         return []
     if not isinstance(node.value, list | dict | str):
         said = f"expected a path, a mapping, or a list of them, found {described(node.value)}"
-        chooser.tell(node.place, "data", said, REMEDY)
+        chooser.tell(node.place, "data", said, _remedy(chooser))
         return []
     if not isinstance(node.value, list):
         node.value = [Node(node.value, node.place)]
     found = [_dataset(node, index, chooser) for index in range(len(node.items))]
     return [spec for spec in found if spec is not None]
+
+
+def _remedy(chooser: Chooser) -> str:
+    sources = ", ".join(f"`{name}:`" for name in chooser.catalogue.names("sources"))
+    return (
+        "Write `data: [{path: FILE, format: NAME}]`; before the path may stand where it is from: "
+        f"{sources or 'no source is installed'}."
+    )
 
 
 def _dataset(data: Node, index: int, chooser: Chooser) -> DatasetSpec | None:
@@ -48,14 +56,15 @@ def _dataset(data: Node, index: int, chooser: Chooser) -> DatasetSpec | None:
     section = validate(DatasetSection, own, path, chooser.problems, besides=PLUGINS)
     source = _plugin(node, path, "sources", chooser)
     shape = _plugin(node, path, "formats", chooser)
-    if section is None or source is None or shape is None:
+    right = section or sound_part(DatasetSection, own, path, chooser.problems)
+    if right is None or source is None or shape is None:
         return None
     place = own.mapping["path"]
-    if not section.path.strip():
-        chooser.tell(place.place, dotted((*path, "path")), "the path is empty", REMEDY)
+    if not right.path.strip():
+        chooser.tell(place.place, dotted((*path, "path")), "the path is empty", _remedy(chooser))
         return None
-    put_defaults(node, section.model_dump(mode="json"))
-    spec = DatasetSpec(section, base_of(place), source, shape)
+    put_defaults(node, right.model_dump(mode="json"))
+    spec = DatasetSpec(right, base_of(place), source, shape)
     _look_at(spec, node, path, chooser)
     return spec
 
@@ -66,11 +75,10 @@ def _plugin(
     """Return the source or the format of a dataset, put in place with all its options."""
     kind = chooser.kinds[kind_name]
     key = str(kind.key)
-    slot = node.mapping.get(key) or Node(None, DEFAULT)
-    if slot.value is None and kind_name == "sources":
-        slot = _source_in(node, chooser) or slot
-    if slot.value is None:
-        slot = chooser.default(kind)
+    slot = node.mapping.get(key)
+    if kind_name == "sources" and (slot is None or slot.value is None):
+        slot = _source_in(node, chooser)
+    slot = chooser.slot(kind, slot)
     count = len(chooser.chosen)
     node.mapping[key] = chooser.select(kind, slot, (*path, key))
     return chooser.chosen[count][0] if len(chooser.chosen) > count else None
@@ -106,6 +114,7 @@ def _look_at(spec: DatasetSpec, node: Node, path: tuple[str | int, ...], chooser
     except UnusablePath as fault:
         chooser.tell(named.place, dotted((*path, "path")), str(fault), "Name another path.")
         return
+    require_answers(DATASET, [spec.source, spec.format], chooser)
     for findings in manager_of([spec.source, spec.format]).hook.check_dataset(spec=spec):
         for finding in findings or ():
             steps = tuple(finding.key.split(".")) if finding.key else ()

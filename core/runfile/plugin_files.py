@@ -5,34 +5,52 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from luthier.core.problems import Problem, described
+from luthier.core.kinds import GROUP as KINDS
+from luthier.core.kinds import kinds_of
+from luthier.core.problems import Place, Problem, described
 from luthier.core.runfile.nodes import Node, UnusablePath, base_of, opened, path_of
 from luthier.core.selection import BadPluginFile, entries_of_file
-from luthier.registry import Entry
+from luthier.registry import Catalogue, Entry
+from luthier.registry.errors import nearest
 
 
-def plugin_files(tree: Node, problems: list[Problem]) -> Iterator[Entry]:
-    """Yield the plugins of the files that a run file names; their paths become absolute.
+def with_plugin_files(tree: Node, catalogue: Catalogue, problems: list[Problem]) -> Catalogue:
+    """Return a catalogue with the plugins of the files that a run file names.
 
     Args:
-        tree: the run file.
+        tree: the run file; the paths of the files become absolute.
+        catalogue: what is installed.
         problems: what is wrong is added here.
     """
+    found = list(_entries(tree, problems))
+    whole = catalogue.adding(entry for entry, _, _ in found)
+    kinds = {*kinds_of(whole), KINDS, "defaults"}
+    for entry, place, key in found:
+        if entry.kind not in kinds:
+            said = f"{entry.distribution} offers {entry.name!r} among the {entry.kind}"
+            remedy = f"{nearest(entry.kind, kinds)}Kinds: {', '.join(sorted(kinds))}."
+            problems.append(Problem(place, key, f"{said}, and there is no such kind", remedy))
+    return whole
+
+
+def _entries(tree: Node, problems: list[Problem]) -> Iterator[tuple[Entry, Place, str]]:
+    """Yield each plugin of each file, with the place and the key of the file."""
     node = tree.mapping.get("plugins")
     if node is None or node.value is None:
         return
     listed = isinstance(node.value, list)
     seen: dict[str, Path] = {}
     for index, item in enumerate(node.items if listed else [node]):
+        key = f"plugins.{index}" if listed else "plugins"
         try:
             path = _path_of(tree, item)
             if seen.setdefault(path.name, path) != path:
                 # their modules and their distribution would have one name
                 raise BadPluginFile(f"another file is called {path.name} too", "Rename one.")
-            yield from entries_of_file(path)
+            for entry in entries_of_file(path):
+                yield entry, item.place, key
             item.value = str(path)
         except BadPluginFile as fault:
-            key = f"plugins.{index}" if listed else "plugins"
             problems.append(Problem(item.place, key, fault.problem, fault.remedy))
 
 

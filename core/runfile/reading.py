@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -31,7 +32,8 @@ def read_tree(path: Path, overrides: Sequence[str] = ()) -> Node:
     return tree
 
 
-def _read_extending(path: Path, children: tuple[Path, ...]) -> Node:
+def _read_extending(named: Path, children: tuple[Path, ...]) -> Node:
+    path = _tidied(named)
     tree = parse(_text_of(path), str(path))
     if not isinstance(tree.value, dict):
         remedy = "Begin with a section, such as `model:` or `data:`; `luthier init` writes a file."
@@ -61,6 +63,12 @@ def _read_extending(path: Path, children: tuple[Path, ...]) -> Node:
         said = f"{above} is a folder" if above.is_dir() else f"there is no file {above}"
         raise BadRunFile([Problem(parent.place, "extends", said, _neighbours(above))])
     return merged(_read_extending(above, ancestry), tree)
+
+
+def _tidied(path: Path) -> Path:
+    """Return a path without its `..`, unless a link on the way makes that another file."""
+    tidy = Path(os.path.normpath(path))
+    return tidy if tidy.resolve() == path.resolve() else path
 
 
 def _text_of(path: Path) -> str:

@@ -11,7 +11,6 @@ from luthier.core.model.families import Family, config_of, is_hub_id, no_model_a
 from luthier.core.problems import Place, cut
 from luthier.core.runfile.choosing import Chooser
 from luthier.core.runfile.nodes import Node, UnusablePath, path_of
-from luthier.core.sections import ModelSection
 
 RECOGNISED = Place("recognised")
 """The origin of a family that was found from the model's config."""
@@ -19,54 +18,59 @@ RECOGNISED = Place("recognised")
 NAME_A_MODEL = "Repair the file, or name another model."
 
 
-def choose_family(
-    node: Node, model: ModelSection, config: Mapping[str, Any] | None, chooser: Chooser
-) -> None:
+def choose_family(node: Node, config: Mapping[str, Any] | None, chooser: Chooser) -> None:
     """Choose the family of a model, and set it in place; one on a hub stays without.
 
     Args:
-        node: the run file's `model`.
-        model: the same, validated.
+        node: the run file's `model`, whose own settings may be wrong.
         config: the model's config, where it has been fetched from a hub.
         chooser: what finds the family, and is told what is wrong.
     """
-    path = node.at(("path",))
-    if not model.path.strip():
+    path, given = node.mapping.get("path"), node.mapping.get("family")
+    if path is None:
+        return  # `model` is no mapping
+    looked = _looked_at(path, config, chooser)
+    if given is None or not given.value:
+        given = _recognised(path, *looked, chooser) if looked else None
+    if given is not None:
+        node.mapping["family"] = given
+        chooser.select(chooser.kinds["families"], given, ("model", "family"))
+    if looked and looked[0].is_dir():
+        path.value = str(looked[0])
+    elif looked and given is not None:
+        _require_model(path, chooser)
+
+
+def _looked_at(
+    path: Node, config: Mapping[str, Any] | None, chooser: Chooser
+) -> tuple[Path, Mapping[str, Any] | None] | None:
+    """Return the folder that a model's path would be, and the model's config where it is known."""
+    if not isinstance(path.value, str):
+        return None  # told where the section was read
+    if not path.value.strip():
         remedy = "Write a path, or leave it out for the default."
         chooser.tell(path.place, "model.path", "the path is empty", remedy)
-        return
+        return None
     try:
-        folder = path_of(path, model.path)
-        is_folder = folder.is_dir()
+        folder = path_of(path, path.value)
         known = config if config is not None else config_of(folder)
     except (BadModel, UnusablePath) as fault:
         chooser.tell(path.place, "model.path", str(fault), NAME_A_MODEL)
-        return
+        return None
     except OSError as fault:
         said = f"{fault.filename} cannot be read: {fault.strerror}"
         chooser.tell(path.place, "model.path", said, "Give yourself the right to read it (chmod).")
-        return
-    given = node.mapping.get("family")
-    if given is None or not given.value:
-        given = _recognised(path, folder, known, chooser)
-    if given is not None:
-        node.mapping["family"] = given
-        count = len(chooser.chosen)
-        chooser.select(chooser.kinds["families"], given, ("model", "family"))
-        if not is_folder and len(chooser.chosen) > count:
-            _require_model(path, model.path, chooser)
-    if is_folder:
-        path.value = str(folder)
+        return None
+    return folder, known
 
 
-def _require_model(path: Node, text: str, chooser: Chooser) -> None:
+def _require_model(path: Node, chooser: Chooser) -> None:
     """Tell of a path that is no Hub id, and no name that the chosen family makes."""
-    made = {
-        name
-        for one, _, _ in chooser.chosen
-        if isinstance(one.plugin, Family)
-        for name in one.plugin.builtin
-    }
+    text = str(path.value)
+    chosen = [one.plugin for one, _, _ in chooser.chosen if isinstance(one.plugin, Family)]
+    made = {name for family in chosen for name in family.builtin}
+    if not chosen and recognise(text, None, chooser.catalogue) is not None:
+        return  # the family is told of already, and the path is right
     if text not in made and not is_hub_id(text):
         problem, _, remedy = no_model_at(text).rpartition(". ")
         chooser.tell(path.place, "model.path", problem, remedy)
@@ -105,8 +109,10 @@ def require_adapters(node: Node, chooser: Chooser) -> None:
     listed = node.at(("adapters",))
     for index, item in enumerate(listed.items):
         key = f"model.adapters.{index}"
+        if not isinstance(item.value, str):
+            continue  # told where the section was read
         try:
-            folder = path_of(item, str(item.value))
+            folder = path_of(item, item.value)
         except UnusablePath as fault:
             chooser.tell(item.place, key, str(fault), "Name the folder of an adapter.")
             continue
@@ -119,13 +125,17 @@ def require_adapters(node: Node, chooser: Chooser) -> None:
     if listed.items and stacked:
         # what is saved would be the new adapter, and the base without the one beneath it
         said = f"{stacked[0]} would train an adapter on top of another, which is not saved with it"
-        remedy = "Merge the first into a model and name that, or train with `tuner: full`."
+        remedy = "Merge the first into a model and name that, or train the model's own weights."
         chooser.tell(listed.place, "model.adapters", said, remedy)
 
 
 def without_options(model: Node) -> Node:
-    """Return the model's node with the family's name in place of `{name: NAME, options}`."""
+    """Return the model's node with the family's name, if it has one, in place of the family."""
     family = model.mapping.get("family")
-    if family is None or "name" not in family.mapping:
+    if family is None or isinstance(family.value, str | None):
         return model
-    return Node({**model.mapping, "family": family.mapping["name"]}, model.place, model.key_place)
+    rest = {key: node for key, node in model.mapping.items() if key != "family"}
+    named = family.mapping.get("name")
+    if named is not None and isinstance(named.value, str):
+        rest["family"] = named
+    return Node(rest, model.place, model.key_place)

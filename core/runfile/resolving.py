@@ -13,6 +13,7 @@ from luthier.core.device import Device, probe
 from luthier.core.kinds import RESERVED, broken_kinds
 from luthier.core.model.families import Family
 from luthier.core.problems import BadRunFile, Place, Problem, described
+from luthier.core.runfile.answering import INFERENCE, TRAINING, require_answers
 from luthier.core.runfile.choosing import Chooser, put_defaults
 from luthier.core.runfile.datasets import datasets_of
 from luthier.core.runfile.nodes import (
@@ -24,7 +25,7 @@ from luthier.core.runfile.nodes import (
     opened,
     path_of,
 )
-from luthier.core.runfile.plugin_files import plugin_files
+from luthier.core.runfile.plugin_files import with_plugin_files
 from luthier.core.runfile.recognition import choose_family, require_adapters, without_options
 from luthier.core.runfile.validation import validate
 from luthier.core.sections import (
@@ -124,25 +125,24 @@ class _Resolver:
         self.problems: list[Problem] = []
 
     def run(self, tree: Node, name: str) -> Run:
-        catalogue = self.catalogue.adding(plugin_files(tree, self.problems))
+        catalogue = with_plugin_files(tree, self.catalogue, self.problems)
         self.chooser = Chooser(catalogue, self.problems, training=self.training)
         self.kinds = self.chooser.kinds
         self._refuse_unknown_keys(tree)
         sections = {key: self._section(tree, key, cls) for key, cls in SECTIONS.items()}
-        model = sections["model"]
         model_base = base_of(tree.mapping["model"].at(("path",)))
-        if isinstance(model, ModelSection):
-            choose_family(tree.mapping["model"], model, self.config, self.chooser)
+        choose_family(tree.mapping["model"], self.config, self.chooser)
         self._slots(tree)
         require_adapters(tree.mapping["model"], self.chooser)
         data = datasets_of(tree, self.chooser) if self.training else []
         output = self._output(tree, name)
-        self._judge()
-        if self.problems or not all(sections.values()):
-            raise BadRunFile([_placed(problem, tree) for problem in self.problems])
         selected = [
             one for one, _, _ in self.chooser.chosen if one.kind not in {"sources", "formats"}
         ]
+        require_answers(TRAINING if self.training else INFERENCE, selected, self.chooser)
+        self._judge()
+        if self.problems or not all(sections.values()):
+            raise BadRunFile([_placed(problem, tree) for problem in self.problems])
         return Run(
             **sections,  # type: ignore[arg-type]
             data=tuple(data), output=output, selected=tuple(selected),
@@ -217,9 +217,7 @@ class _Resolver:
             unneeded = not self.training and kind.serves == "training"
             if kind.key is None or kind.place != "run" or unneeded:
                 continue
-            node = tree.mapping.get(kind.key) or Node(None, DEFAULT)
-            if node.value is None:
-                node = self.chooser.default(kind)
+            node = self.chooser.slot(kind, tree.mapping.get(kind.key))
             if kind.name == "templates":
                 node = self._template(node)
             if node.value is None:

@@ -27,8 +27,8 @@ model:
   path: {model:<26}# a local folder, a Hub id (owner/name), or a built-in name
 
 data:
-  - path: data.jsonl              # rows of instruction, input and output; or hf:owner/name
-    format: {format}
+  - path: data.jsonl              # a file or folder; or SOURCE:REST, SOURCE one of {sources}
+    format: {format:<22}# {shape}
 """
 
 
@@ -45,8 +45,7 @@ def run_file_for(chosen: Mapping[str, str]) -> str:
     """
     catalogue = Catalogue.installed()
     kinds = {kind.key: kind.name for kind in kinds_of(catalogue).values() if kind.key}
-    named = {kind: catalogue.find("defaults", kind).target for kind in ("models", "formats")}
-    lines = [HEAD.format(model=named["models"], format=named["formats"])]
+    lines = [_head(catalogue)]
     for key, name in chosen.items():
         kind = kinds[key]
         if not name and kind not in catalogue.names("defaults"):
@@ -59,6 +58,17 @@ def run_file_for(chosen: Mapping[str, str]) -> str:
             lines += [f"{key}:", *_options(section), ""]
     lines.append("# output: runs/mine               # the run folder")
     return "\n".join(lines) + "\n"
+
+
+def _head(catalogue: Catalogue) -> str:
+    model = catalogue.find("defaults", "models").target
+    shape = catalogue.find("defaults", "formats").target
+    return HEAD.format(
+        model=model,
+        format=shape,
+        shape=_summary(plugin_of(catalogue.find("formats", shape))),
+        sources=", ".join(catalogue.names("sources")),
+    )
 
 
 def _summary(value: type[Plugin] | Plugin) -> str:

@@ -65,6 +65,11 @@ WORDINGS = (
         "Begin the text on the next line, or put it in quotes.",
     ),
     Wording(
+        "expected '<document start>'",
+        "another value begins here, and a file holds one",
+        "A run file is a mapping of sections. Rows of data go to a file that `data` names.",
+    ),
+    Wording(
         "found another document",
         "a second document begins here",
         "Keep one of them: a run file is one document.",

@@ -63,6 +63,25 @@ def validate(
     return None
 
 
+def sound_part(
+    cls: type[Model], node: Node, path: Steps, problems: Sequence[Problem]
+) -> Model | None:
+    """Return `cls` made of those values of a mapping that no problem is told of, if that goes.
+
+    Args:
+        cls: a section.
+        node: the mapping, as `validate` has seen it.
+        path: the key of that mapping in the run file.
+        problems: what `validate` and others have told.
+    """
+    start = f"{dotted(path)}."
+    wrong = {
+        p.key.removeprefix(start).partition(".")[0] for p in problems if p.key.startswith(start)
+    }
+    right = {key: value for key, value in node.mapping.items() if key not in wrong}
+    return validate(cls, Node(right, node.place), path, [])
+
+
 def _made(cls: type[Model], node: Node) -> Model:
     return cls.model_validate_json(json.dumps(node.plain() or {}), strict=True)
 

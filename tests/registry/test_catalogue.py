@@ -59,6 +59,11 @@ def test_an_unknown_name_is_answered_with_the_nearest_the_installed_and_what_to_
     assert "pip install" in fault.value.remedy
 
 
+def test_a_misspelt_name_behind_a_distribution_is_answered_with_the_nearest():
+    with pytest.raises(UnknownPlugin, match=r"Did you mean 'lora'\?"):
+        Catalogue.installed().find("tuners", "luthier:lra")
+
+
 def test_a_name_of_another_kind_is_told_to_be_one():
     with pytest.raises(UnknownPlugin, match=r"'sft' is one of the stages"):
         Catalogue.installed().find("tuners", "sft")

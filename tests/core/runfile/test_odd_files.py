@@ -29,6 +29,7 @@ ODD = {
     "a key without a colon": ("a: 1\nb\nc: 2", "2:1", "", "no ':' follows this key"),
     "an unknown escape": ('a: "C:\\quux"', "1:8", "", "there is no such escape"),
     "a sign for an anchor alone": ("a: & b", "1:5", "", "a name has to follow the sign"),
+    "rows of data": ('{"a": 1}\n{"a": 2}', "2:1", "", "another value begins here"),
     "a bar before a text": ("a: | b", "1:6", "", "begins a text on the lines beneath"),
     "a text that begins with an at": ("a: @b", "1:4", "", "no text begins with '@'"),
 }  # fmt: skip

@@ -86,6 +86,22 @@ def test_an_object_of_a_file_that_is_no_plugin_is_told_where_it_is_chosen(tmp_pa
     assert "int is neither a subclass nor an instance of luthier.core.Plugin" in problem.problem
 
 
+def test_a_kind_of_a_file_that_there_is_not_is_answered_with_the_nearest(tmp_path, write):
+    write(fake=PLUGIN.replace("luthier.patches", "luthier.patchs"))
+    (problem,) = problems_of(tmp_path, "plugins: [fake.py]\n")
+    assert (problem.key, str(problem.place)) == ("plugins.0", "run.yaml:2:11")
+    assert "fake.py offers 'fake' among the patchs, and there is no such kind" in problem.problem
+    assert problem.remedy.startswith("Did you mean 'patches'? Kinds: benchmarks, ")
+
+
+def test_a_file_may_bring_a_kind_and_a_plugin_of_it(tmp_path, write):
+    bells = "from luthier.core import Kind\nBELLS = Kind('bells', 'Rings.', key='bells')\n"
+    table = '{"luthier.kinds": {"bells": BELLS}, "luthier.bells": {"ding": Fake}}'
+    write(fake=bells + PLUGIN.replace('{"luthier.patches": {"fake": Fake}}', table))
+    run = run_with(tmp_path, "plugins: [fake.py]\nbells: ding\n")
+    assert [one.name for one in run.of("bells")] == ["ding"]
+
+
 def test_one_plugin_cannot_be_chosen_twice(tmp_path, write):
     write(fake=PLUGIN)
     (problem,) = problems_of(tmp_path, "plugins: [fake.py]\npatches: [fake, fake]\n")

@@ -11,13 +11,16 @@ from luthier.core.runfile.starting import run_file_for
 
 NESTED = (
     "from pydantic import BaseModel\n"
-    "from luthier.core import Plugin\n"
+    "from luthier.core import Plugin, hookimpl\n"
     "class Options(BaseModel):\n"
     "    KEY: int = 1\n"
     "class Fake(Plugin):\n"
     '    """Has options of its own."""\n'
     "    options: Options = Options()\n"
     '    """Some options."""\n'
+    "    @hookimpl\n"
+    "    def attach_adapter(self, model):\n"
+    "        return model\n"
 )
 
 

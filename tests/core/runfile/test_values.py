@@ -2,6 +2,7 @@
 
 import json
 import math
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -133,6 +134,25 @@ def test_a_value_of_a_parent_has_the_line_of_the_parent(write):
     tree = resolve(read_tree(file)).tree
     assert tree.at(("training", "epochs")).place == Place(str(base), 2, 20)
     assert tree.at(("training", "seed")).place == Place(str(file), 3, 18)
+
+
+def test_an_origin_is_told_without_detours(write, tmp_path, monkeypatch):
+    write("training: {epochs: 2}\n", "below/base.yaml")
+    write("extends: ../below/base.yaml\ndata: [../rows.jsonl]\n", "below/run.yaml")
+    monkeypatch.chdir(tmp_path)
+    tree = resolve(read_tree(Path("below/../below/run.yaml"))).tree
+    assert tree.at(("training", "epochs")).place == Place("below/base.yaml", 1, 20)
+    assert tree.at(("data", 0, "path")).place == Place("below/run.yaml", 2, 8)
+
+
+def test_a_detour_through_a_link_is_told_as_it_is(write, tmp_path, monkeypatch):
+    write("training: {epochs: 2}\n", "far/base.yaml")
+    (tmp_path / "far" / "deep").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "far" / "deep")
+    monkeypatch.chdir(tmp_path)
+    file = write("extends: link/../base.yaml\ndata: [rows.jsonl]\n")
+    assert check(file).training.epochs == 2
+    assert f"{file.parent}/link/../base.yaml" in origins_of(check(file))
 
 
 scalars = (

@@ -1,0 +1,40 @@
+"""Choosing plugins: by default, by the command line, and twice."""
+
+import pytest
+
+from luthier.core import check
+from luthier.core.problems import BadRunFile
+from luthier.core.runfile.nodes import COMMAND_LINE, DEFAULT
+
+
+@pytest.fixture
+def run(data_file):
+    return {"data": [str(data_file)]}
+
+
+def test_an_option_on_the_command_line_is_the_default_plugins_where_none_is_named(run):
+    resolved = check(run, ["tuner.rank=16", "data.0.format.instruction=instruction"])
+    (tuner,) = resolved.of("tuners")
+    assert (tuner.name, tuner.plugin.rank) == ("lora", 16)
+    assert resolved.tree.at(("tuner", "name")).place == DEFAULT
+    assert resolved.tree.at(("tuner", "rank")).place == COMMAND_LINE
+    assert resolved.data[0].format.name == "alpaca"
+
+
+def test_an_option_that_the_default_plugin_does_not_have_is_answered_with_those_it_has(run):
+    with pytest.raises(BadRunFile, match=r"command line: tuner\.rnak: unknown key\n +Did you mean"):
+        check(run, ["tuner.rnak=16"])
+
+
+def test_where_there_is_no_default_it_has_to_be_said_which_plugin_an_option_is_of(run):
+    with pytest.raises(BadRunFile, match="it does not say which of the quantizers"):
+        check(run, ["quantizer.bits=4"])
+
+
+def test_a_plugin_that_is_chosen_twice_conflicts_once(run):
+    with pytest.raises(BadRunFile) as fault:
+        check({**run, "patches": ["sdpa", "eager", "sdpa"]})
+    said = [problem.problem for problem in fault.value.problems]
+    assert said[0] == "patches/sdpa is chosen twice (first as patches.0)"
+    assert said[1].startswith("patches/sdpa cannot go with patches/eager")
+    assert len(said) == 2
