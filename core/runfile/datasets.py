@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from luthier.core.data.dataset import DatasetSpec
+from luthier.core.plugin import Plugin
 from luthier.core.problems import described
 from luthier.core.runfile.answering import DATASET, require_answers
 from luthier.core.runfile.choosing import Chooser, put_defaults
@@ -10,9 +11,12 @@ from luthier.core.runfile.nodes import Node, UnusablePath, base_of, dotted, open
 from luthier.core.runfile.validation import sound_part, validate
 from luthier.core.sections import DatasetSection
 from luthier.core.wiring import Selected, manager_of
+from luthier.registry import Entry
 
 PLUGINS = ("source", "format")
 """The keys of a dataset that name its plugins."""
+IDLE = Selected("formats", "", Plugin(), Entry("formats", "", "", "", "", Plugin))
+"""In place of a format that is wrong, so that the files are looked at all the same."""
 
 
 def datasets_of(tree: Node, chooser: Chooser) -> list[DatasetSpec]:
@@ -57,15 +61,17 @@ def _dataset(data: Node, index: int, chooser: Chooser) -> DatasetSpec | None:
     source = _plugin(node, path, "sources", chooser)
     shape = _plugin(node, path, "formats", chooser)
     right = section or sound_part(DatasetSection, own, path, chooser.problems)
-    if right is None or source is None or shape is None:
+    if right is None or source is None:
         return None
     place = own.mapping["path"]
     if not right.path.strip():
         chooser.tell(place.place, dotted((*path, "path")), "the path is empty", _remedy(chooser))
         return None
     put_defaults(node, right.model_dump(mode="json"))
-    spec = DatasetSpec(right, base_of(place), source, shape)
+    spec = DatasetSpec(right, base_of(place), source, shape or IDLE)
     _look_at(spec, node, path, chooser)
+    if shape is not None:
+        require_answers(DATASET, [source, shape], chooser)
     return spec
 
 
@@ -114,7 +120,6 @@ def _look_at(spec: DatasetSpec, node: Node, path: tuple[str | int, ...], chooser
     except UnusablePath as fault:
         chooser.tell(named.place, dotted((*path, "path")), str(fault), "Name another path.")
         return
-    require_answers(DATASET, [spec.source, spec.format], chooser)
     for findings in manager_of([spec.source, spec.format]).hook.check_dataset(spec=spec):
         for finding in findings or ():
             steps = tuple(finding.key.split(".")) if finding.key else ()

@@ -100,6 +100,13 @@ def test_every_hook_promises_something_and_says_who_answers(name):
     assert "Answered by" in text
 
 
+def test_every_first_result_hook_has_a_kind_whose_business_it_is():
+    first = {name for name in hooks.HOOK_NAMES if getattr(hooks, name).luthier_spec["firstresult"]}
+    assert first == hooks.ANSWERED_BY.keys()
+    for name, kind in hooks.ANSWERED_BY.items():
+        assert f"Answered by {kind}" in inspect.getdoc(getattr(hooks, name)), name
+
+
 def test_no_file_is_too_long(sources):
     long = {path for path, (text, _) in sources.items() if text.count("\n") > MOST_LINES}
     assert long <= LONG.keys(), "split it, or give its reason in LONG"
@@ -159,6 +166,34 @@ def test_core_compares_nothing_with_the_name_of_a_plugin(sources):
                 for part in ast.walk(node):
                     literal = isinstance(part, ast.Constant) and part.value in names
                     assert not literal, f"{path}:{node.lineno} knows the plugin {part.value!r}"
+
+
+def texts_of(tree):
+    """Yield the texts of a module that are no docstrings."""
+    bodies = [getattr(node, "body", None) for node in ast.walk(tree)]
+    lone = {
+        id(one.value)
+        for body in bodies
+        if isinstance(body, list)
+        for one in body
+        if isinstance(one, ast.Expr)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in lone:
+            yield node
+
+
+def test_what_core_says_names_no_plugin(sources):
+    kinds = kinds_of(Catalogue.installed())
+    forms = []
+    for entry in installed_plugins():
+        key, name = kinds[entry.kind].key, re.escape(entry.name)
+        forms += [rf"\b{key}: {name}\b"] if key else []
+        forms += [rf"\b{name}:(?! )"] if entry.kind == "sources" else []
+    named = re.compile("|".join(forms))
+    for path, (_, tree) in sources.items():
+        for node in texts_of(tree) if path.startswith(("core/", "registry/")) else ():
+            assert not named.search(node.value), f"{path}:{node.lineno} names a plugin"
 
 
 HEAVY = {"torch", "transformers", "datasets", "peft", "trl", "accelerate", "tokenizers", "numpy"}

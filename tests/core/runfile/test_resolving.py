@@ -33,3 +33,8 @@ def test_a_wrong_setting_of_a_dataset_hides_neither_its_file_nor_its_split(small
     data = [{"path": "missing.jsonl", "samples": 0, "split": "test", "sbset": "x"}]
     expected = {f"data.0.{key}" for key in ("path", "samples", "split", "sbset")}
     assert keys_of(small_run(data=data)) == expected
+
+
+def test_a_wrong_format_does_not_hide_that_the_file_is_missing(small_run):
+    data = [{"path": "missing.jsonl", "format": "alpacca"}]
+    assert keys_of(small_run(data=data)) == {"data.0.path", "data.0.format"}
