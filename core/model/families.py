@@ -72,7 +72,7 @@ class Family(Plugin):
                 location, revision=model.revision, trust_remote_code=False
             )
         except (OSError, ValueError) as fault:
-            raise BadModel(_unloadable(f"the tokenizer of {location}", fault)) from fault
+            raise BadModel(f"the tokenizer of {location} cannot be loaded: {fault}") from fault
 
     @hookimpl
     def load_model(
@@ -99,15 +99,7 @@ class Family(Plugin):
                 location, config=config, **source, **settings
             )
         except (OSError, ValueError, SafetensorError) as fault:
-            raise BadModel(_unloadable(f"the model {location}", fault)) from fault
-
-
-def _unloadable(what: str, fault: Exception) -> str:
-    said = " ".join(str(fault).split()).rstrip(".")
-    return (
-        f"{what} cannot be loaded: {said}. Repair its folder, or fetch it again; of a Hub's model "
-        "look at `revision` too."
-    )
+            raise BadModel(f"the model {location} cannot be loaded: {fault}") from fault
 
 
 def is_hub_id(path: str) -> bool:
