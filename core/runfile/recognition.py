@@ -19,15 +19,13 @@ RECOGNISED = Place("recognised")
 NAME_A_MODEL = "Repair the file, or name another model."
 
 
-def choose_family(
-    node: Node, model: ModelSection, config: Mapping[str, Any] | None, chooser: Chooser
-) -> None:
+def choose_family(node: Node, model: ModelSection, fetched: Path | None, chooser: Chooser) -> None:
     """Choose the family of a model, and set it in place; one on a hub stays without.
 
     Args:
         node: the run file's `model`.
         model: the same, validated.
-        config: the model's config, where it has been fetched from a hub.
+        fetched: the folder of the model's config, where a hub's was fetched.
         chooser: what finds the family, and is told what is wrong.
     """
     path = node.at(("path",))
@@ -38,7 +36,7 @@ def choose_family(
     try:
         folder = path_of(path, model.path)
         is_folder = folder.is_dir()
-        known = config if config is not None else config_of(folder)
+        known = config_of(folder if fetched is None else fetched)
     except (BadModel, UnusablePath) as fault:
         chooser.tell(path.place, "model.path", str(fault), NAME_A_MODEL)
         return

@@ -101,7 +101,7 @@ class JinjaTemplate(ChatTemplate):
         generation_prompt: bool = False,
         **how: Any,
     ) -> str:
-        """Return the text alone, of which it need not be told whose it is.
+        """Return the text alone, without telling whose it is; tools that it has no place for go.
 
         Args:
             messages: see `render`.
@@ -248,6 +248,7 @@ def _writings(text: str) -> Iterator[str]:
     yield from (text.strip(), text.lstrip(), text.rstrip(), text.strip("\n"), text.lstrip("\n"))
     yield json.dumps(text, ensure_ascii=False)[1:-1]
     yield json.dumps(text)[1:-1]
+    yield repr(text)[1:-1]
 
 
 def _with_marks(stretches: Sequence[_Stretch], spans: Sequence[tuple[int, int]]) -> Iterator[str]:

@@ -129,6 +129,8 @@ class ChatTemplate(Plugin):
             TemplateError: the format has no place for a role, an order of roles or a tool, or has
                 no such option.
         """
+        if tools and self.tools is None:
+            raise TemplateError("this chat template has no place for tools; leave them out")
         told = self._told(
             messages, tools, add_generation_prompt=generation_prompt, system=system, now=now,
             bos_token=bos_token, eos_token=eos_token, **options,
@@ -241,8 +243,6 @@ class ChatTemplate(Plugin):
         **given: Any,
     ) -> dict[str, Any]:
         """Return what the Jinja is told of a conversation."""
-        if tools and self.tools is None:
-            raise TemplateError("this chat template has no place for tools; leave them out")
         own = {name: given.pop(name) for name in ("add_generation_prompt", "now")}
         for name in ("bos_token", "eos_token"):
             found = given.pop(name)
@@ -261,6 +261,12 @@ class ChatTemplate(Plugin):
         return cut(stretches, self._special_tokens(*ends.values()))
 
     @property
+    def thinks(self) -> bool:
+        """Whether it writes thoughts, and is not told by an option of its own to write none."""
+        switches = (self.options.get(name) for name in ("enable_thinking", "thinking"))
+        return self.thinking is not None and False not in switches
+
+    @property
     def _source(self) -> str:
         return source_of(self) if self.source is None else self.source
 
@@ -275,11 +281,10 @@ class ChatTemplate(Plugin):
     def _options(self, given: Mapping[str, Any]) -> dict[str, Any]:
         for name in given:
             if name not in self.options:
-                near = nearest(name, list(self.options))
                 has = ", ".join(self.options) or "none"
-                hint = f" (did you mean {near!r}?)" if near else ""
                 raise TemplateError(
-                    f"this chat template has no option {name!r}{hint}; its options are: {has}"
+                    f"this chat template has no option {name!r}. "
+                    f"{nearest(name, list(self.options))}Its options: {has}."
                 )
         return {**self.options, **given}
 

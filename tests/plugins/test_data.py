@@ -7,7 +7,6 @@ from datasets import Dataset
 
 from luthier.core import BadData, LuthierError, check, train
 from luthier.core.data.dataset import BadValue, aligned, standardized
-from luthier.core.problems import BadRunFile
 
 ROW = {"instruction": "Add.", "input": "1, 2", "output": "3"}
 
@@ -194,13 +193,3 @@ def test_a_run_of_which_no_row_is_left_is_refused(small_run):
 def test_several_datasets_are_joined(small_run, data_file):
     folder = train(small_run(data=[str(data_file), {"path": str(data_file), "samples": 3}]))
     assert json.loads(folder.manifest.read_text())["data"]["rows"] == 15
-
-
-def test_a_template_that_the_family_does_not_have_must_be_named(small_run):
-    from luthier.plugins.families.tiny.making import tiny_model
-
-    run = small_run(model={"path": str(tiny_model())})
-    with pytest.raises(BadRunFile, match="'llama' has no chat template of its own") as fault:
-        check(run)
-    assert "`luthier plugins templates` lists them" in str(fault.value)
-    assert check({**run, "template": "chatml"}).family.name == "llama"
