@@ -91,11 +91,13 @@ def _found(family: str, plugin: Family, brought: Brought | None, chooser: Choose
     """Return the template that a model's own is, or the Jinja itself, or else the family's."""
     reason = "the model brings none"
     if brought is not None:
-        for name in dict.fromkeys(filter(None, (*plugin.chat_templates, plugin.template))):
-            if brought.differs(load_template(name, chooser.catalogue)) is None:
-                place = Place("renders as the model's own does")
-                return _Found(Node(name, place), place)
         reason = _unfit(brought)
+        names = dict.fromkeys(filter(None, (*plugin.chat_templates, plugin.template)))
+        if reason != NO_JINJA:
+            for name in names:
+                if brought.differs(load_template(name, chooser.catalogue)) is None:
+                    place = Place("renders as the model's own does")
+                    return _Found(Node(name, place), place)
         if not reason:
             place = Place("the model's own")
             return _Found(Node({"source": Node(brought.source, place)}, place), place)
@@ -105,12 +107,15 @@ def _found(family: str, plugin: Family, brought: Brought | None, chooser: Choose
     return _Found(Node(plugin.template, place), place)
 
 
+NO_JINJA = "the model's own is no Jinja"
+
+
 def _unfit(brought: Brought) -> str:
     """Return why a model's own chat template cannot be cut; empty where it can."""
     try:
         altered = brought.alters()
-    except TemplateError as fault:
-        return f"the model's own is no Jinja, {fault}"
+    except TemplateError:
+        return NO_JINJA
     return f"the model's own alters contents ({altered})" if altered else ""
 
 
@@ -134,9 +139,9 @@ def _own(kind: Kind, node: Node, chooser: Chooser) -> Node:
         return node
     try:
         if isinstance(plugin, JinjaTemplate):
+            _require_options(JinjaTemplate.of(plugin.source), node, key, chooser)
             facts = {name: getattr(plugin, name) for name in plugin.model_fields_set - {"source"}}
             plugin = JinjaTemplate.of(plugin.source, **facts)
-            _require_options(plugin, node, key, chooser)
     except TemplateError as fault:
         chooser.tell(node.place, key, str(fault), "See docs/templates.md.")
         return node
