@@ -9,12 +9,13 @@ from typing import NamedTuple
 from luthier.core.errors import LuthierError, TemplateError
 from luthier.core.kinds import Kind
 from luthier.core.model.families import Family
-from luthier.core.problems import Place
+from luthier.core.problems import Place, described
 from luthier.core.runfile.choosing import Chooser
 from luthier.core.runfile.nodes import DEFAULT, Node, UnusablePath, dotted, path_of
 from luthier.core.runfile.validation import validate
 from luthier.core.templates import ChatTemplate, JinjaTemplate, load_template
 from luthier.core.templates.brought import Brought, brought_by
+from luthier.core.templates.options import PREPEND, SYSTEM
 from luthier.core.templates.source import SLOTS, fault_of
 from luthier.core.wiring import Selected
 from luthier.registry import Entry
@@ -180,9 +181,13 @@ def _with_all_options(kind: Kind, node: Node, chooser: Chooser) -> Node:
 def _require_options(template: ChatTemplate, node: Node, key: str, chooser: Chooser) -> None:
     """Tell of options that a template does not have."""
     given = node.mapping.get("options")
+    known = [*template.options, SYSTEM]
     for name, one in given.mapping.items() if given is not None else ():
-        if name not in template.options:
-            has = ", ".join(template.options) or "none"
-            remedy = f"{nearest(name, list(template.options))}Its options: {has}."
-            path = dotted((key, "options", name))
+        path = dotted((key, "options", name))
+        if name not in known:
+            remedy = f"{nearest(name, known)}Its options: {', '.join(known)}."
             chooser.tell(one.key_place, path, "this chat template has no such option", remedy)
+        elif name == SYSTEM and one.value not in {None, PREPEND}:
+            said = f"expected {PREPEND!r}, found {described(one.plain())}"
+            remedy = "It folds the system message into the first question; or leave it out."
+            chooser.tell(one.place, path, said, remedy)

@@ -112,7 +112,7 @@ class JinjaTemplate(ChatTemplate):
         Raises:
             TemplateError: the template refuses it.
         """
-        given = {"system": "as-given", "now": None, "bos_token": None, "eos_token": None, **how}
+        given = {"now": None, "bos_token": None, "eos_token": None, **how}
         told = self._told(messages, tools, add_generation_prompt=generation_prompt, **given)
         return _LOSS.sub("", self._text(**told))
 

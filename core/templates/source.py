@@ -83,7 +83,8 @@ def _opening(template: ChatTemplate) -> Iterator[str]:
     if template.system is None and template.refuses_system:
         yield (
             "{{- raise_exception('this chat template has no system message; "
-            "leave it out, or fold it into the first question with `system: prepend`') -}}"
+            "leave it out, or fold it into the first question with the option "
+            "`system: prepend`') -}}"
         )
     yield "{%- set chat = messages[1:] -%}"
     yield from _content(template, "messages[0]['content']", role="system")

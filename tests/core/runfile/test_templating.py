@@ -81,6 +81,9 @@ def test_options_are_set_beside_auto_and_a_name_alike(bringing):
     assert plugin.jinja().startswith("{%- if enable_thinking is not defined -%}")
     assert "<think>\n\n</think>" in plugin.render([], generation_prompt=True).text
     assert QWEN3.options == {"enable_thinking": None}
+    run = check(bringing(source, template={"name": "gemma", "options": {"system": "prepend"}}))
+    chat = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Hi."}]
+    assert "user\nBe kind.\n\nHi.<end_of_turn>" in chosen(run)[1].render(chat).text
 
 
 @pytest.mark.parametrize(
@@ -88,6 +91,7 @@ def test_options_are_set_beside_auto_and_a_name_alike(bringing):
     [
         ({"name": "qwen3", "options": {"thinks": 1}}, "template.options.thinks", "no such option"),
         ({"options": {"thinks": 1}}, "template.options.thinks", "no such option"),
+        ({"name": "gemma", "options": {"system": "x"}}, "template.options.system", "'prepend'"),
         ({"usr": "x"}, "template.usr", "unknown key"),
         ({"user": "{% if %}"}, "template.user", "this is no Jinja"),
         ({"source": "{{ x"}, "template", "line 1 of the template"),
