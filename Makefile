@@ -33,6 +33,7 @@ build: .venv/dev
 ## performance figures, as ratios measured side by side in one run
 bench: .venv/dev
 	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/templates.py
 
 clean:
 	rm -rf .venv build dist runs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -6,6 +6,7 @@ schema, its validation, its help and its page of the reference are all made from
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import sys
 import warnings
@@ -96,8 +97,12 @@ def unmarked_hooks(cls: type, names: frozenset[str]) -> list[str]:
     return [n for n in names if callable(f := vars(cls).get(n)) and not hooks.is_marked(f)]
 
 
+@functools.cache
 def fault_of(cls: type[Plugin]) -> str | None:
-    """Return what is wrong with the declarations of a plugin's class, or None."""
+    """Return what is wrong with the declarations of a plugin's class, or None.
+
+    A class is looked at once, though a hundred plugins may be instances of it.
+    """
     return next(_faults(cls), None)
 
 

@@ -15,6 +15,7 @@ class _Calls(Pythonic):
     """The name of a tool, and a call by it of the function `tool_call` in a block of code."""
 
     open: str = ""
+    stop: str = "<|observation|>"
     at_start: bool = True
 
     def read(self, body: str) -> list[ToolCall] | None:

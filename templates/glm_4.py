@@ -35,6 +35,7 @@ TEMPLATE = ChatGLMTemplate(
     source=source(_HEAD, own=_OWN, kept="content"),
     tools=ToolStyle(
         open="",
+        stop="<|observation|>",
         at_start=True,
         pattern=r"\s*(?P<name>[^\s{]+)[^\w{]{0,3}\w?(?P<arguments>\{.*)",
     ),

@@ -10,7 +10,7 @@ from luthier.core.data.dataset import standardized
 from luthier.core.errors import BadData
 from luthier.core.model.opening import LocatedModel
 from luthier.core.runfile import Run
-from luthier.core.templates import IGNORED
+from luthier.core.templates import IGNORED, ChatTemplate
 from luthier.core.wiring import first_answer
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ class PreparedData:
     trained_tokens: int
     dropped: int
     """Rows left out because they are longer than `encoding.max_length`."""
+    thoughtless: int
+    """Rows whose answers hold no thoughts, where the template is one of thoughts."""
     fingerprint: str
     """A hash of all ids and labels, in order."""
 
@@ -55,9 +57,10 @@ def prepare(run: Run, located: LocatedModel, manager: pluggy.PluginManager) -> P
     """
     import datasets
 
-    parts = []
+    parts, thoughtless = [], 0
     for spec in run.data:
         aligned = standardized(spec)
+        thoughtless += _thoughtless(aligned, located.template)
         encoded = first_answer(
             manager, "encode_dataset",
             dataset=aligned, template=located.template, tokenizer=located.tokenizer,
@@ -75,7 +78,19 @@ def prepare(run: Run, located: LocatedModel, manager: pluggy.PluginManager) -> P
         tokens=int(_lengths(merged, "input_ids").sum()),
         trained_tokens=int(_trained(merged).sum()),
         dropped=sum(dropped for _, dropped in parts),
+        thoughtless=thoughtless,
         fingerprint=_fingerprint(merged),
+    )
+
+
+def _thoughtless(rows: Dataset, template: ChatTemplate | None) -> int:
+    """Return how many rows hold no thoughts; none where the template is to have none."""
+    if template is None or template.thinking is None or not template.thinks:
+        return 0
+    close = template.thinking.close
+    return sum(
+        not any(close in (message["content"] or "") for message in answers)
+        for answers in rows["response"]
     )
 
 

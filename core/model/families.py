@@ -47,7 +47,9 @@ class Family(Plugin):
     layers: Mapping[str, LayerType] = {}
     """The type of each layer, by a regular expression for the end of its module's name."""
     template: str | None = None
-    """The chat template of its chat models; None where there is no official one."""
+    """The chat template of a model that brings none with its tokenizer; None for none."""
+    chat_templates: tuple[str, ...] = ()
+    """The chat templates of its chat models, which are compared with what a model brings."""
     builtin: tuple[str, ...] = ()
     """Names of models that the family makes itself."""
 

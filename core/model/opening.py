@@ -18,6 +18,7 @@ from luthier.core.model.families import Family
 from luthier.core.model.layers import LayerMap
 from luthier.core.model.loading import LoadPlan
 from luthier.core.templates import ChatTemplate
+from luthier.core.templates.fitting import fitted
 from luthier.core.wiring import Selected, first_answer, manager_of, steps
 
 if TYPE_CHECKING:
@@ -119,6 +120,7 @@ def locate(spec: ModelSpec) -> LocatedModel:
     template = spec.template.plugin if spec.template else None
     if template is not None and not isinstance(template, ChatTemplate):
         raise BadModel(f"{spec.template} is no ChatTemplate")
+    template = template and fitted(template, tokenizer)
     return LocatedModel(spec, location, tokenizer, template, manager)
 
 

@@ -14,9 +14,11 @@ from luthier.core.errors import BadRunFolder
 from luthier.core.run.folder import RunFolder, step_of, write_json_whole
 from luthier.core.run.reporting import Reporter, quiet_libraries
 from luthier.core.runfile import Run
+from luthier.core.runfile.templating import OWN
 from luthier.core.wiring import first_answer, manager_of
 
 if TYPE_CHECKING:
+    from luthier.core.data.preparation import PreparedData
     from luthier.core.run.job import TrainingJob
 
 
@@ -67,6 +69,7 @@ def _job(
         _require_same_run(run, stored)
     prepared = prepare(run, located, manager)
     reporter.say("data", str(prepared))
+    _tell_of_template(run, prepared, reporter)
     if stored is not None:
         _require_same_data(stored, prepared.fingerprint)
     set_seed(run.training.seed)
@@ -86,6 +89,20 @@ def _job(
     observers = [one for one in manager.hook.build_callback(job=job) if one is not None]
     job.callbacks = (Recorder(folder, reporter), *observers)
     return job, manifest
+
+
+def _tell_of_template(run: Run, prepared: PreparedData, reporter: Reporter) -> None:
+    """Say which chat template is used and why, and which rows do not suit it."""
+    for one in run.of("templates"):
+        node = run.tree.at(("template",))
+        place = node.at(("name",) if "name" in node.mapping else ("source",)).place
+        reporter.say("template", f"{one.name} ({place})" if one.name != OWN else str(place))
+        if prepared.thoughtless:
+            reporter.warn(
+                f"{prepared.thoughtless:,} of {prepared.rows + prepared.dropped:,} rows have no "
+                f"thoughts, and the chat template {one.name!r} is one of a model that thinks: it "
+                "learns to answer without. If that is meant, see `thinking` in docs/templates.md."
+            )
 
 
 def _interrupted(

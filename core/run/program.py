@@ -156,33 +156,41 @@ def _tree_of(run: RunLike, overrides: Sequence[str]) -> tuple[Node, str]:
 
 
 def _settled(tree: Node, run: Run, purpose: Purpose) -> Run:
-    """Return the run as torch's device and a fetched config have it, where either tells more."""
-    config = _fetched_config(run) if run.family is None else None
+    """Return the run as torch's device and a hub's files have it, where either tells more."""
+    fetched = _fetched(run) if run.on_hub else None
     device = present()
-    if config is None and device.traits == run.device.traits:
+    if fetched is None and device.traits == run.device.traits:
         return run
-    return resolve(tree, name=run.output.name, device=device, config=config, purpose=purpose)
+    return resolve(tree, name=run.output.name, device=device, fetched=fetched, purpose=purpose)
 
 
-def _fetched_config(run: Run) -> Mapping[str, Any]:
-    """Return the config of a Hub's model.
+_TOLD = (
+    "config.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja",
+)  # fmt: skip
+"""The files of a model on a hub that a run file is resolved by."""
+
+
+def _fetched(run: Run) -> Path:
+    """Return the folder of a Hub's model, its config and what tells of its tokenizer in it.
 
     Raises:
         BadModel: the Hub has none, or cannot be reached.
     """
-    from huggingface_hub import hf_hub_download
+    from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     try:
-        file = hf_hub_download(run.model.path, "config.json", revision=run.model.revision)
+        return Path(
+            snapshot_download(
+                run.model.path, revision=run.model.revision, allow_patterns=list(_TOLD)
+            )
+        )
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as fault:
         said = " ".join(str(fault).split())
         raise BadModel(
             f"there is no folder {run.model.path} here, and the Hub gives no model of that name: "
             f"{said}"
         ) from fault
-    config: Mapping[str, Any] = json.loads(Path(file).read_text(encoding="utf-8"))
-    return config
 
 
 def _stored_run(folder: RunFolder, *, trust_plugins: bool, purpose: Purpose) -> Run:

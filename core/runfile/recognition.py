@@ -18,18 +18,18 @@ RECOGNISED = Place("recognised")
 NAME_A_MODEL = "Repair the file, or name another model."
 
 
-def choose_family(node: Node, config: Mapping[str, Any] | None, chooser: Chooser) -> None:
+def choose_family(node: Node, fetched: Path | None, chooser: Chooser) -> None:
     """Choose the family of a model, and set it in place; one on a hub stays without.
 
     Args:
         node: the run file's `model`, whose own settings may be wrong.
-        config: the model's config, where it has been fetched from a hub.
+        fetched: the folder of the model's config, where a hub's was fetched.
         chooser: what finds the family, and is told what is wrong.
     """
     path, given = node.mapping.get("path"), node.mapping.get("family")
     if path is None:
         return  # `model` is no mapping
-    looked = _looked_at(path, config, chooser)
+    looked = _looked_at(path, fetched, chooser)
     if given is None or not given.value:
         given = _recognised(path, *looked, chooser) if looked else None
     if given is not None:
@@ -42,7 +42,7 @@ def choose_family(node: Node, config: Mapping[str, Any] | None, chooser: Chooser
 
 
 def _looked_at(
-    path: Node, config: Mapping[str, Any] | None, chooser: Chooser
+    path: Node, fetched: Path | None, chooser: Chooser
 ) -> tuple[Path, Mapping[str, Any] | None] | None:
     """Return the folder that a model's path would be, and the model's config where it is known."""
     if not isinstance(path.value, str):
@@ -53,7 +53,7 @@ def _looked_at(
         return None
     try:
         folder = path_of(path, path.value)
-        known = config if config is not None else config_of(folder)
+        known = config_of(folder if fetched is None else fetched)
     except (BadModel, UnusablePath) as fault:
         chooser.tell(path.place, "model.path", str(fault), NAME_A_MODEL)
         return None

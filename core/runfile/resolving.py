@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from luthier.core.compatibility import conflicts
 from luthier.core.data.dataset import DatasetSpec
 from luthier.core.device import Device, probe
 from luthier.core.kinds import RESERVED, broken_kinds
-from luthier.core.model.families import Family
 from luthier.core.problems import BadRunFile, Place, Problem, described
 from luthier.core.runfile.answering import INFERENCE, TRAINING, require_answers
 from luthier.core.runfile.choosing import Chooser, put_defaults
@@ -27,6 +25,7 @@ from luthier.core.runfile.nodes import (
 )
 from luthier.core.runfile.plugin_files import with_plugin_files
 from luthier.core.runfile.recognition import choose_family, require_adapters, without_options
+from luthier.core.runfile.templating import choose_template
 from luthier.core.runfile.validation import validate
 from luthier.core.sections import (
     SECTIONS,
@@ -40,9 +39,6 @@ from luthier.core.sections import (
 from luthier.core.wiring import Selected
 from luthier.registry import Catalogue
 from luthier.registry.errors import nearest
-
-AUTO = "auto"
-"""As a template's name: the one of the model's family."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +71,14 @@ class Run:
         return self.device.dtype if self.model.dtype == "auto" else self.model.dtype
 
     @property
+    def on_hub(self) -> bool:
+        """Whether the model has to be fetched: it is no folder, and no family makes it."""
+        made = self.family is not None and self.model.path in getattr(
+            self.family.plugin, "builtin", ()
+        )
+        return not made and not (self.model_base / self.model.path).is_dir()
+
+    @property
     def family(self) -> Selected | None:
         """The model's family; None while the model is on a hub and nobody has looked."""
         return next(iter(self.of("families")), None)
@@ -86,7 +90,7 @@ def resolve(
     name: str = "run",
     device: Device | None = None,
     catalogue: Catalogue | None = None,
-    config: Mapping[str, Any] | None = None,
+    fetched: Path | None = None,
     purpose: Literal["training", "inference"] = "training",
 ) -> Run:
     """Return the run that a tree of values describes.
@@ -96,14 +100,14 @@ def resolve(
         name: what the run folder is called where `output` is not given.
         device: what to judge for; this machine's where it is None.
         catalogue: the plugins there are; the installed ones where it is None.
-        config: the model's config, where it has been fetched from a hub.
+        fetched: the folder of the model's config and tokenizer, where a hub's were fetched.
         purpose: for inference, data and what only training needs is neither looked at nor needed.
 
     Raises:
         BadRunFile: with every problem that was found.
     """
     resolver = _Resolver(
-        catalogue or Catalogue.installed(), device or probe(), config, purpose == "training"
+        catalogue or Catalogue.installed(), device or probe(), fetched, purpose == "training"
     )
     return resolver.run(tree.copy(), name)
 
@@ -115,13 +119,13 @@ class _Resolver:
         self,
         catalogue: Catalogue,
         device: Device,
-        config: Mapping[str, Any] | None,
+        fetched: Path | None,
         training: bool,  # noqa: FBT001 - a private constructor, called once
     ) -> None:
         self.training = training
         self.catalogue = catalogue
         self.device = device
-        self.config = config
+        self.fetched = fetched
         self.problems: list[Problem] = []
 
     def run(self, tree: Node, name: str) -> Run:
@@ -131,7 +135,7 @@ class _Resolver:
         self._refuse_unknown_keys(tree)
         sections = {key: self._section(tree, key, cls) for key, cls in SECTIONS.items()}
         model_base = base_of(tree.mapping["model"].at(("path",)))
-        choose_family(tree.mapping["model"], self.config, self.chooser)
+        choose_family(tree.mapping["model"], self.fetched, self.chooser)
         self._slots(tree)
         require_adapters(tree.mapping["model"], self.chooser)
         data = datasets_of(tree, self.chooser) if self.training else []
@@ -219,7 +223,10 @@ class _Resolver:
                 continue
             node = self.chooser.slot(kind, tree.mapping.get(kind.key))
             if kind.name == "templates":
-                node = self._template(node)
+                node = choose_template(kind, node, self.chooser, self._tokenizer_folders(tree))
+                if node.value is not None:
+                    _put(tree, kind.key, node)
+                continue
             if node.value is None:
                 continue
             if kind.many:
@@ -228,27 +235,16 @@ class _Resolver:
                 node = self.chooser.select(kind, node, (kind.key,))
             _put(tree, kind.key, node)
 
-    def _template(self, node: Node) -> Node:
-        """Return the template's node, with the family's template in place of `auto` or nothing."""
-        named = node.mapping.get("name", node)
-        if named.value not in (None, AUTO):
-            return node
-        families = [(s, place) for s, place, _ in self.chooser.chosen if s.kind == "families"]
-        family, place = families[0] if families else (None, node.place)
-        if family is None or not isinstance(family.plugin, Family):
-            return Node(None, node.place)
-        if family.plugin.template is None and not self.training:
-            return Node(None, node.place)
-        if family.plugin.template is None:
-            said = f"the family {family.name!r} has no chat template of its own"
-            at = named.place if named.value == AUTO else place
-            remedy = "Write `template: NAME`; `luthier plugins templates` lists them."
-            self._tell(at, "template", said, remedy)
-            return Node(None, node.place)
-        chosen = Node(family.plugin.template, Place(f"family {family.name}"), node.key_place)
-        if isinstance(node.value, dict):
-            return Node({**node.value, "name": chosen}, node.place, node.key_place)
-        return chosen
+    def _tokenizer_folders(self, tree: Node) -> list[Path]:
+        """Return where the model's tokenizer may lie: with its last adapter, or with the model."""
+        model = tree.mapping["model"]
+        path = model.at(("path",))
+        named = [*model.at(("adapters",)).items[-1:], *([path] if self.fetched is None else [])]
+        try:
+            folders = [path_of(one, str(one.value)) for one in named]
+        except UnusablePath:
+            return []  # told of where the model and its adapters are looked for
+        return folders if self.fetched is None else [*folders, self.fetched]
 
     # --- all of it together ----------------------------------------------------
 

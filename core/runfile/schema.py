@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from luthier.core.errors import BrokenPlugin
 from luthier.core.kinds import Kind, kinds_of
-from luthier.core.plugin import Plugin, documentation_of
-from luthier.core.runfile.resolving import AUTO
+from luthier.core.plugin import documentation_of
+from luthier.core.runfile.templating import AUTO
 from luthier.core.sections import SECTIONS, DatasetSection
 from luthier.core.selection import plugin_of
 from luthier.core.templates import ChatTemplate
@@ -85,7 +85,7 @@ def _slot(kind: Kind, catalogue: Catalogue, definitions: dict[str, Any]) -> dict
     choices = [_choice(name, entry, definitions) for name, entry in named.items()]
     if kind.name == "templates":
         named[AUTO] = Entry(kind.name, AUTO, "", "luthier", "", ChatTemplate)
-        choices.append(_choice(AUTO, named[AUTO], definitions))
+        choices += [_choice(AUTO, named[AUTO], definitions), *_own_templates(definitions)]
     one: dict[str, Any] = {"oneOf": [{"enum": list(named)}, *filter(None, choices)]}
     described = {"description": kind.summary}
     if kind.many:
@@ -99,16 +99,35 @@ def _choice(name: str, entry: Entry, definitions: dict[str, Any]) -> dict[str, A
         value = plugin_of(entry)
     except BrokenPlugin:
         return None
-    cls = value if isinstance(value, type) else type(value)
-    schema = _of(cls, f"{entry.kind}.{name}", definitions)
-    if isinstance(value, Plugin) or name == AUTO:
-        schema.pop("required", None)  # the instance holds a value for every field
+    if isinstance(value, type) and name != AUTO:
+        schema = _of(value, f"{entry.kind}.{name}", definitions)
+    else:
+        # many an instance may be of one class, and holds a value for every field
+        cls = value if isinstance(value, type) else type(value)
+        schema = _shared(cls, f"{entry.kind}.{cls.__module__}.{cls.__name__}", definitions)
     schema["title"] = f"{entry.kind}/{name}"
     about = documentation_of(value, entry.target.partition(":")[0])
     schema["description"] = about.strip().partition("\n")[0]
     schema["properties"] = {"name": {"const": name}, **schema.get("properties", {})}
     schema["required"] = ["name", *schema.get("required", [])]
     return schema
+
+
+def _own_templates(definitions: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the schemas of a template that the run file itself tells: slots, or a Jinja's path."""
+    cls = ChatTemplate
+    schema = _shared(cls, f"templates.{cls.__module__}.{cls.__name__}", definitions)
+    described = {"title": "templates/own", "description": "A template of the run file's own."}
+    return [{**schema, **described, "minProperties": 1}, {"type": "string", "pattern": "\\.jinja$"}]
+
+
+def _shared(cls: type[BaseModel], owner: str, definitions: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a class whose fields stand once among the definitions."""
+    if owner not in definitions:
+        definitions[owner] = _of(cls, owner, definitions)
+    fields = definitions[owner].get("properties", {})
+    references = {name: {"$ref": f"#/$defs/{owner}/properties/{name}"} for name in fields}
+    return {"type": "object", "properties": references, "additionalProperties": False}
 
 
 def _of(cls: type[BaseModel], owner: str, definitions: dict[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ is saved with a model, and reads what a model answers.
 
 from luthier.core.templates.catalogue import load_template
 from luthier.core.templates.encoding import IGNORED, Encoded, special_id
+from luthier.core.templates.foreign import JinjaTemplate
 from luthier.core.templates.messages import Message
 from luthier.core.templates.pieces import Piece, Rendered
 from luthier.core.templates.reading import Event, Reader, Reply
@@ -18,6 +19,7 @@ __all__ = [
     "ChatTemplate",
     "Encoded",
     "Event",
+    "JinjaTemplate",
     "Message",
     "Piece",
     "Reader",

@@ -39,12 +39,12 @@ class Brought:
         return JinjaTemplate.of(self.source, bos_token=self.bos_token, eos_token=self.eos_token)
 
     def differs(self, template: ChatTemplate) -> str | None:
-        """Return the name of the first conversation of the corpus that a template renders unlike it.
+        """Return the name of the first conversation that a template renders unlike it, or None.
 
         Where one of them refuses a conversation, so has the other to.
         """
         own = self.template()
-        for one in corpus_for(self.source):
+        for one in corpus_for(self.source, tools=own.tools is not None):
             for prompt in (False, True):
                 try:
                     expected = own.text(one.messages, one.tools, **self._how(one, prompt=prompt))
@@ -55,9 +55,9 @@ class Brought:
         return None
 
     def alters(self) -> str | None:
-        """Return the name of the first conversation of the corpus whose contents it alters."""
+        """Return the name of the first conversation whose contents it alters, or None."""
         own = self.template()
-        for one in corpus_for(self.source):
+        for one in corpus_for(self.source, tools=own.tools is not None):
             how = self._how(one, prompt=False)
             try:
                 own.text(one.messages, one.tools, **how)

@@ -1,4 +1,4 @@
-"""Holding a chat template against expected texts, and against a tokenizer's own template."""
+"""Holding chat templates against expected texts."""
 
 from __future__ import annotations
 
@@ -7,15 +7,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from luthier.core.errors import BadData, LuthierError, TemplateError, UnknownPlugin
+from luthier.core.errors import BadData, TemplateError, UnknownPlugin
 from luthier.core.templates.catalogue import load_template
 from luthier.core.templates.template import ChatTemplate
 from luthier.registry import Catalogue
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
 
 SHOWN = 60
 """Characters that are shown on each side of a difference."""
@@ -27,17 +24,22 @@ class Difference(NamedTuple):
     case: str
     expected: str
     found: str
+    tokens: tuple[str, str] = ("", "")
+    """The tokens of both, from the first that differs."""
 
     def __str__(self) -> str:
         pairs = enumerate(zip(self.expected, self.found, strict=False))
         shorter = min(len(self.expected), len(self.found))
         at = next((n for n, (a, b) in pairs if a != b), shorter)
         around = slice(max(0, at - SHOWN), at + SHOWN)
-        return (
-            f"{self.case}: differs at character {at}\n"
-            f"    expected  {self.expected[around]!r}\n"
-            f"    found     {self.found[around]!r}"
-        )
+        same = self.expected == self.found
+        lines = [f"{self.case}: " + ("the ids differ" if same else f"differs at character {at}")]
+        if not same:
+            lines += [f"    expected  {self.expected[around]!r}"]
+            lines += [f"    found     {self.found[around]!r}"]
+        if any(self.tokens):
+            lines += [f"    tokens    {self.tokens[0]}", f"    not       {self.tokens[1]}"]
+        return "\n".join(lines)
 
 
 @dataclass
@@ -46,6 +48,8 @@ class Checked:
 
     passed: int = 0
     failed: list[Difference] = field(default_factory=list)
+    noted: list[Difference] = field(default_factory=list)
+    """What is not as one would have it, but is so in the authors' own template too."""
     refused: list[tuple[str, str]] = field(default_factory=list)
     """The cases that a template has no place for, or whose template is not there, and why."""
 
@@ -110,104 +114,3 @@ def _rendered(template: ChatTemplate, case: Mapping[str, Any]) -> str:
         now=datetime.fromisoformat(case["now"]) if case.get("now") else None,
         **options,
     ).text
-
-
-CORPUS: dict[str, list[dict[str, Any]]] = {
-    "a question": [{"role": "user", "content": "What is a luthier?"}],
-    "an answer": [
-        {"role": "user", "content": "What is a luthier?"},
-        {"role": "assistant", "content": "One who makes string instruments."},
-    ],
-    "a system message": [
-        {"role": "system", "content": "Answer in one line."},
-        {"role": "user", "content": "What is a luthier?"},
-    ],
-    "two turns": [
-        {"role": "user", "content": "  Hello \n"},
-        {"role": "assistant", "content": "\nHow do you do? "},
-        {"role": "user", "content": "Quelle heure est-il ? 几点了"},
-        {"role": "assistant", "content": "Noon.\n\n- twelve"},
-    ],
-}
-"""What a template is compared with a tokenizer's own on."""
-
-
-def check_tokenizer(template: ChatTemplate, tokenizer: PreTrainedTokenizerBase) -> Checked:
-    """Return how a template's ids differ from those of a tokenizer's own chat template.
-
-    The conversations of `CORPUS` are rendered by both, with and without a generation prompt; and
-    each prompt's ids have to be a prefix of the training ids, and each answer to end in a token
-    that stops generation.
-
-    Raises:
-        TemplateError: the tokenizer has no chat template of its own.
-    """
-    if not tokenizer.chat_template:
-        raise TemplateError("this tokenizer has no chat template of its own to compare with")
-    checked = Checked()
-    for name, messages in CORPUS.items():
-        for prompt in (False, True):
-            label = f"{name}, with a generation prompt" if prompt else name
-            try:
-                _compare(template, tokenizer, messages, prompt, label, checked)
-            except LuthierError as fault:
-                checked.refused.append((label, str(fault)))
-        if messages[-1]["role"] == "assistant":
-            _invariants(template, tokenizer, messages, name, checked)
-    return checked
-
-
-def _compare(
-    template: ChatTemplate,
-    tokenizer: PreTrainedTokenizerBase,
-    messages: list[dict[str, Any]],
-    prompt: bool,  # noqa: FBT001 - private
-    label: str,
-    checked: Checked,
-) -> None:
-    import jinja2
-
-    try:
-        expected: Any = tokenizer.apply_chat_template(
-            messages, add_generation_prompt=prompt, tokenize=False
-        )
-    except (jinja2.TemplateError, ValueError):
-        expected = None  # the authors refuse it
-    try:
-        found = template.render(
-            messages, generation_prompt=prompt,
-            bos_token=tokenizer.bos_token, eos_token=tokenizer.eos_token,
-        ).text  # fmt: skip
-    except TemplateError:
-        found = None
-    if found == expected:
-        checked.passed += 1
-    else:
-        checked.failed.append(Difference(label, str(expected), str(found)))
-
-
-def _invariants(
-    template: ChatTemplate,
-    tokenizer: PreTrainedTokenizerBase,
-    messages: list[dict[str, Any]],
-    label: str,
-    checked: Checked,
-) -> None:
-    prompt = template.encode(messages[:-1], tokenizer, generation_prompt=True).ids
-    whole = template.encode(messages, tokenizer)
-    if whole.ids[: len(prompt)] == prompt:
-        checked.passed += 1
-    else:
-        checked.failed.append(
-            Difference(
-                f"{label}: the prompt is no prefix of what is trained",
-                str(tokenizer.decode(prompt)), str(tokenizer.decode(whole.ids)),
-            )
-        )  # fmt: skip
-    trained = [i for i, counted in zip(whole.ids, whole.mask, strict=True) if counted]
-    if trained and trained[-1] in template.stop_ids(tokenizer):
-        checked.passed += 1
-    else:
-        said = str(tokenizer.decode(trained[-1:]))
-        ends = " or ".join(map(repr, template.ends(tokenizer.eos_token)))
-        checked.failed.append(Difference(f"{label}: the answer's end is not trained", ends, said))

@@ -88,6 +88,11 @@ CORPUS = (
 )
 
 
-def corpus_for(source: str) -> Iterator[Conversation]:
-    """Yield the conversations that a Jinja chat template has a place for."""
-    return (one for one in CORPUS if one.asks in source)
+def corpus_for(source: str, *, tools: bool) -> Iterator[Conversation]:
+    """Yield the conversations that a Jinja chat template has a place for.
+
+    Args:
+        source: its text.
+        tools: whether it has a place for tools.
+    """
+    return (one for one in CORPUS if one.asks in source and (tools or one.tools is None))

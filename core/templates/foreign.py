@@ -101,7 +101,7 @@ class JinjaTemplate(ChatTemplate):
         generation_prompt: bool = False,
         **how: Any,
     ) -> str:
-        """Return the text alone, of which it need not be told whose it is.
+        """Return the text alone, without telling whose it is; tools that it has no place for go.
 
         Args:
             messages: see `render`.
@@ -112,7 +112,7 @@ class JinjaTemplate(ChatTemplate):
         Raises:
             TemplateError: the template refuses it.
         """
-        given = {"system": "as-given", "now": None, "bos_token": None, "eos_token": None, **how}
+        given = {"now": None, "bos_token": None, "eos_token": None, **how}
         told = self._told(messages, tools, add_generation_prompt=generation_prompt, **given)
         return _LOSS.sub("", self._text(**told))
 
@@ -248,6 +248,7 @@ def _writings(text: str) -> Iterator[str]:
     yield from (text.strip(), text.lstrip(), text.rstrip(), text.strip("\n"), text.lstrip("\n"))
     yield json.dumps(text, ensure_ascii=False)[1:-1]
     yield json.dumps(text)[1:-1]
+    yield repr(text)[1:-1]
 
 
 def _with_marks(stretches: Sequence[_Stretch], spans: Sequence[tuple[int, int]]) -> Iterator[str]:

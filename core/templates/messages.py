@@ -50,9 +50,13 @@ def _call(call: Mapping[str, Any]) -> dict[str, Any]:
     return {**whole, "type": "function", "function": function}
 
 
-def folded(messages: Sequence[Message], *, prepend: bool) -> Sequence[Message]:
-    """Return the messages, the system message at the head of the first question if so asked."""
-    if not prepend or not messages or messages[0]["role"] != "system":
+def folded(messages: Sequence[Message]) -> Sequence[Message]:
+    """Return the messages, the system message at the head of the first question.
+
+    Raises:
+        TemplateError: no question follows it.
+    """
+    if not messages or messages[0]["role"] != "system":
         return messages
     system, rest = messages[0]["content"], list(messages[1:])
     if not rest or rest[0]["role"] != "user":

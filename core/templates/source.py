@@ -11,8 +11,18 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from jinja2 import TemplateSyntaxError
+
+from luthier.core.templates.marking import environment
+
 if TYPE_CHECKING:
     from luthier.core.templates.template import ChatTemplate, Thinking
+
+SLOTS = (
+    "begin", "system", "user", "answer_prefix", "answer", "answer_end", "answer_suffix", "finish",
+    "prompt",
+)  # fmt: skip
+"""The fields of a template that are Jinja texts."""
 
 _TAG = re.compile(r"(\{\{.*?\}\}|\{%.*?%\})", re.DOTALL)
 
@@ -21,6 +31,15 @@ _TAG = re.compile(r"(\{\{.*?\}\}|\{%.*?%\})", re.DOTALL)
 def source_of(template: ChatTemplate) -> str:
     """Return the Jinja chat template that a template's slots make."""
     return "\n".join(_lines(template))
+
+
+def fault_of(slot: str) -> str | None:
+    """Return what is wrong with a slot as Jinja, or None."""
+    try:
+        environment(marking=True).parse("\n".join(_slot(slot)))
+    except TemplateSyntaxError as fault:
+        return f"this is no Jinja: {fault.message}"
+    return None
 
 
 def _lines(template: ChatTemplate) -> Iterator[str]:
@@ -64,7 +83,8 @@ def _opening(template: ChatTemplate) -> Iterator[str]:
     if template.system is None and template.refuses_system:
         yield (
             "{{- raise_exception('this chat template has no system message; "
-            "leave it out, or fold it into the first question with `system: prepend`') -}}"
+            "leave it out, or fold it into the first question with the option "
+            "`system: prepend`') -}}"
         )
     yield "{%- set chat = messages[1:] -%}"
     yield from _content(template, "messages[0]['content']", role="system")

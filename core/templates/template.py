@@ -13,11 +13,11 @@ from luthier.core.plugin import Plugin
 from luthier.core.templates.encoding import Encoded, encoded, known_id, special_id
 from luthier.core.templates.marking import Marked, compiled
 from luthier.core.templates.messages import Message, folded, plain
+from luthier.core.templates.options import PREPEND, SYSTEM, as_defaults, chosen
 from luthier.core.templates.pieces import Piece, Rendered, cut, with_stops
 from luthier.core.templates.reading import Reader, Reply
 from luthier.core.templates.source import source_of
 from luthier.core.templates.tools import TableSeven, ToolStyle
-from luthier.registry.errors import nearest
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -109,7 +109,6 @@ class ChatTemplate(Plugin):
         eos_token: str | None = None,
         now: datetime | None = None,
         training: bool = False,
-        system: Literal["as-given", "prepend"] = "as-given",
         **options: Any,
     ) -> Rendered:
         """Return the pieces of a conversation.
@@ -122,15 +121,17 @@ class ChatTemplate(Plugin):
             eos_token: likewise.
             now: the moment that a template prints; the present one, if None.
             training: end a final answer with its end token where the authors' text has none.
-            system: `prepend` folds the system message into the first question.
-            options: the template's own options.
+            options: the template's own options; and `system="prepend"`, with any template, folds
+                the system message into the first question.
 
         Raises:
             TemplateError: the format has no place for a role, an order of roles or a tool, or has
                 no such option.
         """
+        if tools and self.tools is None:
+            raise TemplateError("this chat template has no place for tools; leave them out")
         told = self._told(
-            messages, tools, add_generation_prompt=generation_prompt, system=system, now=now,
+            messages, tools, add_generation_prompt=generation_prompt, now=now,
             bos_token=bos_token, eos_token=eos_token, **options,
         )  # fmt: skip
         pieces = self._pieces(**told)
@@ -175,13 +176,7 @@ class ChatTemplate(Plugin):
         Args:
             options: options of the template that are to be its defaults from now on.
         """
-        given = {k: v for k, v in self._options(options).items() if v is not None}
-        lines = [
-            f"{{%- if {name} is not defined -%}}{{%- set {name} = {_jinja_value(value)} -%}}"
-            "{%- endif -%}\n"
-            for name, value in given.items()
-        ]
-        return "".join(lines) + self._source
+        return as_defaults(chosen(self.options, options)) + self._source
 
     def stop_ids(self, tokenizer: PreTrainedTokenizerBase) -> list[int]:
         """Return the ids at which generation has to stop: the ends of an answer, and the EOS."""
@@ -236,29 +231,32 @@ class ChatTemplate(Plugin):
         self,
         messages: Sequence[Message],
         tools: Sequence[Mapping[str, Any]] | None,
-        *,
-        system: str,
         **given: Any,
     ) -> dict[str, Any]:
         """Return what the Jinja is told of a conversation."""
-        if tools and self.tools is None:
-            raise TemplateError("this chat template has no place for tools; leave them out")
         own = {name: given.pop(name) for name in ("add_generation_prompt", "now")}
         for name in ("bos_token", "eos_token"):
             found = given.pop(name)
             own[name] = getattr(self, name) if found is None else found
-        chosen = {k: v for k, v in self._options(given).items() if v is not None}
+        options = chosen(self.options, given)
+        prepend = options.pop(SYSTEM, None) == PREPEND
         return {
-            "messages": [plain(m) for m in folded(messages, prepend=system == "prepend")],
+            "messages": [plain(m) for m in (folded(messages) if prepend else messages)],
             "tools": [dict(tool) for tool in tools] if tools else None,
             **own,
-            **chosen,
+            **options,
         }
 
     def _pieces(self, **variables: Any) -> list[Piece]:
         ends = {name: Marked(variables[name]) for name in ("bos_token", "eos_token")}
         stretches = compiled(self._source)(**{**variables, **ends})
         return cut(stretches, self._special_tokens(*ends.values()))
+
+    @property
+    def thinks(self) -> bool:
+        """Whether it writes thoughts, and is not told by an option of its own to write none."""
+        switches = (self.options.get(name) for name in ("enable_thinking", "thinking"))
+        return self.thinking is not None and False not in switches
 
     @property
     def _source(self) -> str:
@@ -271,19 +269,3 @@ class ChatTemplate(Plugin):
     def _of(self, tokenizer: PreTrainedTokenizerBase, name: str) -> str | None:
         """Return the tokenizer's BOS or EOS where the template prints one at all."""
         return getattr(tokenizer, name, None) if getattr(self, name) else None
-
-    def _options(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        for name in given:
-            if name not in self.options:
-                near = nearest(name, list(self.options))
-                has = ", ".join(self.options) or "none"
-                hint = f" (did you mean {near!r}?)" if near else ""
-                raise TemplateError(
-                    f"this chat template has no option {name!r}{hint}; its options are: {has}"
-                )
-        return {**self.options, **given}
-
-
-def _jinja_value(value: Any) -> str:
-    """Return a value as a literal of Jinja."""
-    return str(value).lower() if isinstance(value, bool) else repr(value)

@@ -14,10 +14,11 @@ from luthier.core import LuthierError, Plugin, hookimpl
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-    from luthier.core.templates import Piece
+    from luthier.core.templates import ChatTemplate, Piece
     from luthier.core.templates.checking import Checked
 
-Name = Annotated[str, typer.Argument(help="The name of a chat template.", metavar="NAME")]
+NAMED = "A chat template's name, the path of a .jinja, or a run file."
+Name = Annotated[str, typer.Argument(help=NAMED, metavar="NAME")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 MOST_SHOWN = 5
 """Differences that are shown in full."""
@@ -45,9 +46,7 @@ def names(*, as_json: AsJson = False) -> None:
 
 def show(name: Name) -> None:
     """Show a template's facts and the Jinja that is saved with a model."""
-    from luthier.core.templates import load_template
-
-    template = load_template(name)
+    template = _template_of(name)
     for fact in sorted(template.model_fields_set - {"source"}):
         typer.echo(f"{fact}: {getattr(template, fact)!r}")
     typer.echo(f"\n{template.jinja()}")
@@ -70,25 +69,24 @@ def render(
     ] = None,
 ) -> None:
     """Print a conversation as text: special tokens in magenta, what is trained in green."""
-    from luthier.core.templates import load_template
+    from luthier.core.templates.fitting import fitted
 
-    template = load_template(name)
+    template = _template_of(name)
+    known = _tokenizer(tokenizer) if tokenizer is not None else None
+    if known is not None:
+        template = fitted(template, known)
     chat = _json(messages)
     offered = _json(tools) if tools else None
     found = template.render(chat, offered, generation_prompt=generation_prompt, training=True)
     typer.echo("".join(map(_coloured, found.pieces)))
-    if tokenizer is not None:
-        encoded = template.encode(
-            chat, _tokenizer(tokenizer), offered, generation_prompt=generation_prompt
-        )
+    if known is not None:
+        encoded = template.encode(chat, known, offered, generation_prompt=generation_prompt)
         typer.echo(f"\n{sum(encoded.mask)} of {len(encoded.ids)} tokens are trained")
         typer.echo(" ".join(map(str, encoded.ids)))
 
 
 def check(
-    name: Annotated[
-        str | None, typer.Argument(help="The name of a chat template.", metavar="[NAME]")
-    ] = None,
+    name: Annotated[str | None, typer.Argument(help=NAMED, metavar="[NAME]")] = None,
     *,
     tokenizer: Annotated[
         Path | None,
@@ -100,13 +98,13 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Hold templates against expected texts, or one against a tokenizer's own."""
-    from luthier.core.templates import load_template
-    from luthier.core.templates.checking import check_cases, check_tokenizer
+    from luthier.core.templates.agreement import check_tokenizer
+    from luthier.core.templates.checking import check_cases
 
     if cases is not None and name is None and tokenizer is None:
         checked = check_cases(cases)
     elif name is not None and tokenizer is not None and cases is None:
-        checked = check_tokenizer(load_template(name), _tokenizer(tokenizer))
+        checked = check_tokenizer(_template_of(name), _tokenizer(tokenizer))
     else:
         raise typer.BadParameter("give NAME and --tokenizer FOLDER, or --cases FILE")
     _tell(checked, as_json=as_json)
@@ -114,20 +112,42 @@ def check(
         raise typer.Exit(1)
 
 
+def _template_of(name: str) -> ChatTemplate:
+    """Return an installed template, that of a Jinja file, or that of a run file."""
+    from luthier.core.templates import ChatTemplate, JinjaTemplate, load_template
+
+    path = Path(name)
+    if path.suffix == ".jinja":
+        return JinjaTemplate.of(_text(path))
+    if path.suffix not in {".yaml", ".yml", ".json"}:
+        return load_template(name)
+    from luthier.core import check as resolved
+
+    found = [one.plugin for one in resolved(path).of("templates")]
+    if not found or not isinstance(found[0], ChatTemplate):
+        raise LuthierError(f"{name} comes to no chat template; name one in it: `template: NAME`")
+    return found[0]
+
+
 def _tell(checked: Checked, *, as_json: bool) -> None:
     if as_json:
         told = {
             "passed": checked.passed,
             "failed": [difference._asdict() for difference in checked.failed],
+            "noted": [difference._asdict() for difference in checked.noted],
             "refused": [{"case": case, "reason": reason} for case, reason in checked.refused],
         }
         typer.echo(json.dumps(told, indent=2, ensure_ascii=False))
         return
+    noted = f", {len(checked.noted)} noted" if checked.noted else ""
     typer.echo(
         f"{checked.passed} passed, {len(checked.failed)} failed, {len(checked.refused)} refused"
+        + noted
     )
     for difference in checked.failed[:MOST_SHOWN]:
         typer.echo(str(difference))
+    for difference in checked.noted[:MOST_SHOWN]:
+        typer.echo(f"noted, and so in the model's own template: {difference}")
     for case, reason in checked.refused[:MOST_SHOWN]:
         typer.echo(f"{case}: refused: {reason}")
 
@@ -140,12 +160,19 @@ def _coloured(piece: Piece) -> str:
 
 def _json(file: Path) -> Any:
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as fault:
+        found = json.loads(_text(file))
+    except ValueError as fault:
         raise LuthierError(f"{file} cannot be read as JSON: {fault}") from fault
     if not isinstance(found, list):
         raise LuthierError(f"{file} holds no list; write [{{...}}, {{...}}]")
     return found
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as fault:
+        raise LuthierError(f"{file} cannot be read: {fault}") from fault
 
 
 def _tokenizer(folder: Path) -> PreTrainedTokenizerBase:

@@ -56,7 +56,8 @@ IDENTIFIED = _IdentifiedCalls(
     close="<|tool_call_end|>",
     section=("<|tool_calls_section_begin|>", "<|tool_calls_section_end|>"),
     pattern=(
-        r"\s*(?:functions\.)?(?P<name>[^\s:<]+)(?::\d+)?\s*"
+        # what stands around the name may be misspelt
+        r"\s*(?:functions\.)?(?P<name>[^\s:<]+)[^<]*"
         r"<\|tool_call_argument_begin\|>(?P<arguments>.*)"
     ),
 )

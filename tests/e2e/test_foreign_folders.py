@@ -106,7 +106,7 @@ def test_the_device_of_torch_is_the_one_that_a_run_is_judged_for(small_run, monk
 def test_a_model_of_the_hub_is_served_without_data_or_template(monkeypatch, tmp_path):
     config = tmp_path / "config.json"
     config.write_text(json.dumps({"architectures": ["LlamaForCausalLM"]}))
-    monkeypatch.setattr("huggingface_hub.hf_hub_download", lambda *_, **__: str(config))
+    monkeypatch.setattr("huggingface_hub.snapshot_download", lambda *_, **__: str(tmp_path))
     run = program._run_to_serve("someone/llama", (), trust_plugins=False)
     assert run.family.name == "llama"
     assert run.data == ()

@@ -170,10 +170,19 @@ def test_problems_of_several_files_stand_by_file_then_by_line(problems_of, tmp_p
     assert places[2:] == ["run.yaml:2:8", "run.yaml:3:8"]
 
 
+BARE_FAMILY = """
+from luthier.core.model.families import Family
+
+BARE = Family(architectures=("BareForCausalLM",))
+ENTRY_POINTS = {"luthier.families": {"bare": BARE}}
+"""
+
+
 def test_a_fault_of_what_nobody_wrote_is_told_at_what_led_to_it(problems_of, tmp_path):
-    config = '{"architectures": ["LlamaForCausalLM"]}'
+    config = '{"architectures": ["BareForCausalLM"]}'
     (tmp_path / "folder" / "config.json").write_text(config)
-    (problem,) = problems_of(GOOD + "model: folder\n")
+    (tmp_path / "bare.py").write_text(BARE_FAMILY)
+    (problem,) = problems_of(GOOD + "model: folder\nplugins: [bare.py]\n")
     assert (str(problem.place), problem.key) == ("run.yaml:2:8", "template")
     assert "no chat template of its own" in problem.problem
     assert "Write `template: NAME`; `luthier plugins templates` lists" in problem.remedy

@@ -125,7 +125,7 @@ def test_every_value_knows_where_it_comes_from(write):
     assert tree.at(("tuner", "rank")).place == Place("command line")
     assert tree.at(("tuner", "dropout")).place == DEFAULT
     assert tree.at(("model", "family")).place == Place("recognised")
-    assert tree.at(("template", "name")).place == Place("family tiny")
+    assert tree.at(("template", "name")).place == Place("family tiny: the model brings none")
 
 
 def test_a_value_of_a_parent_has_the_line_of_the_parent(write):

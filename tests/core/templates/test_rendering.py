@@ -108,6 +108,17 @@ def test_a_role_that_a_template_has_no_place_for_is_named():
     )
 
 
+@given(chat=chats(), prompt=st.booleans())
+@settings(max_examples=40, deadline=None)
+def test_a_folded_system_message_is_folded_by_the_saved_jinja_too(tokenizer, chat, prompt):
+    template = CHATML.derived(system=None, options={"system": "prepend"})
+    rendered = tokenizer.apply_chat_template(
+        chat, chat_template=template.jinja(), add_generation_prompt=prompt, tokenize=False
+    )
+    assert rendered == template.render(chat, generation_prompt=prompt).text
+    assert "<|im_start|>system" not in rendered or "<|im_start|>system" in str(chat)
+
+
 def test_a_tokenizer_without_the_special_tokens_is_refused(tokenizer):
     other = ChatTemplate(special_tokens=("<|eot|>",), stops=("<|eot|>",), answer_end="<|eot|>")
     with pytest.raises(TemplateError, match=r"no token '<\|eot\|>'"):

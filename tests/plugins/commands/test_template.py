@@ -1,6 +1,7 @@
 """`luthier template`, as a user meets it."""
 
 import json
+import re
 
 import pytest
 from transformers import AutoTokenizer
@@ -76,16 +77,36 @@ def test_a_template_is_held_against_a_tokenizer_of_its_own(luthier, tmp_path):
     tokenizer.chat_template = CHATML.jinja()
     tokenizer.save_pretrained(tmp_path / "model")
     code, printed = luthier("check", "chatml", "--tokenizer", tmp_path / "model")
-    assert (code, printed.out) == (0, "12 passed, 0 failed, 0 refused\n")
+    assert (code, printed.out) == (0, "22 passed, 0 failed, 0 refused\n")
     code, printed = luthier("check", "qwen2", "--tokenizer", tmp_path / "model")
     assert code == 1
-    assert "You are a helpful assistant." in printed.out
+    assert "system\\nYou are a helpful assistant." in printed.out
+    assert "tokens    1:'<|im_start|>'" in printed.out
+
+
+def test_a_template_of_the_user_s_own_is_held_against_a_tokenizer(luthier, tmp_path):
+    file = tmp_path / "mine.jinja"
+    file.write_text(re.sub(r"{%- (end)?generation -%}", "", CHATML.jinja()))
+    assert luthier("check", file, "--tokenizer", tiny_model())[0] == 0
+    file.write_text(file.read_text().replace("{{- '<|im_end|>' -}}", "{{- 'END' -}}"))
+    code, printed = luthier("check", file, "--tokenizer", tiny_model())
+    assert code == 1
+    assert "is another in what goes on" in printed.out
+    run = tmp_path / "run.json"
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text('{"instruction": "a", "output": "b"}')
+    template = {"user": "<|im_start|>{{ content }}", "answer_end": "<|im_end|>"}
+    run.write_text(json.dumps({"data": [str(rows)], "template": template}))
+    assert luthier("check", run, "--tokenizer", tiny_model())[0] == 0
+    code, printed = luthier("show", run)
+    assert code == 0
+    assert "user: '<|im_start|>{{ content }}'" in printed.out
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("render", "chatml", "nowhere.json"), "nowhere.json cannot be read as JSON"),
+        (("render", "chatml", "nowhere.json"), "nowhere.json cannot be read: "),
         (("render", "chatmi", "nowhere.json"), "Did you mean 'chatml'"),
         (("check", "chatml", "--tokenizer", "nowhere"), "nowhere holds no tokenizer"),
         (("check", "--cases", "nowhere"), "nowhere cannot be read"),
