@@ -13,6 +13,7 @@ from luthier.core.model.layers import LayerType
 from luthier.core.plugin import Plugin
 from luthier.core.selection import plugin_of
 from luthier.registry import Catalogue
+from luthier.registry.errors import MOST_LISTED, nearest
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -106,6 +107,29 @@ def is_hub_id(path: str) -> bool:
     """Return whether a path has the form `owner/name` of the Hugging Face Hub."""
     owner, slash, name = path.partition("/")
     return bool(slash and owner and name) and "/" not in name and owner[0] not in ".~"
+
+
+def require_no_misspelt_folder(path: str, base: Path) -> None:
+    """Refuse a Hub id that begins like a folder of this machine: nobody asks the Hub for that.
+
+    Args:
+        path: the model's path, of the form `owner/name`.
+        base: the folder that a relative path is found from.
+
+    Raises:
+        BadModel: the first part is a folder; the message names what is in it.
+    """
+    owner, _, name = path.partition("/")
+    folder = base / owner
+    if not folder.is_dir():
+        return
+    there = sorted(one.name for one in folder.iterdir() if one.is_dir() and one.name[0] != ".")
+    listed = ", ".join(there[:MOST_LISTED]) + (" ..." if there[MOST_LISTED:] else "")
+    raise BadModel(
+        f"there is no folder {path}, neither of a run nor of a model, and since there is a folder "
+        f"{owner}, the Hub is not asked. {nearest(name, there)}In {owner} there are: "
+        f"{listed or 'no folders'}. For a model of the Hub, work from another folder."
+    )
 
 
 def no_model_at(path: str) -> str:

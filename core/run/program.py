@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from luthier.core.device import Device, present
 from luthier.core.errors import BadModel, BadRunFolder, LuthierError
+from luthier.core.model.families import require_no_misspelt_folder
 from luthier.core.problems import Place
 from luthier.core.run.execution import execute
 from luthier.core.run.folder import RunFolder, write_text_whole
@@ -157,7 +158,11 @@ def _tree_of(run: RunLike, overrides: Sequence[str]) -> tuple[Node, str]:
 
 def _settled(tree: Node, run: Run, purpose: Purpose) -> Run:
     """Return the run as torch's device and a fetched config have it, where either tells more."""
-    config = _fetched_config(run) if run.family is None else None
+    config = None
+    if run.family is None:
+        require_no_misspelt_folder(run.model.path, run.model_base)
+        with quiet_libraries():
+            config = _fetched_config(run)
     device = present()
     if config is None and device.traits == run.device.traits:
         return run
@@ -179,7 +184,7 @@ def _fetched_config(run: Run) -> Mapping[str, Any]:
         said = " ".join(str(fault).split())
         raise BadModel(
             f"there is no folder {run.model.path} here, and the Hub gives no model of that name: "
-            f"{said}"
+            f"{said.rstrip('.')}. Look at the name, or name a folder."
         ) from fault
     config: Mapping[str, Any] = json.loads(Path(file).read_text(encoding="utf-8"))
     return config

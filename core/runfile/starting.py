@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pydantic_core import to_jsonable_python
 
-from luthier.core.errors import LuthierError
+from luthier.core.errors import AmbiguousPlugin, LuthierError, UnknownPlugin
 from luthier.core.kinds import kinds_of
 from luthier.core.plugin import Plugin, documentation_of
 from luthier.core.sections import SECTIONS
@@ -27,8 +27,8 @@ model:
   path: {model:<26}# a local folder, a Hub id (owner/name), or a built-in name
 
 data:
-  - path: data.jsonl              # rows of instruction, input and output; or hf:owner/name
-    format: {format}
+  - path: data.jsonl              # a file, or SOURCE:NAME for another of the sources
+    format: {format:<22}# {shape}
 """
 
 
@@ -45,20 +45,39 @@ def run_file_for(chosen: Mapping[str, str]) -> str:
     """
     catalogue = Catalogue.installed()
     kinds = {kind.key: kind.name for kind in kinds_of(catalogue).values() if kind.key}
-    named = {kind: catalogue.find("defaults", kind).target for kind in ("models", "formats")}
-    lines = [HEAD.format(model=named["models"], format=named["formats"])]
-    for key, name in chosen.items():
-        kind = kinds[key]
-        if not name and kind not in catalogue.names("defaults"):
-            raise LuthierError(f"no default is installed for {key!r}; choose one.")
-        name = name or catalogue.find("defaults", kind).target  # noqa: PLW2901 - the default's name
-        value = plugin_of(catalogue.find(kind, name))
+    lines = [_head(catalogue)]
+    for key, given in chosen.items():
+        name = given or _default(catalogue, kinds[key], f"Give `--{key} NAME`")
+        value = plugin_of(catalogue.find(kinds[key], name))
         lines += [f"{key}:", f"  name: {name:<28}# {_summary(value)}", *_options(value), ""]
     for key, section in SECTIONS.items():
         if key != "model":
             lines += [f"{key}:", *_options(section), ""]
     lines.append("# output: runs/mine               # the run folder")
     return "\n".join(lines) + "\n"
+
+
+def _head(catalogue: Catalogue) -> str:
+    """Return the lines of model and data, with `CHOOSE` where no one default is installed."""
+    named, shape = {}, "the shape of its rows"
+    for kind in ("models", "formats"):
+        try:
+            named[kind] = catalogue.default(kind)
+        except (UnknownPlugin, AmbiguousPlugin):
+            named[kind] = "CHOOSE"
+            continue
+        if kind == "formats":
+            shape = _summary(plugin_of(catalogue.find(kind, named[kind])))
+    return HEAD.format(model=named["models"], format=named["formats"], shape=shape)
+
+
+def _default(catalogue: Catalogue, kind: str, remedy: str) -> str:
+    try:
+        return catalogue.default(kind)
+    except UnknownPlugin as fault:
+        raise LuthierError(f"no default is installed among the {kind}. {remedy}.") from fault
+    except AmbiguousPlugin as fault:
+        raise LuthierError(f"of defaults, {fault.problem}. {remedy}.") from fault
 
 
 def _summary(value: type[Plugin] | Plugin) -> str:
