@@ -10,6 +10,7 @@ __all__ = [
     "BadModel",
     "BadRunFolder",
     "BrokenPlugin",
+    "Diverged",
     "LuthierError",
     "MissingPackage",
     "NoAnswer",
@@ -41,6 +42,10 @@ class BadModel(LuthierError):
 
 class BadRunFolder(LuthierError):
     """A run folder is missing, incomplete, in use, or holds another run."""
+
+
+class Diverged(LuthierError):
+    """The loss of a run, or what it trains, is no finite number any more."""
 
 
 class TemplateError(LuthierError):

@@ -73,7 +73,10 @@ class Family(Plugin):
                 location, revision=model.revision, trust_remote_code=False
             )
         except (OSError, ValueError) as fault:
-            raise BadModel(f"the tokenizer of {location} cannot be loaded: {fault}") from fault
+            raise BadModel(
+                f"the tokenizer of {location} cannot be loaded: {_first_line(fault)} "
+                "Name a folder, or a Hub id, that holds the files of a tokenizer."
+            ) from fault
 
     @hookimpl
     def load_model(
@@ -100,7 +103,15 @@ class Family(Plugin):
                 location, config=config, **source, **settings
             )
         except (OSError, ValueError, SafetensorError) as fault:
-            raise BadModel(f"the model {location} cannot be loaded: {fault}") from fault
+            raise BadModel(
+                f"the model {location} cannot be loaded: {_first_line(fault)} "
+                "Name a folder, or a Hub id, that holds the files of a model."
+            ) from fault
+
+
+def _first_line(fault: BaseException) -> str:
+    """Return what transformers says first; its advice that follows is for its own callers."""
+    return f"{str(fault).strip().partition(chr(10))[0].rstrip('.:')}."
 
 
 def is_hub_id(path: str) -> bool:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 RunLike = str | Path | Mapping[str, Any]
 """A run file's path, or its contents."""
 Purpose = Literal["training", "inference"]
+ADAPTER = "adapter_config.json"
 
 
 def check(run: RunLike, overrides: Sequence[str] = (), *, device: Device | None = None) -> Run:
@@ -75,7 +76,7 @@ def train(
         folder.require_free()  # another process may have trained here meanwhile
         write_text_whole(folder.run_file, annotated(resolved.tree))
         try:
-            execute(resolved, folder, reporter or Reporter(), checkpoint=None)
+            execute(resolved, folder, reporter or Reporter(), resuming=False)
         except LuthierError:
             if not folder.manifest.exists():
                 folder.clear()  # it failed before its first step: there is nothing to go on with
@@ -106,8 +107,7 @@ def resume(
         if folder.model.is_dir():
             told.say("run", f"{path} has ended already; its model is {folder.model}")
             return folder
-        checkpoint = next(reversed(folder.existing_checkpoints()), None)
-        execute(resolved, folder, told, checkpoint=checkpoint)
+        execute(resolved, folder, told, resuming=True)
     return folder
 
 
@@ -218,10 +218,15 @@ def _run_to_serve(path: str | Path, overrides: Sequence[str], *, trust_plugins: 
             f"the run in {path} has not ended, so there is no model yet. "
             f"Go on with it: `luthier resume {path}`."
         )
+    if not any((folder.model / name).is_file() for name in ("config.json", ADAPTER)):
+        raise BadRunFolder(
+            f"{folder.model} holds neither a config.json nor an {ADAPTER}, so it is no model. "
+            f"Put it back from a copy, or delete it and go on: `luthier resume {path}`."
+        )
     tree = read_tree(folder.run_file)
     run = _stored_run(folder, trust_plugins=trust_plugins, purpose="inference")
     model = tree.mapping["model"]
-    if (folder.model / "adapter_config.json").is_file():
+    if (folder.model / ADAPTER).is_file():
         model.mapping["adapters"] = node_of([*run.model.adapters, str(folder.model)], place)
     else:
         model.mapping["path"] = node_of(str(folder.model), place)
@@ -232,13 +237,15 @@ def _run_to_serve(path: str | Path, overrides: Sequence[str], *, trust_plugins: 
 
 def _model_of(path: Path, name: str) -> dict[str, Any]:
     """Return the model section for a path that is no run folder; an adapter brings its base."""
-    config = path / "adapter_config.json"
+    config = path / ADAPTER
     if not config.is_file():
         return {"path": str(path.absolute()) if path.is_dir() else name}
     try:
         base = json.loads(config.read_text(encoding="utf-8")).get("base_model_name_or_path")
     except (ValueError, AttributeError) as fault:
-        raise BadModel(f"{config} is no config of an adapter: {fault}") from fault
+        raise BadModel(
+            f"{config} is no config of an adapter: {fault}. Save the adapter again."
+        ) from fault
     if not base:
-        raise BadModel(f"{config} names no base model")
+        raise BadModel(f"{config} names no base model. Add `base_model_name_or_path` to it.")
     return {"path": base, "adapters": [str(path.absolute())]}
