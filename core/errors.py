@@ -12,16 +12,11 @@ __all__ = [
     "BrokenPlugin",
     "Diverged",
     "LuthierError",
-    "MissingPackage",
     "NoAnswer",
     "TemplateError",
     "TwoOwners",
     "UnknownPlugin",
 ]
-
-
-class MissingPackage(LuthierError):
-    """A package that an option needs is absent, or too old."""
 
 
 class NoAnswer(LuthierError):

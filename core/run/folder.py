@@ -168,7 +168,9 @@ class RunFolder:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as fault:
-            raise BadRunFolder(f"{self.path} cannot be made: {fault.strerror}.") from fault
+            raise BadRunFolder(
+                f"{self.path} cannot be made: {fault.strerror}. Choose another `output`."
+            ) from fault
         try:
             with FileLock(self.path / LOCK, timeout=0):
                 try:
@@ -180,7 +182,10 @@ class RunFolder:
                             (self.path / LOCK).unlink()
                             self.path.rmdir()
         except Timeout:
-            raise BadRunFolder(f"another process is training in {self.path}.") from None
+            raise BadRunFolder(
+                f"another process is training in {self.path}. Wait for it, or choose another "
+                "`output`."
+            ) from None
 
 
 def step_of(checkpoint: Path) -> int:
