@@ -58,6 +58,7 @@ class Family(Plugin):
         if model.local_path.is_dir():
             return model.local_path
         if is_hub_id(model.path):
+            require_no_misspelt_folder(model.path, model.base)
             return model.path
         raise BadModel(no_model_at(model.path))
 

@@ -176,16 +176,20 @@ class RunFolder:
                 try:
                     yield
                 finally:
-                    if made and [path.name for path in self.path.iterdir()] == [LOCK]:
-                        # while it is held: whoever waits for it sees that it is gone
-                        with suppress(OSError):  # Windows deletes no open file
-                            (self.path / LOCK).unlink()
-                            self.path.rmdir()
+                    if made:
+                        self._remove_if_empty()
         except Timeout:
             raise BadRunFolder(
                 f"another process is training in {self.path}. Wait for it, or choose another "
                 "`output`."
             ) from None
+
+    def _remove_if_empty(self) -> None:
+        """Delete a folder that holds the lock alone, while it is held: who waits sees it gone."""
+        with suppress(OSError):  # Windows deletes no open file
+            if [path.name for path in self.path.iterdir()] == [LOCK]:
+                (self.path / LOCK).unlink()
+                self.path.rmdir()
 
 
 def step_of(checkpoint: Path) -> int:

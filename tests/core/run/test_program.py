@@ -27,13 +27,14 @@ def test_a_misspelt_run_folder_is_answered_with_the_nearest_before_the_hub_is_as
         load("meta/llama")
 
 
+@pytest.mark.parametrize("family", [{}, {"family": "llama"}])
 def test_a_misspelt_model_beside_the_run_file_is_told_before_the_hub_is_asked(
-    tmp_path, small_run, no_hub, monkeypatch
+    tmp_path, small_run, no_hub, monkeypatch, family
 ):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "models").mkdir()
     with pytest.raises(BadModel, match=r"In models there are: no folders"):
-        train(small_run(model="models/llama", template="chatml"))
+        train(small_run(model={"path": "models/llama", **family}, template="chatml"))
 
 
 def test_what_a_library_says_while_the_hub_is_asked_is_not_on_the_screen(
