@@ -218,13 +218,13 @@ def _run_to_serve(path: str | Path, overrides: Sequence[str], *, trust_plugins: 
             f"the run in {path} has not ended, so there is no model yet. "
             f"Go on with it: `luthier resume {path}`."
         )
+    tree = read_tree(folder.run_file)
+    run = _stored_run(folder, trust_plugins=trust_plugins, purpose="inference")
     if not any((folder.model / name).is_file() for name in ("config.json", ADAPTER)):
         raise BadRunFolder(
             f"{folder.model} holds neither a config.json nor an {ADAPTER}, so it is no model. "
             f"Put it back from a copy, or delete it and go on: `luthier resume {path}`."
         )
-    tree = read_tree(folder.run_file)
-    run = _stored_run(folder, trust_plugins=trust_plugins, purpose="inference")
     model = tree.mapping["model"]
     if (folder.model / ADAPTER).is_file():
         model.mapping["adapters"] = node_of([*run.model.adapters, str(folder.model)], place)
