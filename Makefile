@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: quickstart test sweep lint build clean bench schema
+.PHONY: quickstart test sweep lint build clean bench
 
 ## train the built-in tiny model on shipped data, offline, and ask it what it learned
 quickstart: .venv/base

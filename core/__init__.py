@@ -13,7 +13,6 @@ from luthier.core.hooks import API_VERSION, hookimpl, hookspec
 from luthier.core.kinds import Kind
 from luthier.core.plugin import Need, Plugin, Refusal
 from luthier.core.problems import Finding
-from luthier.core.requirement import require
 
 if TYPE_CHECKING:
     from luthier.core.run.program import check, load, resume, train
@@ -33,7 +32,6 @@ __all__ = [
     "hookimpl",
     "hookspec",
     "load",
-    "require",
     "resume",
     "train",
 ]

@@ -10,17 +10,13 @@ __all__ = [
     "BadModel",
     "BadRunFolder",
     "BrokenPlugin",
+    "Diverged",
     "LuthierError",
-    "MissingPackage",
     "NoAnswer",
     "TemplateError",
     "TwoOwners",
     "UnknownPlugin",
 ]
-
-
-class MissingPackage(LuthierError):
-    """A package that an option needs is absent, or too old."""
 
 
 class NoAnswer(LuthierError):
@@ -41,6 +37,10 @@ class BadModel(LuthierError):
 
 class BadRunFolder(LuthierError):
     """A run folder is missing, incomplete, in use, or holds another run."""
+
+
+class Diverged(LuthierError):
+    """The loss of a run, or what it trains, is no finite number any more."""
 
 
 class TemplateError(LuthierError):

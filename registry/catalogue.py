@@ -65,6 +65,23 @@ class Catalogue:
             raise AmbiguousPlugin(kind, plain, [entry.distribution for entry in owners])
         return owners[0]
 
+    def default(self, kind: str, key: str | None = None) -> str:
+        """Return the name that a distribution gives as a default: it means its own plugin first.
+
+        Args:
+            kind: the kind of the plugin.
+            key: the default's own name, where it is not that of the kind.
+
+        Raises:
+            UnknownPlugin: nobody gives one.
+            AmbiguousPlugin: two distributions give one.
+        """
+        given = self.find("defaults", key or kind)
+        owners = [e.distribution for e in self._table.get(kind, {}).get(given.target, [])]
+        if len(owners) > 1 and given.distribution in owners:
+            return f"{given.distribution}:{given.target}"
+        return given.target
+
 
 def _distributions() -> Iterator[importlib.metadata.Distribution]:
     """Yield the installed distributions that have entry points of ours, the first of a name."""

@@ -9,15 +9,15 @@ from collections.abc import Mapping
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperArgument, TyperCommand, TyperGroup
 from typer.main import get_command as command_of
 
-from luthier.core.errors import BrokenPlugin, LuthierError
+from luthier.core.errors import LuthierError, UnknownPlugin
 from luthier.core.kinds import kinds_of
 from luthier.core.plugin import documentation_of
 from luthier.core.selection import plugin_of
 from luthier.core.wiring import Selected, first_answer, manager_of
-from luthier.registry import AmbiguousPlugin, Catalogue
+from luthier.registry import Catalogue
 from luthier.registry.errors import nearest
 
 KIND = "commands"
@@ -34,16 +34,35 @@ class Commands(TyperGroup):
         return self.catalogue.names(KIND)
 
     def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:  # type: ignore[override]  # noqa: ARG002
-        """Return a command, or None where there is none by that name."""
-        names = self.catalogue.names(KIND)
-        if cmd_name not in names:
-            if near := nearest(cmd_name, names).strip():
-                raise typer.BadParameter(f"there is no command {cmd_name!r}. {near}")
-            return None
+        """Return a command by its name, or by `distribution:name` where two offer one.
+
+        Raises:
+            LuthierError: there is none by that name; the message lists those that there are.
+        """
         try:
             return _built(cmd_name, self.catalogue)
-        except (BrokenPlugin, AmbiguousPlugin) as fault:
+        except UnknownPlugin as fault:
+            names = self.catalogue.names(KIND)
+            raise LuthierError(
+                f"there is no command {cmd_name!r}. {nearest(cmd_name, names)}"
+                f"Commands: {', '.join(names)}; `luthier --help` tells what each does."
+            ) from fault
+        except LuthierError as fault:
             return _broken(cmd_name, fault)
+
+
+class Command(TyperCommand):
+    """A command whose usage line reads as people write one: `RUN [KEY=VALUE]...`."""
+
+    def collect_usage_pieces(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]  # noqa: ARG002
+        """Return the words of the usage line; a metavar in brackets is taken as it stands."""
+        pieces = [self.options_metavar or ""]
+        for one in self.params:
+            if isinstance(one, TyperArgument):
+                word = one.metavar or one.name.upper()
+                bare = one.required or word.startswith("[")
+                pieces.append(word if bare else f"[{word}]")
+        return pieces
 
 
 def _plugins_by_key(catalogue: Catalogue) -> str:
@@ -70,7 +89,9 @@ def _built(name: str, catalogue: Catalogue) -> Any:
     app = _typer()
     settings = {"allow_interspersed_args": True}
     epilog = _plugins_by_key(catalogue) if "run" in inspect.signature(function).parameters else None
-    app.command(name=name, help=help_text, epilog=epilog, context_settings=settings)(function)
+    app.command(name=name, cls=Command, help=help_text, epilog=epilog, context_settings=settings)(
+        function
+    )
     command = command_of(app)
     command.name = name
     return command
@@ -80,7 +101,7 @@ def _group(name: str, help_text: str, functions: Mapping[str, Any]) -> Any:
     """Return a command that has commands of its own."""
     app = _typer(help=help_text, no_args_is_help=True)
     for own, function in functions.items():
-        app.command(name=own)(function)
+        app.command(name=own, cls=Command)(function)
     group = command_of(app)
     group.name = name
     return group
@@ -99,7 +120,9 @@ def _broken(name: str, fault: LuthierError) -> Any:
         raise fault
 
     app = _typer()
-    app.command(name=name, help=f"(broken) {fault}")(tell)
+    # whatever it is given, what it has to say is why it is broken
+    settings = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
+    app.command(name=name, help=f"(broken) {fault}", context_settings=settings)(tell)
     return command_of(app)
 
 
@@ -134,7 +157,7 @@ def application() -> Any:
 def main() -> None:
     """Run the command line; a fault that the user can put right is printed, and exits with 2."""
     try:
-        application()()
+        application()(prog_name="luthier")
     except LuthierError as fault:
         typer.echo(f"error: {fault}", err=True)
         sys.exit(2)

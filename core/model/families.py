@@ -13,6 +13,7 @@ from luthier.core.model.layers import LayerType
 from luthier.core.plugin import Plugin
 from luthier.core.selection import plugin_of
 from luthier.registry import Catalogue
+from luthier.registry.errors import MOST_LISTED, nearest
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -59,6 +60,7 @@ class Family(Plugin):
         if model.local_path.is_dir():
             return model.local_path
         if is_hub_id(model.path):
+            require_no_misspelt_folder(model.path, model.base)
             return model.path
         raise BadModel(no_model_at(model.path))
 
@@ -74,7 +76,10 @@ class Family(Plugin):
                 location, revision=model.revision, trust_remote_code=False
             )
         except (OSError, ValueError) as fault:
-            raise BadModel(f"the tokenizer of {location} cannot be loaded: {fault}") from fault
+            raise BadModel(
+                f"the tokenizer of {location} cannot be loaded: {_first_line(fault)} "
+                "Name a folder, or a Hub id, that holds the files of a tokenizer."
+            ) from fault
 
     @hookimpl
     def load_model(
@@ -101,13 +106,44 @@ class Family(Plugin):
                 location, config=config, **source, **settings
             )
         except (OSError, ValueError, SafetensorError) as fault:
-            raise BadModel(f"the model {location} cannot be loaded: {fault}") from fault
+            raise BadModel(
+                f"the model {location} cannot be loaded: {_first_line(fault)} "
+                "Name a folder, or a Hub id, that holds the files of a model."
+            ) from fault
+
+
+def _first_line(fault: BaseException) -> str:
+    """Return what transformers says first; its advice that follows is for its own callers."""
+    return f"{str(fault).strip().partition(chr(10))[0].rstrip('.:')}."
 
 
 def is_hub_id(path: str) -> bool:
     """Return whether a path has the form `owner/name` of the Hugging Face Hub."""
     owner, slash, name = path.partition("/")
     return bool(slash and owner and name) and "/" not in name and owner[0] not in ".~"
+
+
+def require_no_misspelt_folder(path: str, base: Path) -> None:
+    """Refuse a Hub id that begins like a folder of this machine: nobody asks the Hub for that.
+
+    Args:
+        path: the model's path, of the form `owner/name`.
+        base: the folder that a relative path is found from.
+
+    Raises:
+        BadModel: the first part is a folder; the message names what is in it.
+    """
+    owner, _, name = path.partition("/")
+    folder = base / owner
+    if not folder.is_dir():
+        return
+    there = sorted(one.name for one in folder.iterdir() if one.is_dir() and one.name[0] != ".")
+    listed = ", ".join(there[:MOST_LISTED]) + (" ..." if there[MOST_LISTED:] else "")
+    raise BadModel(
+        f"there is no folder {path}, neither of a run nor of a model, and since there is a folder "
+        f"{owner}, the Hub is not asked. {nearest(name, there)}In {owner} there are: "
+        f"{listed or 'no folders'}. For a model of the Hub, work from another folder."
+    )
 
 
 def no_model_at(path: str) -> str:

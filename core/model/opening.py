@@ -77,12 +77,7 @@ class OpenModel:
     template: ChatTemplate | None
     layers: LayerMap
     undo: list[Undo] = field(default_factory=list)
-    """What takes the patches back, in the order they were made."""
-
-    def unpatch(self) -> None:
-        """Take every patch back, the last first."""
-        while self.undo:
-            self.undo.pop()()
+    """What takes the patches back, in the order they were made: the last is to be called first."""
 
 
 def model_spec(run: Run, *, training: bool) -> ModelSpec:
@@ -93,7 +88,7 @@ def model_spec(run: Run, *, training: bool) -> ModelSpec:
         if one is not run.family and (training or one.plugin.serves != "training")
     ]
     if run.family is None:
-        raise BadModel(f"the family of {run.model.path} is not known yet")
+        raise BadModel(f"the family of {run.model.path} is not known. Name it: `family:`.")
     return ModelSpec(
         path=run.model.path,
         base=run.model_base,
@@ -119,7 +114,7 @@ def locate(spec: ModelSpec) -> LocatedModel:
     tokenizer = first_answer(manager, "load_tokenizer", model=spec, location=own)
     template = spec.template.plugin if spec.template else None
     if template is not None and not isinstance(template, ChatTemplate):
-        raise BadModel(f"{spec.template} is no ChatTemplate")
+        raise BadModel(f"{spec.template} is no ChatTemplate. Choose another `template`.")
     template = template and fitted(template, tokenizer)
     return LocatedModel(spec, location, tokenizer, template, manager)
 
@@ -166,6 +161,9 @@ def _patch(opened: OpenModel, manager: pluggy.PluginManager, phase: str) -> None
             opened.undo.append(undo)
 
 
+ANOTHER_ADAPTER = "Name a folder that PEFT saved an adapter to."
+
+
 def with_adapter(model: Any, folder: Path) -> Any:
     """Return the model with the adapter of a folder on it.
 
@@ -173,10 +171,15 @@ def with_adapter(model: Any, folder: Path) -> Any:
         BadModel: the folder holds no adapter.
     """
     if not (folder / "adapter_config.json").is_file():
-        raise BadModel(f"{folder} holds no adapter: there is no adapter_config.json in it")
+        raise BadModel(
+            f"{folder} holds no adapter: there is no adapter_config.json in it. {ANOTHER_ADAPTER}"
+        )
     if not (folder / "adapter_model.safetensors").is_file():
         # PEFT would look on the Hub, or read a pickle
-        raise BadModel(f"{folder} holds no weights: there is no adapter_model.safetensors in it")
+        raise BadModel(
+            f"{folder} holds no weights: there is no adapter_model.safetensors in it. "
+            f"{ANOTHER_ADAPTER}"
+        )
     from peft import PeftModel
     from safetensors import SafetensorError
 
@@ -184,7 +187,10 @@ def with_adapter(model: Any, folder: Path) -> Any:
         return PeftModel.from_pretrained(model, str(folder), torch_device="cpu")
     except (SafetensorError, ValueError, TypeError, RuntimeError) as fault:
         said = str(fault).strip().partition("\n")[0]
-        raise BadModel(f"the adapter in {folder} cannot be put on this model: {said}") from fault
+        raise BadModel(
+            f"the adapter in {folder} cannot be put on this model: {said}. "
+            "Name one that was trained on this model."
+        ) from fault
 
 
 def _hold_trained_in_float32(model: Any) -> None:

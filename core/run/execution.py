@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from luthier.core.errors import BadRunFolder
+from luthier.core.errors import BadRunFolder, Diverged
 from luthier.core.run.folder import RunFolder, step_of, write_json_whole
 from luthier.core.run.reporting import Reporter, quiet_libraries
 from luthier.core.runfile import Run
@@ -22,19 +22,26 @@ if TYPE_CHECKING:
     from luthier.core.run.job import TrainingJob
 
 
-def execute(run: Run, folder: RunFolder, reporter: Reporter, *, checkpoint: Path | None) -> None:
-    """Train a run, from its beginning or from a checkpoint, to its model.
+def execute(run: Run, folder: RunFolder, reporter: Reporter, *, resuming: bool) -> None:
+    """Train a run, from its beginning or from its last whole checkpoint, to its model.
 
     Args:
         run: the resolved run.
         folder: its run folder; run.yaml is there already.
         reporter: who is told of it.
-        checkpoint: the complete checkpoint to go on from; None to begin.
+        resuming: go on from a checkpoint, if there is one.
 
     Raises:
+        BadRunFolder: what is to be gone on with is damaged, or has changed.
+        Diverged: the loss, or what is trained, became no finite number.
         LuthierError: the data or the model is not what the file says.
     """
+    from luthier.core.training.checkpoints import newest_whole
+    from luthier.core.training.trainer import require_finite
+
+    folder.remove_leftovers()
     with _logged(folder), quiet_libraries():
+        checkpoint = newest_whole(folder, reporter) if resuming else None
         job, manifest = _job(run, folder, reporter, resuming=checkpoint is not None)
         trainer = first_answer(job.manager, "build_trainer", job=job)
         if checkpoint is not None:
@@ -43,8 +50,12 @@ def execute(run: Run, folder: RunFolder, reporter: Reporter, *, checkpoint: Path
         try:
             with reporter.progress(_total_steps(trainer)):
                 trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+            require_finite(job.opened.model, trainer.state.global_step)
         except KeyboardInterrupt:
             _interrupted(trainer, folder, manifest, reporter)
+            raise
+        except Diverged:
+            write_json_whole(folder.manifest, {**manifest, "status": "diverged"})
             raise
         _finish(trainer, job, manifest, reporter, time.monotonic() - began)
 
@@ -67,6 +78,7 @@ def _job(
     stored = _stored_manifest(folder) if resuming else None
     if stored is not None:
         _require_same_run(run, stored)
+        _require_same_files(run, stored)
     prepared = prepare(run, located, manager)
     reporter.say("data", str(prepared))
     _tell_of_template(run, prepared, reporter)
@@ -75,11 +87,7 @@ def _job(
     set_seed(run.training.seed)
     opened = open_model(located, training=True)
     manifest = manifest_of(run, opened, prepared)
-    counts = manifest["parameters"]
-    reporter.say("model", f"{run.model.path} (family {run.family.name if run.family else '?'}), "
-                          f"{spec.dtype} on {run.device}")  # fmt: skip
-    share = counts["trained"] / counts["all"]
-    reporter.say("training", f"{counts['trained']:,} of {counts['all']:,} parameters ({share:.2%})")
+    _tell_of_model(run, spec.dtype, manifest["parameters"], reporter)
     if stored is not None:
         manifest["created"] = stored["created"]
     write_json_whole(folder.manifest, manifest)
@@ -89,6 +97,13 @@ def _job(
     observers = [one for one in manager.hook.build_callback(job=job) if one is not None]
     job.callbacks = (Recorder(folder, reporter), *observers)
     return job, manifest
+
+
+def _tell_of_model(run: Run, dtype: str, counts: dict[str, int], reporter: Reporter) -> None:
+    family = run.family.name if run.family else "?"
+    reporter.say("model", f"{run.model.path} (family {family}), {dtype} on {run.device}")
+    share = counts["trained"] / counts["all"]
+    reporter.say("training", f"{counts['trained']:,} of {counts['all']:,} parameters ({share:.2%})")
 
 
 def _tell_of_template(run: Run, prepared: PreparedData, reporter: Reporter) -> None:
@@ -137,14 +152,30 @@ def _finish(
     rows = read_metrics(folder)
     loss = f", last loss {rows[-1]['loss']:.4f}" if rows else ""
     reporter.say("finished", f"{trainer.state.global_step} steps in {duration(seconds)}{loss}")
+    if lost := [row for row in rows if not math.isfinite(row["loss"])]:
+        reporter.warn(
+            f"{len(lost)} of {len(rows)} logged losses are no finite numbers, the first that of "
+            f"step {lost[0]['step']}; look at {folder.metrics}"
+        )
     reporter.say("model", f"written to {folder.model}")
 
 
 def _stored_manifest(folder: RunFolder) -> dict[str, Any]:
+    """Return the manifest of a run that is to be gone on with.
+
+    Raises:
+        BadRunFolder: it is not what a run writes.
+    """
     try:
         stored: dict[str, Any] = json.loads(folder.manifest.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as fault:
-        raise BadRunFolder(f"{folder.manifest} cannot be read: {fault}. Train anew.") from fault
+        # what the comparisons below need; a mapping is what can be unpacked so
+        _ = {**stored["settings"]}, stored["created"], stored["data"]["fingerprint"]
+    except (OSError, ValueError, KeyError, TypeError) as fault:
+        said = f"there is no {fault} in it" if isinstance(fault, KeyError) else str(fault)
+        raise BadRunFolder(
+            f"{folder.manifest} is not what a run writes: {said}. Put it back from a copy, or "
+            "train anew with `--overwrite`."
+        ) from fault
     return stored
 
 
@@ -165,6 +196,22 @@ def _require_same_run(run: Run, stored: dict[str, Any]) -> None:
 
 
 MOST_TOLD = 8
+
+
+def _require_same_files(run: Run, stored: dict[str, Any]) -> None:
+    """Refuse to go on with plugin files that were changed; packages are what is installed."""
+    from luthier.core.run.manifest import plugins_of
+
+    before, now = (
+        {one["distribution"]: one["sha256"] for one in plugins if "sha256" in one}
+        for plugins in (stored.get("plugins", []), plugins_of(run))
+    )
+    for name, digest in before.items():
+        if now.get(name) != digest:
+            raise BadRunFolder(
+                f"the plugin file {name} has changed since the run was begun. "
+                "Put it back, or train anew with `--overwrite`."
+            )
 
 
 def _require_same_data(stored: dict[str, Any], fingerprint: str) -> None:

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ from luthier.core.errors import BadRunFolder
 
 CHECKPOINT = "checkpoint-"
 LOCK = ".lock"
+PARTIAL, DELETED = ".partial", ".deleted"
+"""How the names end of what is being written, or deleted, beside its place."""
 
 
 @dataclass(frozen=True)
@@ -140,26 +142,54 @@ class RunFolder:
     def _holds_other_files(self) -> bool:
         if not self.path.is_dir() or self.run_file.exists():
             return False
-        return any(path.name != LOCK for path in self.path.iterdir())
+        return any(
+            path.name != LOCK and not path.name.endswith(PARTIAL) for path in self.path.iterdir()
+        )
+
+    def remove_leftovers(self) -> None:
+        """Delete what a process that was killed left half written, or half deleted."""
+        for folder in (self.path, self.checkpoints):
+            for path in (p for ending in (PARTIAL, DELETED) for p in folder.glob(f".*{ending}")):
+                if path.is_dir():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink()
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the folder against a second process.
+        """Hold the folder against a second process; one that was made for it and stays empty goes.
 
         Raises:
             BadRunFolder: another process holds it.
         """
         from filelock import FileLock, Timeout
 
+        made = not self.path.exists()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
         except OSError as fault:
-            raise BadRunFolder(f"{self.path} cannot be made: {fault.strerror}.") from fault
+            raise BadRunFolder(
+                f"{self.path} cannot be made: {fault.strerror}. Choose another `output`."
+            ) from fault
         try:
             with FileLock(self.path / LOCK, timeout=0):
-                yield
+                try:
+                    yield
+                finally:
+                    if made:
+                        self._remove_if_empty()
         except Timeout:
-            raise BadRunFolder(f"another process is training in {self.path}.") from None
+            raise BadRunFolder(
+                f"another process is training in {self.path}. Wait for it, or choose another "
+                "`output`."
+            ) from None
+
+    def _remove_if_empty(self) -> None:
+        """Delete a folder that holds the lock alone, while it is held: who waits sees it gone."""
+        with suppress(OSError):  # Windows deletes no open file
+            if [path.name for path in self.path.iterdir()] == [LOCK]:
+                (self.path / LOCK).unlink()
+                self.path.rmdir()
 
 
 def step_of(checkpoint: Path) -> int:
@@ -174,7 +204,7 @@ def written_whole(folder: Path) -> Iterator[Path]:
     A process that dies at any moment leaves either nothing by that name, or what was there
     before, or the whole new folder.
     """
-    beside = folder.with_name(f".{folder.name}.partial")
+    beside = folder.with_name(f".{folder.name}{PARTIAL}")
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir(parents=True)
     try:
@@ -192,7 +222,7 @@ def written_whole(folder: Path) -> Iterator[Path]:
 
 def discard(folder: Path) -> None:
     """Delete a folder so that no half of it is ever found by its name."""
-    doomed = folder.with_name(f".{folder.name}.deleted")
+    doomed = folder.with_name(f".{folder.name}{DELETED}")
     shutil.rmtree(doomed, ignore_errors=True)
     os.replace(folder, doomed)
     shutil.rmtree(doomed, ignore_errors=True)
@@ -200,7 +230,7 @@ def discard(folder: Path) -> None:
 
 def write_text_whole(file: Path, text: str) -> None:
     """Write a text file that is there whole, or as it was before."""
-    beside = file.with_name(f".{file.name}.partial")
+    beside = file.with_name(f".{file.name}{PARTIAL}")
     beside.write_text(text, encoding="utf-8")
     _to_disk(beside)
     os.replace(beside, file)

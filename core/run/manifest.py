@@ -40,11 +40,7 @@ def manifest_of(run: Run, opened: OpenModel, prepared: PreparedData) -> dict[str
         "status": "running",
         "versions": {"python": platform.python_version(), **_versions()},
         "hook_api": API_VERSION,
-        "plugins": [
-            {"kind": s.kind, "name": s.name, "distribution": s.entry.distribution,
-             "version": s.entry.version}
-            for s in (*run.selected, *(p for d in run.data for p in (d.source, d.format)))
-        ],
+        "plugins": plugins_of(run),
         "settings": settings_of(run),
         "data": {"sources": [_source(d.local_path, str(d)) for d in run.data], **prepared.facts()},
         "tokenizer_sha256": _sha256(opened.tokenizer.backend_tokenizer.to_str())
@@ -57,6 +53,22 @@ def manifest_of(run: Run, opened: OpenModel, prepared: PreparedData) -> dict[str
         "parameters": _parameters(opened),
         "memory": {"planned_bytes": planned_bytes(opened), "measured_peak_bytes": None},
     }  # fmt: skip
+
+
+def plugins_of(run: Run) -> list[dict[str, str]]:
+    """Return what is known of each plugin of a run; that of a lone file has the file's hash."""
+    leaves = run.tree.leaves()
+    paths = [Path(str(node.value)) for key, node in leaves if key.partition(".")[0] == "plugins"]
+    files = {path.name: _file_sha256(path) for path in paths if path.is_file()}
+    found = []
+    for one in (*run.selected, *(p for d in run.data for p in (d.source, d.format))):
+        entry = one.entry
+        facts = {"kind": one.kind, "name": one.name, "distribution": entry.distribution,
+                 "version": entry.version}  # fmt: skip
+        if entry.value is not None and entry.distribution in files:
+            facts["sha256"] = files[entry.distribution]
+        found.append(facts)
+    return found
 
 
 def settings_of(run: Run) -> dict[str, Any]:
@@ -105,8 +117,12 @@ def _versions() -> dict[str, str]:
 def _source(path: Path, name: str) -> dict[str, Any]:
     if not path.is_file():
         return {"path": name}
+    return {"path": str(path), "sha256": _file_sha256(path)}
+
+
+def _file_sha256(path: Path) -> str:
     with path.open("rb") as stream:
-        return {"path": str(path), "sha256": hashlib.file_digest(stream, "sha256").hexdigest()}
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _sha256(text: str) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from luthier.core.device import Device, present
 from luthier.core.errors import BadModel, BadRunFolder, LuthierError
+from luthier.core.model.families import require_no_misspelt_folder
 from luthier.core.problems import Place
 from luthier.core.run.execution import execute
 from luthier.core.run.folder import RunFolder, write_text_whole
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 RunLike = str | Path | Mapping[str, Any]
 """A run file's path, or its contents."""
 Purpose = Literal["training", "inference"]
+ADAPTER = "adapter_config.json"
 
 
 def check(run: RunLike, overrides: Sequence[str] = (), *, device: Device | None = None) -> Run:
@@ -74,7 +76,7 @@ def train(
         folder.require_free()  # another process may have trained here meanwhile
         write_text_whole(folder.run_file, annotated(resolved.tree))
         try:
-            execute(resolved, folder, reporter or Reporter(), checkpoint=None)
+            execute(resolved, folder, reporter or Reporter(), resuming=False)
         except LuthierError:
             if not folder.manifest.exists():
                 folder.clear()  # it failed before its first step: there is nothing to go on with
@@ -105,8 +107,7 @@ def resume(
         if folder.model.is_dir():
             told.say("run", f"{path} has ended already; its model is {folder.model}")
             return folder
-        checkpoint = next(reversed(folder.existing_checkpoints()), None)
-        execute(resolved, folder, told, checkpoint=checkpoint)
+        execute(resolved, folder, told, resuming=True)
     return folder
 
 
@@ -157,7 +158,11 @@ def _tree_of(run: RunLike, overrides: Sequence[str]) -> tuple[Node, str]:
 
 def _settled(tree: Node, run: Run, purpose: Purpose) -> Run:
     """Return the run as torch's device and a hub's files have it, where either tells more."""
-    fetched = _fetched(run) if run.on_hub else None
+    fetched = None
+    if run.on_hub:
+        require_no_misspelt_folder(run.model.path, run.model_base)
+        with quiet_libraries():
+            fetched = _fetched(run)
     device = present()
     if fetched is None and device.traits == run.device.traits:
         return run
@@ -189,7 +194,7 @@ def _fetched(run: Run) -> Path:
         said = " ".join(str(fault).split())
         raise BadModel(
             f"there is no folder {run.model.path} here, and the Hub gives no model of that name: "
-            f"{said}"
+            f"{said.rstrip('.')}. Look at the name, or name a folder."
         ) from fault
 
 
@@ -223,8 +228,13 @@ def _run_to_serve(path: str | Path, overrides: Sequence[str], *, trust_plugins: 
         )
     tree = read_tree(folder.run_file)
     run = _stored_run(folder, trust_plugins=trust_plugins, purpose="inference")
+    if not any((folder.model / name).is_file() for name in ("config.json", ADAPTER)):
+        raise BadRunFolder(
+            f"{folder.model} holds neither a config.json nor an {ADAPTER}, so it is no model. "
+            f"Put it back from a copy, or delete it and go on: `luthier resume {path}`."
+        )
     model = tree.mapping["model"]
-    if (folder.model / "adapter_config.json").is_file():
+    if (folder.model / ADAPTER).is_file():
         model.mapping["adapters"] = node_of([*run.model.adapters, str(folder.model)], place)
     else:
         model.mapping["path"] = node_of(str(folder.model), place)
@@ -235,13 +245,15 @@ def _run_to_serve(path: str | Path, overrides: Sequence[str], *, trust_plugins: 
 
 def _model_of(path: Path, name: str) -> dict[str, Any]:
     """Return the model section for a path that is no run folder; an adapter brings its base."""
-    config = path / "adapter_config.json"
+    config = path / ADAPTER
     if not config.is_file():
         return {"path": str(path.absolute()) if path.is_dir() else name}
     try:
         base = json.loads(config.read_text(encoding="utf-8")).get("base_model_name_or_path")
     except (ValueError, AttributeError) as fault:
-        raise BadModel(f"{config} is no config of an adapter: {fault}") from fault
+        raise BadModel(
+            f"{config} is no config of an adapter: {fault}. Save the adapter again."
+        ) from fault
     if not base:
-        raise BadModel(f"{config} names no base model")
+        raise BadModel(f"{config} names no base model. Add `base_model_name_or_path` to it.")
     return {"path": base, "adapters": [str(path.absolute())]}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -97,6 +97,10 @@ class ConsoleReporter(Reporter):
             self._progress.update(self._task, completed=step)
 
 
+LOUD = ("datasets", "huggingface_hub", "transformers")
+"""The libraries whose loggers write to the screen by handlers of their own."""
+
+
 @contextmanager
 def quiet_libraries() -> Iterator[None]:
     """Send what libraries log and warn to the log file, if there is one, and never to the screen.
@@ -112,19 +116,29 @@ def quiet_libraries() -> Iterator[None]:
     silent = logging.NullHandler()
     logging.captureWarnings(True)
     root.addHandler(silent)
-    transformers.logging.disable_default_handler()
-    transformers.logging.enable_propagation()
     transformers.logging.set_verbosity(logging.INFO)
     transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     datasets.disable_progress_bars()
     try:
-        yield
+        with _heard_by_root(LOUD):
+            yield
     finally:
         if shown:
             datasets.enable_progress_bars()
         transformers.logging.enable_progress_bar()  # type: ignore[no-untyped-call]
         transformers.logging.set_verbosity(verbosity)
-        transformers.logging.disable_propagation()
-        transformers.logging.enable_default_handler()
         root.removeHandler(silent)
         logging.captureWarnings(False)
+
+
+@contextmanager
+def _heard_by_root(names: Iterable[str]) -> Iterator[None]:
+    """Take their own handlers from loggers, so that those of the root alone hear them."""
+    before = [(one, one.handlers, one.propagate) for one in map(logging.getLogger, names)]
+    for one, _, _ in before:
+        one.handlers, one.propagate = [], True
+    try:
+        yield
+    finally:
+        for one, handlers, propagate in before:
+            one.handlers, one.propagate = handlers, propagate

@@ -48,9 +48,9 @@ class Chooser:
                 owned = [
                     n for n in self.catalogue.names("defaults") if n.startswith(f"{kind.name}.")
                 ]
-                names = [self.catalogue.find("defaults", n).target for n in owned]
+                names = [self.catalogue.default(kind.name, n) for n in owned]
                 return node_of(names, DEFAULT) if names else Node(None, DEFAULT)
-            return Node(self.catalogue.find("defaults", kind.name).target, DEFAULT)
+            return Node(self.catalogue.default(kind.name), DEFAULT)
         except UnknownPlugin:
             return Node(None, DEFAULT)
         except AmbiguousPlugin as fault:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pydantic_core import to_jsonable_python
 
-from luthier.core.errors import LuthierError
+from luthier.core.errors import AmbiguousPlugin, LuthierError, UnknownPlugin
 from luthier.core.kinds import kinds_of
 from luthier.core.plugin import Plugin, documentation_of
 from luthier.core.sections import SECTIONS
@@ -46,12 +46,9 @@ def run_file_for(chosen: Mapping[str, str]) -> str:
     catalogue = Catalogue.installed()
     kinds = {kind.key: kind.name for kind in kinds_of(catalogue).values() if kind.key}
     lines = [_head(catalogue)]
-    for key, name in chosen.items():
-        kind = kinds[key]
-        if not name and kind not in catalogue.names("defaults"):
-            raise LuthierError(f"no default is installed for {key!r}; choose one.")
-        name = name or catalogue.find("defaults", kind).target  # noqa: PLW2901 - the default's name
-        value = plugin_of(catalogue.find(kind, name))
+    for key, given in chosen.items():
+        name = given or _default(catalogue, kinds[key], f"Give `--{key} NAME`")
+        value = plugin_of(catalogue.find(kinds[key], name))
         lines += [f"{key}:", f"  name: {name:<28}# {_summary(value)}", *_options(value), ""]
     for key, section in SECTIONS.items():
         if key != "model":
@@ -61,14 +58,31 @@ def run_file_for(chosen: Mapping[str, str]) -> str:
 
 
 def _head(catalogue: Catalogue) -> str:
-    model = catalogue.find("defaults", "models").target
-    shape = catalogue.find("defaults", "formats").target
+    """Return the lines of model and data, with `CHOOSE` where no one default is installed."""
+    named, shape = {}, "the shape of its rows"
+    for kind in ("models", "formats"):
+        try:
+            named[kind] = catalogue.default(kind)
+        except (UnknownPlugin, AmbiguousPlugin):
+            named[kind] = "CHOOSE"
+            continue
+        if kind == "formats":
+            shape = _summary(plugin_of(catalogue.find(kind, named[kind])))
     return HEAD.format(
-        model=model,
-        format=shape,
-        shape=_summary(plugin_of(catalogue.find("formats", shape))),
+        model=named["models"],
+        format=named["formats"],
+        shape=shape,
         sources=", ".join(catalogue.names("sources")),
     )
+
+
+def _default(catalogue: Catalogue, kind: str, remedy: str) -> str:
+    try:
+        return catalogue.default(kind)
+    except UnknownPlugin as fault:
+        raise LuthierError(f"no default is installed among the {kind}. {remedy}.") from fault
+    except AmbiguousPlugin as fault:
+        raise LuthierError(f"of defaults, {fault.problem}. {remedy}.") from fault
 
 
 def _summary(value: type[Plugin] | Plugin) -> str:

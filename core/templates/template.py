@@ -135,12 +135,8 @@ class ChatTemplate(Plugin):
             bos_token=bos_token, eos_token=eos_token, **options,
         )  # fmt: skip
         pieces = self._pieces(**told)
-        answered = bool(messages) and messages[-1]["role"] == "assistant"
-        stops = self.ends(eos_token)
-        last = stops[0] if training and stops and answered else None
-        if last and messages[-1].get("tool_calls") and self.tools:
-            last = self.tools.stop or last
-        return Rendered(tuple(with_stops(pieces, stops, last=last)))
+        last = self._end_of(messages, eos_token) if training else None
+        return Rendered(tuple(with_stops(pieces, self.ends(eos_token), last=last)))
 
     def encode(
         self,
@@ -246,6 +242,14 @@ class ChatTemplate(Plugin):
             **own,
             **options,
         }
+
+    def _end_of(self, messages: Sequence[Message], eos_token: str | None) -> str | None:
+        """Return what ends the final answer; None where there is none, or no end is known."""
+        stops = self.ends(eos_token)
+        if not stops or not messages or messages[-1]["role"] != "assistant":
+            return None
+        own = self.tools.stop if self.tools and messages[-1].get("tool_calls") else ""
+        return own or stops[0]
 
     def _pieces(self, **variables: Any) -> list[Piece]:
         ends = {name: Marked(variables[name]) for name in ("bos_token", "eos_token")}

@@ -9,7 +9,8 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from luthier.core.run.folder import RunFolder, write_text_whole
+from luthier.core.errors import BadRunFolder
+from luthier.core.run.folder import PARTIAL, RunFolder, write_text_whole
 from luthier.core.run.reporting import Reporter
 
 
@@ -22,6 +23,7 @@ class Recorder(TrainerCallback):
         self.reporter = reporter
         self._last = (time.monotonic(), 0)
         self._began: tuple[float, int] | None = None
+        self._warned = False
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
         """Begin the clock, and forget the metrics of steps that a resumed run will do again."""
@@ -56,6 +58,11 @@ class Recorder(TrainerCallback):
         with self.folder.metrics.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(row) + "\n")
         self.reporter.advance(step, self._figures(row, now, step, state.max_steps))
+        if not self._warned and not math.isfinite(row["loss"]):
+            self._warned = True
+            self.reporter.warn(
+                f"the loss of step {step} is {row['loss']}, which is no finite number"
+            )
 
     def _figures(self, row: dict[str, Any], now: float, step: int, total: int) -> str:
         text = f"loss {row['loss']:.4f}  {row['tokens_per_second']:,.0f} tokens/s"
@@ -76,11 +83,24 @@ def duration(seconds: float) -> str:
 
 
 def read_metrics(folder: RunFolder) -> list[dict[str, Any]]:
-    """Return the rows of metrics.jsonl; a last line that was cut by a kill is left out."""
+    """Return the rows of metrics.jsonl; a last line that was cut by a kill is left out.
+
+    Raises:
+        BadRunFolder: another line is none that a run writes.
+    """
     if not folder.metrics.exists():
         return []
-    lines = folder.metrics.read_text(encoding="utf-8").split("\n")
-    return [json.loads(line) for line in lines[:-1] if line]
+    lines = folder.metrics.read_bytes().split(b"\n")
+    rows = []
+    for number, line in enumerate(lines[:-1], 1):
+        try:
+            row = json.loads(line)
+            rows.append({**row, "step": row["step"], "loss": float(row["loss"])})
+        except (ValueError, KeyError, TypeError) as fault:
+            raise BadRunFolder(
+                f"{folder.metrics}:{number}: this is no line of metrics. Delete it."
+            ) from fault
+    return rows
 
 
 def plot_loss(folder: RunFolder) -> None:
@@ -101,8 +121,8 @@ def plot_loss(folder: RunFolder) -> None:
     axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)
     axes.legend(frameon=False)
-    beside = folder.loss_plot.with_name(".loss.partial.png")
-    figure.savefig(beside)
+    beside = folder.loss_plot.with_name(f".{folder.loss_plot.name}{PARTIAL}")
+    figure.savefig(beside, format="png")
     beside.replace(folder.loss_plot)
 
 

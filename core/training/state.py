@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 _TENSOR, _TUPLE, _MAPPING = "$tensor", "$tuple", "$mapping"
@@ -42,6 +44,26 @@ def load_state(file: Path) -> Any:
     return _restore(skeleton, load_file(stored) if stored.exists() else {})
 
 
+def require_state(file: Path) -> None:
+    """Refuse what `save_state` did not write whole; tensors are looked for by name alone.
+
+    Raises:
+        ValueError: a file is absent or torn, or a tensor is missing.
+    """
+    stored = file.with_suffix(".safetensors")
+    names: list[str] = []
+    try:
+        skeleton = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
+        if stored.exists():
+            with safe_open(stored, framework="pt") as tensors:  # refuses a file that is cut short
+                names = tensors.keys()
+        _restore(skeleton, dict.fromkeys(names))
+    except KeyError as missing:
+        raise ValueError(f"there is no {missing} in {stored.name}") from missing
+    except (OSError, ValueError, TypeError, SafetensorError) as fault:
+        raise ValueError(f"{file.name} cannot be read: {fault}") from fault
+
+
 def _flatten(value: Any, place: str, tensors: dict[str, torch.Tensor]) -> Any:
     if isinstance(value, torch.Tensor):
         # a copy: safetensors refuses tensors that share memory
@@ -61,7 +83,7 @@ def _flatten(value: Any, place: str, tensors: dict[str, torch.Tensor]) -> Any:
     raise TypeError(f"{place} is a {type(value).__name__}, which is not stored without pickle")
 
 
-def _restore(skeleton: Any, tensors: dict[str, torch.Tensor]) -> Any:
+def _restore(skeleton: Any, tensors: Mapping[str, Any]) -> Any:
     if isinstance(skeleton, list):
         return [_restore(item, tensors) for item in skeleton]
     if not isinstance(skeleton, dict):

@@ -13,17 +13,15 @@ from typing import TYPE_CHECKING, Any
 import torch
 import transformers
 
-from luthier.core.errors import BadRunFolder
+from luthier.core.errors import BadRunFolder, Diverged
 from luthier.core.run.folder import CHECKPOINT, discard, written_whole
 from luthier.core.templates import IGNORED
+from luthier.core.training.checkpoints import STATE
 from luthier.core.training.loss import token_mean_loss
 from luthier.core.training.state import load_state, random_state, restore_random_state, save_state
 
 if TYPE_CHECKING:
     from luthier.core.run.job import TrainingJob
-
-STATE = "trainer_state.json"
-"""The name by which transformers' loop finds a checkpoint's step."""
 
 
 class Trainer(transformers.Trainer):
@@ -52,6 +50,7 @@ class Trainer(transformers.Trainer):
         self.job = job
         # of the steps since the last log: summed loss, counted tokens, all tokens
         self._window = torch.zeros(3, dtype=torch.float64)
+        self._lost = 0  # logs in a row whose loss was no finite number
 
     # --- figures ----------------------------------------------------------------------------
 
@@ -76,7 +75,12 @@ class Trainer(transformers.Trainer):
         return result
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Log the mean loss over the tokens since the last log, and how many they were."""
+        """Log the mean loss over the tokens since the last log, and how many they were.
+
+        Raises:
+            Diverged: the loss is no finite number.
+        """
+        summed = 0.0
         if "loss" in logs:
             summed, trained, tokens = self.accelerator.reduce(self._window, "sum").tolist()
             # on several devices transformers scales each loss by their number
@@ -85,6 +89,10 @@ class Trainer(transformers.Trainer):
             logs["trained_tokens"], logs["tokens"] = int(trained), int(tokens)
             self._window = torch.zeros_like(self._window)
         super().log(logs, start_time)
+        self._lost = 0 if math.isfinite(summed) else self._lost + 1
+        # in float16 a step that overflows is skipped, and the next may be sound
+        if self._lost > (self.accelerator.scaler is not None):
+            raise Diverged(_lost(f"the loss is {logs['loss']}", self.state.global_step))
 
     # --- checkpoints ------------------------------------------------------------------------
 
@@ -92,6 +100,7 @@ class Trainer(transformers.Trainer):
         """Write all that a continuation needs, whole or not at all, and drop what is too old."""
         if not self.args.should_save:
             return
+        require_finite(self.job.opened.model, self.state.global_step)
         folder = self.job.folder.checkpoints / f"{CHECKPOINT}{self.state.global_step}"
         with written_whole(folder) as beside:
             save_state(trained_parameters(self.job.opened.model), beside / "weights")
@@ -121,7 +130,8 @@ class Trainer(transformers.Trainer):
         if stored.keys() != own.keys():
             raise BadRunFolder(
                 f"{resume_from_checkpoint} holds other parameters than this run trains, such as "
-                f"{sorted(stored.keys() ^ own.keys())[0]}."
+                f"{sorted(stored.keys() ^ own.keys())[0]}. Put the model and the plugins back as "
+                "they were, or train anew with `--overwrite`."
             )
         with torch.no_grad():
             for name, parameter in own.items():
@@ -150,6 +160,25 @@ class Trainer(transformers.Trainer):
 def trained_parameters(model: torch.nn.Module) -> dict[str, torch.nn.Parameter]:
     """Return the parameters that training changes, by name; a tied one once."""
     return {name: p for name, p in model.named_parameters() if p.requires_grad}
+
+
+def require_finite(model: torch.nn.Module, step: int) -> None:
+    """Refuse a model whose trained parameters hold what is no finite number.
+
+    Raises:
+        Diverged: one does.
+    """
+    for name, parameter in trained_parameters(model).items():
+        if not torch.isfinite(parameter).all():
+            raise Diverged(_lost(f"{name} holds what is no finite number", step))
+
+
+def _lost(fault: str, step: int) -> str:
+    return (
+        f"{fault} after step {step}, so the training has been stopped: it would come to nothing. "
+        "Lower `training.learning_rate`, raise `training.warmup`, or choose a `model.dtype` of "
+        "a wider range than float16; look at the data, too. Then train anew with `--overwrite`."
+    )
 
 
 SCHEDULERS = {"cosine": "cosine", "linear": "linear", "constant": "constant_with_warmup"}

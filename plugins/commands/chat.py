@@ -29,7 +29,8 @@ class Chat(Plugin):
 def command(
     model: Annotated[str, typer.Argument(help="A run folder or a model.", metavar="MODEL")],
     overrides: Annotated[
-        list[str] | None, typer.Argument(help="`generation.temperature=0.7` and the like.")
+        list[str] | None,
+        typer.Argument(help="`generation.temperature=0.7` and the like.", metavar="[KEY=VALUE]..."),
     ] = None,
     *,
     message: Annotated[

@@ -21,7 +21,9 @@ class Init(Plugin):
 
 
 def command(
-    path: Annotated[Path, typer.Argument(help="The file to write.")] = Path("run.yaml"),
+    path: Annotated[Path, typer.Argument(help="The file to write.", metavar="FILE")] = Path(
+        "run.yaml"
+    ),
     *,
     tuner: Annotated[str, typer.Option(help="Which parameters are trained.")] = "",
     stage: Annotated[str, typer.Option(help="The training approach.")] = "",
@@ -33,6 +35,11 @@ def command(
     if path.exists() and not force:
         raise LuthierError(f"{path} exists already. Name another file, or give --force.")
     text = run_file_for({"tuner": tuner, "stage": stage})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as fault:
+        raise LuthierError(
+            f"{path} cannot be written: {fault.strerror}. Name another file."
+        ) from fault
     typer.echo(f"{path} written. Fill in `data`, then: luthier check {path}")

@@ -45,4 +45,4 @@ def command(
     if as_json:
         typer.echo(json.dumps([row._asdict() for row in rows], indent=2, ensure_ascii=False))
     else:
-        typer.echo(described(rows))
+        typer.echo(described(rows) or f"No plugin of the kind {given[0]} is installed.")

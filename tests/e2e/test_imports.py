@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -52,6 +53,26 @@ def test_light_commands_import_nothing_heavy(command, run_file, tmp_path):
     }.get(command, [command])
     modules = modules_after(RUNS_MAIN.format(arguments=arguments))
     assert not modules & set(HEAVY)
+
+
+def seconds(*command):
+    """Return the least wall time of a command in three runs: noise only ever adds."""
+
+    def once():
+        began = time.perf_counter()
+        subprocess.run([sys.executable, *command], check=True, capture_output=True)
+        return time.perf_counter() - began
+
+    return min(once() for _ in range(3))
+
+
+def test_help_and_check_take_a_small_part_of_what_torch_alone_takes(run_file):
+    # benchmarks/startup.py measures: less than a quarter, and check less than a second; these
+    # bounds are wide, as a machine that tests is seldom quiet
+    torch = seconds("-c", "import torch")
+    assert seconds("-m", "luthier.core", "--help") < torch / 2
+    check = seconds("-m", "luthier.core", "check", str(run_file))
+    assert check < max(2.0, torch)
 
 
 def plugin_modules(modules):

@@ -3,6 +3,7 @@
 import json
 import pkgutil
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,7 +22,7 @@ TUNERS = ["full", {"name": "lora", "rank": 4, "dropout": 0.1}]
 
 
 class Killed(BaseException):
-    """Stands for a SIGKILL in this process."""
+    """Stands for a SIGKILL in this process: what would clean up after it does nothing."""
 
 
 def weights_of(folder):
@@ -71,6 +72,43 @@ def uninterrupted(long_run):
     return train(long_run("uninterrupted"))
 
 
+@pytest.fixture
+def killed(monkeypatch):
+    """Begin something, and kill it at the n-th call of a function; nothing is cleaned up."""
+
+    def died(begin, target, at_call, *, done=False):
+        original, remove = pkgutil.resolve_name(target), shutil.rmtree
+        calls, dead = [], []
+
+        def dying(*args, **kwargs):
+            calls.append(1)
+            if len(calls) == at_call:
+                dead.append(1)
+                if target.endswith("save_state"):  # the half of a file is on the disk
+                    args[1].with_suffix(".json").write_text('{"$mapping": [["weigh')
+                if done:
+                    original(*args, **kwargs)
+                raise Killed
+            return original(*args, **kwargs)
+
+        def removing(*args, **kwargs):
+            if not dead:
+                remove(*args, **kwargs)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(shutil, "rmtree", removing)
+            patch.setattr(target, dying)
+            with pytest.raises(Killed):
+                begin()
+
+    return died
+
+
+def leftovers(folder):
+    """Return the names of what is half written, or half deleted."""
+    return {p.name for p in folder.path.rglob(".*") if p.suffix in {".partial", ".deleted"}}
+
+
 # where the process dies: a function of luthier, and at which of its calls
 FAULTS = {
     "before the first step": ("luthier.core.training.recording.Recorder.on_train_begin", 1),
@@ -84,32 +122,31 @@ FAULTS = {
     "as the rest is written": ("luthier.core.training.trainer.save_state", 10),
     "as a checkpoint takes its name": ("os.replace", 4),
     "as an old checkpoint is dropped": ("luthier.core.training.trainer.discard", 1),
+    "as an old checkpoint is deleted": ("os.replace", 7),
     "as the curve is drawn": ("luthier.core.training.recording.plot_loss", 1),
     "as the model is written": ("luthier.core.model.saving.written_whole", 1),
 }  # fmt: skip
 
 
+LEAVING = {
+    *(f"as the {part} is written" for part in ("optimizer", "schedule", "random state", "rest")),
+    "as the weights are written", "as a checkpoint takes its name",
+    "as an old checkpoint is deleted",
+}  # fmt: skip
+"""After which something half is left."""
+
+
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_run_killed_at_any_point_ends_with_the_same_weights(
-    long_run, uninterrupted, monkeypatch, fault
+    long_run, uninterrupted, killed, fault
 ):
-    target, at_call = FAULTS[fault]
-    original = pkgutil.resolve_name(target)
-    calls = []
-
-    def dying(*args, **kwargs):
-        calls.append(1)
-        if len(calls) == at_call:
-            raise Killed
-        return original(*args, **kwargs)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(target, dying)
-        with pytest.raises(Killed):
-            train(long_run(fault))
+    done = fault == "as an old checkpoint is deleted"  # it has lost its name already
+    killed(lambda: train(long_run(fault)), *FAULTS[fault], done=done)
     folder = RunFolder(uninterrupted.path.parent / fault)
     assert not folder.model.exists()
+    assert bool(leftovers(folder)) == (fault in LEAVING)
     assert_same_run(resume(folder.path), uninterrupted)
+    assert not leftovers(folder)
 
 
 def test_a_run_may_be_interrupted_again_and_again(long_run, uninterrupted, monkeypatch):

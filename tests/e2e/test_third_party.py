@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import hashlib
 import json
 import operator
 import os
@@ -368,7 +369,8 @@ def test_a_lone_file_that_a_run_file_names_is_checked_and_used(small_run, lone_f
     assert (tuner.entry.distribution, tuner.plugin.norms) == ("bitfit.py", True)
     plugins = json.loads(train(good).manifest.read_text())["plugins"]
     assert {
-        "kind": "tuners", "name": "bitfit", "distribution": "bitfit.py", "version": "file"
+        "kind": "tuners", "name": "bitfit", "distribution": "bitfit.py", "version": "file",
+        "sha256": hashlib.sha256(lone_file.read_bytes()).hexdigest(),
     } in plugins  # fmt: skip
     with pytest.raises(BadRunFile, match=r"tuner.norm: unknown key\n +Did you mean 'norms'\?"):
         check(small_run(plugins=[str(lone_file)], tuner={"name": "bitfit", "norm": True}))

@@ -1,10 +1,12 @@
 """The wheel holds all of luthier and works without the checkout."""
 
 import json
+import os
 import subprocess
 import sys
 import sysconfig
 import tarfile
+import tomllib
 import venv
 import zipfile
 
@@ -49,38 +51,60 @@ def test_the_source_distribution_builds_the_same_wheel(built, tmp_path):
     assert names[0] == names[1]
 
 
-RUN = """
-import json, sys
-import luthier.core, luthier.registry
-from luthier.registry import Catalogue
-from luthier.core.cli.listing import rows_of
-rows = rows_of()
-print(json.dumps({
-    "file": luthier.core.__file__,
-    "states": {f"{r.kind}/{r.name}": r.state for r in rows if r.distribution == "luthier"},
-    "path": sys.path,
-}))
-"""
-
-
-def test_an_environment_without_the_checkout_has_all_plugins(built, repository, tmp_path):
+@pytest.fixture(scope="module")
+def fresh(built, tmp_path_factory):
+    """Run a program of an environment that has the wheel, and no trace of the checkout."""
     (wheel,) = built.glob("*.whl")
-    venv.create(tmp_path / "env", with_pip=False)
-    python = tmp_path / "env" / "bin" / "python"
-    site = next((tmp_path / "env" / "lib").glob("python*/site-packages"))
+    home = tmp_path_factory.mktemp("env")
+    venv.create(home, with_pip=False)
+    site = next((home / "lib").glob("python*/site-packages"))
     subprocess.run(
-        [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(site),
-         "--no-compile", str(wheel)],
+        [sys.executable, "-m", "pip", "--python", str(home), "install", "--quiet", "--no-deps",
+         "--no-index", "--no-compile", str(wheel)],
         check=True, capture_output=True,
     )  # fmt: skip
     # the libraries of this environment, without its .pth files: the editable install is one of them
     (site / "libraries.pth").write_text(sysconfig.get_paths()["purelib"])
-    done = subprocess.run(
-        [python, "-I", "-c", RUN], cwd=tmp_path, capture_output=True, text=True, check=False
+    desk = tmp_path_factory.mktemp("desk")
+
+    def run(program, *words):
+        clean = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+        done = subprocess.run(
+            [home / "bin" / program, *words], cwd=desk, env=clean, capture_output=True, text=True,
+            check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run
+
+
+def test_a_fresh_environment_takes_luthier_from_the_wheel(fresh, repository):
+    script = (
+        "import json, sys, luthier.core;"
+        "print(json.dumps([luthier.core.__file__, sys.prefix, sys.path]))"
     )
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
-    assert found["file"].startswith(str(site))
-    assert not any(str(repository) == path for path in found["path"])
-    assert set(found["states"].values()) == {"ok"}
-    assert found["states"].keys() >= {"tuners/lora", "stages/sft", "templates/chatml"}
+    file, prefix, path = json.loads(fresh("python", "-I", "-c", script))
+    assert file.startswith(prefix)
+    assert not any(str(repository) == one for one in path)
+
+
+def test_the_console_script_lists_each_plugin_of_pyproject_and_all_are_sound(fresh, repository):
+    project = tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    declared = {
+        f"{group.removeprefix('luthier.')}/{name}"
+        for group, points in project["entry-points"].items()
+        for name in points
+        if group != "luthier.defaults"
+    }
+    rows = json.loads(fresh("luthier", "plugins", "--json"))
+    ours = {f"{r['kind']}/{r['name']}": r["state"] for r in rows if r["distribution"] == "luthier"}
+    assert ours == dict.fromkeys(declared, "ok")
+
+
+def test_the_console_script_writes_a_run_file_and_checks_it(fresh):
+    assert fresh("luthier", "--version").startswith("luthier ")
+    fresh("luthier", "init", "run.yaml")
+    row = json.dumps({"instruction": "a", "output": "b"})
+    fresh("python", "-c", f"open('data.jsonl', 'w').write({row!r})")
+    assert "run.yaml can be run on" in fresh("luthier", "check", "run.yaml")

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.sweep.records import RESULTS, SWEEPS, fingerprint
+from tests.sweep.records import REPOSITORY, RESULTS, SWEEPS, fingerprint
 
 
 @pytest.mark.parametrize("name", SWEEPS)
@@ -17,3 +17,17 @@ def test_a_result_is_no_older_than_the_code_that_it_covers(name):
     assert result.keys() >= {"date", "commit", "versions"}
     stale = "the code has changed since: run `make sweep` and commit what it writes"
     assert result["fingerprint"] == fingerprint(SWEEPS[name]), stale
+
+
+@pytest.mark.parametrize("name", SWEEPS)
+def test_a_sweep_covers_its_own_tests_and_nothing_that_is_gone(name):
+    sweep = SWEEPS[name]
+    assert sweep.tests in sweep.covers
+    assert all((REPOSITORY / path).exists() for path in sweep.covers)
+
+
+def test_the_sweep_of_kills_covers_all_that_a_run_goes_through_but_what_it_reads():
+    covers = SWEEPS["kills"].covers
+    through = {"opening", "loading", "saving", "preparation", "execution", "program", "manifest"}
+    found = {p.stem for path in covers for p in (REPOSITORY / path).rglob("*.py")}
+    assert through | {"folder", "checkpoints", "trainer", "state", "sft", "lora"} <= found

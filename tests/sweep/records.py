@@ -14,13 +14,21 @@ class Sweep(NamedTuple):
     tests: str
     """The file whose tests with the mark `sweep` are run."""
     covers: tuple[str, ...]
-    """The files and folders whose change makes its result stale."""
+    """The files and folders that the tests pass through: a change makes its result stale."""
 
 
 SWEEPS = {
     "kills": Sweep(
         tests="tests/e2e/test_resume.py",
-        covers=("core/training", "core/run/folder.py", "core/model/saving.py"),
+        covers=(
+            "core/data",
+            "core/model",
+            "core/run",
+            "core/training",
+            "plugins/stages",
+            "plugins/tuners",
+            "tests/e2e/test_resume.py",
+        ),
     ),
 }
 

@@ -9,13 +9,12 @@ from torch import nn
 from luthier.core import BadModel, LuthierError, Plugin, Refusal, hookimpl
 from luthier.core.compatibility import conflicts
 from luthier.core.device import Device, device_named
-from luthier.core.errors import MissingPackage, TwoOwners
+from luthier.core.errors import TwoOwners
 from luthier.core.model.attention import composed_attention
 from luthier.core.model.families import DECODER_LAYERS, recognise
 from luthier.core.model.layers import LayerMap, LayerType
 from luthier.core.model.loading import LoadPlan
 from luthier.core.plugin import Need
-from luthier.core.requirement import require
 from luthier.core.wiring import Selected, manager_of
 from luthier.registry import Catalogue, Entry
 
@@ -185,9 +184,3 @@ def test_a_family_is_recognised_by_architecture_and_never_guessed():
     assert recognise("owner/name", None, catalogue) is None
     with pytest.raises(LuthierError, match="StrangeForCausalLM, which no installed family has"):
         recognise("x", {"architectures": ["StrangeForCausalLM"]}, catalogue)
-
-
-def test_a_missing_package_is_answered_with_the_line_that_installs_it():
-    with pytest.raises(MissingPackage, match=r'pip install "luthier\[bnb\]"'):
-        require("no_such_package", extra="bnb")
-    assert require("json").dumps([]) == "[]"

@@ -68,6 +68,38 @@ def test_a_writing_that_was_killed_leaves_nothing_in_the_way_of_the_next(tmp_pat
     assert [p.name for p in (tmp_path / "model").iterdir()] == ["a"]
 
 
+def test_what_killed_writings_left_in_a_run_folder_is_deleted(tmp_path):
+    folder = RunFolder(tmp_path)
+    for name in (".checkpoint-2.deleted", ".checkpoint-4.partial", "checkpoint-2"):
+        (folder.checkpoints / name).mkdir(parents=True)
+        (folder.checkpoints / name / "weights.json").write_text("half")
+    (tmp_path / ".manifest.json.partial").write_text("{")
+    folder.remove_leftovers()
+    assert [p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*")] == [
+        "checkpoints", "checkpoints/checkpoint-2", "checkpoints/checkpoint-2/weights.json",
+    ]  # fmt: skip
+
+
+def test_a_folder_whose_run_file_was_half_written_may_be_used(tmp_path):
+    (tmp_path / ".run.yaml.partial").write_text("mod")
+    RunFolder(tmp_path).require_free()
+
+
+@pytest.mark.parametrize(("there_before", "stays"), [(False, False), (True, True)])
+def test_a_folder_that_was_made_to_be_locked_goes_if_nothing_is_written(
+    tmp_path, there_before, stays
+):
+    folder = RunFolder(tmp_path / "run")
+    if there_before:
+        folder.path.mkdir()
+    with folder.locked():
+        assert folder.path.is_dir()
+    assert folder.path.exists() == stays
+    with folder.locked():
+        folder.run_file.write_text("")
+    assert folder.run_file.exists()
+
+
 def test_an_error_in_the_writing_leaves_what_was_there(tmp_path):
     folder = tmp_path / "model"
     with written_whole(folder) as beside:

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from luthier.core import train
-from luthier.core.run.reporting import ConsoleReporter, Reporter, quiet_libraries
+from luthier.core.run.reporting import LOUD, ConsoleReporter, Reporter, quiet_libraries
 from luthier.core.training.recording import duration, smoothed
 
 
@@ -71,13 +71,33 @@ def test_a_run_that_fails_leaves_its_traceback_in_the_log(small_run, tmp_path, m
     assert "ZeroDivisionError: a fault of ours" in (tmp_path / "run" / "log.txt").read_text()
 
 
+def facts_of(logger):
+    return logger.level, logger.propagate, logger.handlers[:]
+
+
 def test_libraries_are_as_they_were_afterwards():
+    import datasets  # noqa: F401 - each sets up its own logger
     import transformers
 
-    before = transformers.logging.get_verbosity(), logging.getLogger().handlers[:]
+    loggers = [logging.getLogger(name) for name in (None, *LOUD)]
+    before = [facts_of(logger) for logger in loggers]
     with quiet_libraries():
         assert transformers.logging.get_verbosity() == logging.INFO
-    assert (transformers.logging.get_verbosity(), logging.getLogger().handlers) == before
+    assert [facts_of(logger) for logger in loggers] == before
+
+
+@pytest.mark.parametrize("name", LOUD)
+def test_a_library_with_a_handler_of_its_own_is_not_on_the_screen(name, monkeypatch, caplog):
+    import datasets  # noqa: F401
+    import transformers  # noqa: F401
+
+    screen = io.StringIO()
+    own = logging.getLogger(name)
+    monkeypatch.setattr(own, "handlers", [logging.StreamHandler(screen)])
+    with quiet_libraries():
+        logging.getLogger(f"{name}.within").warning("Retrying in 8s [Retry 5/5].")
+    assert screen.getvalue() == ""
+    assert "Retrying in 8s" in caplog.text
 
 
 def test_the_silent_reporter_tells_the_log(caplog):
