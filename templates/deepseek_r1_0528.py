@@ -23,4 +23,5 @@ _TOOLS = FENCED.model_copy(
     }
 )
 
-TEMPLATE = DEEPSEEK_R1_0528_QWEN3.derived(tools=_TOOLS)
+# here a question that is the last message is followed by nothing, unless an answer is asked for
+TEMPLATE = DEEPSEEK_R1_0528_QWEN3.derived(tools=_TOOLS, finish="")

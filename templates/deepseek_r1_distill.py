@@ -1,4 +1,4 @@
-"""DeepSeek R1 Distill: DeepSeek R1, but one call alone is not closed.
+"""DeepSeek R1 Distill: DeepSeek R1, but the first call is not closed.
 
 Source: the chat template of deepseek-ai/DeepSeek-R1-Distill-Llama-8B
 (https://huggingface.co/deepseek-ai/DeepSeek-R1-Distill-Llama-8B).

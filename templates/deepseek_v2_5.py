@@ -10,6 +10,6 @@ TEMPLATE = DEEPSEEK_V3.derived(
     # the indentation of the authors' loop over the messages
     begin=(
         "{% for message in messages if message['role'] == 'system' %}        {% endfor %}"
-        "{{ bos_token }}"
+        + DEEPSEEK_V3.begin
     ),
 )

@@ -1,4 +1,4 @@
-"""GLM-5: the format of GLM-4.7, with empty thoughts where the last answer has none.
+"""GLM-5: the format of GLM-4.7, with empty thoughts where an answer has none but may think.
 
 Source: the chat template of zai-org/GLM-5.1 (https://huggingface.co/zai-org/GLM-5.1).
 """
@@ -29,7 +29,8 @@ _PREFIX = (
     "{% if thoughts is not string and '</think>' in said %}"
     "{% set thoughts = said.split('</think>')[0].split('<think>')[-1] %}"
     "{% set said = said.split('</think>')[-1] %}"
-    "{% elif thoughts is not string and (loop.index0 > last_question or turn.thinks) %}"
+    "{% elif thoughts is not string and (turn.thinks if loop.index0 < last_question"
+    " else enable_thinking is not defined or enable_thinking) %}"
     "{% set thoughts = '' %}{% endif %}"
     f"{{% set thinks = thoughts is string and {KEEPS} %}}"
     "{% if thinks %}<think>{% else %}</think>{% endif %}"

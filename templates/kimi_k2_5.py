@@ -15,9 +15,11 @@ TEMPLATE = KIMI_K2_THINKING.derived(
         "<|im_system|>system<|im_middle|>{{ content }}<|im_end|>{% endif %}"
     ),
     default_system=None,
+    # an answer's own thoughts are `thinking` too
+    begin=KIMI_K2_THINKING.begin + "{% set quiet = thinking is defined and not thinking %}",
     thinking=Thinking(prompted=True, kept="none"),
     answer_prefix=_PREFIX,
-    answer=KIMI_K2_THINKING.answer.replace("<think>", ""),
-    prompt=_PREFIX + "{% if thinking is defined and not thinking %}</think>{% endif %}",
+    answer=KIMI_K2_THINKING.answer.replace("<think>{% if", "{% if not quiet and"),
+    prompt=_PREFIX + "{% if quiet %}</think>{% endif %}",
     options={"thinking": None},
 )

@@ -10,9 +10,7 @@ TEMPLATE = ChatTemplate(
     eos_token="</s>",
     stops=("</s>",),
     system="{{ content }}",
-    user="<用户>{{ content }}",
-    answer_prefix="<AI>",
-    # a question is followed by it whether or not an answer is asked for
-    finish="{% if messages and messages[-1]['role'] == 'user' %}<AI>{% endif %}",
+    # a question ends in the prompt, whether or not an answer is asked for
+    user="<用户>{{ content }}<AI>",
     strip=frozenset({"system", "user", "assistant"}),
 )

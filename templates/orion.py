@@ -12,11 +12,7 @@ TEMPLATE = ChatTemplate(
     stops=("</s>",),
     begin="{{ bos_token }}",
     refuses_system=False,
-    user="Human: {{ content }}\n\n",
-    answer_prefix="Assistant: {{ eos_token }}",
+    # a question ends in the prompt, whether or not an answer is asked for
+    user="Human: {{ content }}\n\nAssistant: {{ eos_token }}",
     answer_end="{{ eos_token }}",
-    # a question is followed by the prompt whether or not an answer is asked for
-    finish=(
-        "{% if messages and messages[-1]['role'] == 'user' %}Assistant: {{ eos_token }}{% endif %}"
-    ),
 )

@@ -20,14 +20,18 @@ TOKENS = (
     "<｜tool▁output▁end｜>",
 )
 
+_CALL = (
+    "<｜tool▁call▁begin｜>function<｜tool▁sep｜>{{ call.function.name }}\n"
+    "```json\n{{ call.function.arguments | tojson }}\n```<｜tool▁call▁end｜>"
+)
+
 # the authors' texts have no place for the tools themselves
 FENCED = ToolStyle(
     definitions="{{ content }}",
     calls=(
         "<｜tool▁calls▁begin｜>{% for call in calls %}{% if not loop.first %}\n{% endif %}"
-        "<｜tool▁call▁begin｜>function<｜tool▁sep｜>{{ call.function.name }}\n"
-        "```json\n{{ call.function.arguments | tojson }}\n```<｜tool▁call▁end｜>{% endfor %}"
-        "<｜tool▁calls▁end｜>"
+        + _CALL
+        + "{% endfor %}<｜tool▁calls▁end｜>"
     ),
     result=(
         "{% if first %}<｜tool▁outputs▁begin｜>{% else %}\n{% endif %}"
@@ -40,11 +44,43 @@ FENCED = ToolStyle(
     pattern=r".*?<｜tool▁sep｜>(?P<name>[^\n`{]+)[^{]*(?P<arguments>\{.*)",
 )
 
-# one call alone is not closed, nor followed by the EOS token, in the first texts
-FENCED_OPEN = FENCED.model_copy(
+# The first texts open calls, and results, once in a conversation: later ones begin with a line end,
+# without a token of the assistant.
+ROWS = "{% set rows = namespace(called=false, answered=false) %}"
+
+ONCE_PREFIX = (
+    "{% if (not rows.called if message['tool_calls']"
+    " else loop.first or loop.previtem['role'] != 'tool') %}<｜Assistant｜>{% endif %}"
+)
+
+_ONCE_RESULT = (
+    "{% if rows.answered %}\n{% else %}<｜tool▁outputs▁begin｜>{% endif %}"
+    "{% set rows.answered = true %}"
+    "<｜tool▁output▁begin｜>{{ content }}<｜tool▁output▁end｜>"
+    "{% if loop.last or loop.nextitem['role'] == 'assistant' and not loop.nextitem['tool_calls'] %}"
+    "<｜tool▁outputs▁end｜>{% endif %}"
+)
+
+FENCED_ONCE = FENCED.model_copy(
     update={
-        "calls": FENCED.calls.removesuffix("<｜tool▁calls▁end｜>")
-        + "{% if calls | length > 1 %}<｜tool▁calls▁end｜>{% endif %}"
+        "calls": (
+            "{% for call in calls %}"
+            "{% if rows.called %}\n{% else %}<｜tool▁calls▁begin｜>{% endif %}"
+            + _CALL
+            + "{% set rows.called = true %}{% endfor %}<｜tool▁calls▁end｜>"
+        ),
+        "result": _ONCE_RESULT,
     }
 )
-OPEN_END = "{% if (message['tool_calls'] or []) | length != 1 %}{{ eos_token }}{% endif %}"
+
+# there, each call but the first of all is closed and ended, and that one is not
+FENCED_OPEN = FENCED_ONCE.model_copy(
+    update={
+        "calls": (
+            "{% for call in calls %}{% if rows.called %}\n" + _CALL
+            + "<｜tool▁calls▁end｜>{{ eos_token }}{% else %}<｜tool▁calls▁begin｜>" + _CALL
+            + "{% endif %}{% set rows.called = true %}{% endfor %}"
+        )
+    }
+)  # fmt: skip
+OPEN_END = "{% if not message['tool_calls'] %}{{ eos_token }}{% endif %}"

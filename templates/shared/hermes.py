@@ -8,7 +8,7 @@ from luthier.core.templates import ToolStyle
 
 HERMES = ToolStyle(
     definitions=(
-        "{{ content }}{% if content %}\n\n{% endif %}"
+        "{{ content }}{% if content or messages[0]['role'] == 'system' %}\n\n{% endif %}"
         "# Tools\n\nYou may call one or more functions to assist with the user query.\n\n"
         "You are provided with function signatures within <tools></tools> XML tags:\n<tools>"
         "{% for tool in tools %}\n{{ tool | tojson }}{% endfor %}\n</tools>\n\n"

@@ -63,6 +63,9 @@ _SOURCE = r"""
                     [THINK]{{- thoughts -}}[/THINK]
                 {%- endif -%}
             {%- endif -%}
+            {%- if version > 3 and not (content or thoughts or message['tool_calls']) -%}
+                {{- raise_exception('an answer has to say something or call a tool here') -}}
+            {%- endif -%}
             {#- version 3 has no text beside calls -#}
             {%- if not message['tool_calls'] or (content and version > 3) -%}
                 {{- space -}}{{- content -}}
@@ -97,8 +100,8 @@ _SOURCE = r"""
         [TOOL_RESULTS]
         {%- if version == 3 -%}
             {#- JSON stands as it is, other text as a string -#}
-            {%- set json = content.startswith(('{', '[')) or content | int | string == content
-                or content | float | string == content -%}
+            {%- set json = content.startswith(('{', '[')) or content in ['true', 'false', 'null']
+                or content | int | string == content or content | float | string == content -%}
             {{- space -}}{{- '{"content": ' -}}{{- content if json else content | tojson -}}
             {{- ', "call_id": "' -}}{{- call_id -}}{{- '"}' -}}
         {%- elif version < 13 -%}
