@@ -62,6 +62,8 @@ def _lines(template: ChatTemplate) -> Iterator[str]:
     if template.system is not None and not template.alternate:
         yield "{%- elif role == 'system' -%}"
         yield from _slot(template.system)
+    elif template.system is None and not template.refuses_system:
+        yield "{%- elif role == 'system' -%}"  # left out, as one before the turns is
     yield "{%- else -%}"
     roles = ["user", "assistant", *(["tool"] if template.tools else [])]
     if template.system is not None:
