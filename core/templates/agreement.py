@@ -83,6 +83,7 @@ def _compare(
         expected = None  # the authors refuse it, and so has the template to
     try:
         pieces = template.render(one.messages, one.tools, **how).pieces
+        found = encoded(pieces, tokenizer, template.special_tokens)
     except TemplateError as fault:
         if expected is None:
             checked.passed += 1
@@ -93,7 +94,6 @@ def _compare(
     if expected is None:
         checked.failed.append(Difference(name, "a refusal", text))
         return
-    found = encoded(pieces, tokenizer)
     whole = [int(i) for i in tokenizer(expected, add_special_tokens=False)["input_ids"]]
     if list(differing(whole, found, tokenizer)):
         tokens = _differing_tokens(whole, found, tokenizer)

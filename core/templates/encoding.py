@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import weakref
 from collections.abc import Callable, Iterable
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from luthier.core.errors import TemplateError
@@ -30,20 +32,27 @@ class Encoded(NamedTuple):
         return [i if kept else IGNORED for i, kept in zip(self.ids, self.mask, strict=True)]
 
 
-def encoded(pieces: Iterable[Piece], tokenizer: PreTrainedTokenizerBase) -> Encoded:
+def encoded(
+    pieces: Iterable[Piece], tokenizer: PreTrainedTokenizerBase, special_tokens: tuple[str, ...]
+) -> Encoded:
     """Return the ids of pieces, as the tokenizer gives them for the whole text.
 
     Text is cut at special tokens, and where the loss changes, so that prompt ids are a prefix of
     training ids.
 
+    Args:
+        pieces: what was rendered.
+        tokenizer: what gives the ids.
+        special_tokens: those of the template, which no text of others becomes.
+
     Raises:
         TemplateError: the tokenizer lacks a special token.
     """
-    text = text_encoder(tokenizer)
+    pending = list(pieces)
+    text = text_encoder(tokenizer, special_tokens)
     ids: list[int] = []
     mask: list[bool] = []
     before, stripping = START, False
-    pending = list(pieces)
     for index, piece in enumerate(pending):
         if piece.special:
             found = special_id(piece.text, tokenizer)
@@ -63,6 +72,9 @@ def encoded(pieces: Iterable[Piece], tokenizer: PreTrainedTokenizerBase) -> Enco
     return Encoded(ids, mask)
 
 
+_Encode = Callable[[str], list[int]]
+_Encoders = tuple[_Encode, _Encode, bool]
+
 START, SPECIAL, TEXT = "start", "special", "text"
 """What a stretch of text follows: nothing, a special token, or other text."""
 
@@ -74,17 +86,28 @@ class TextEncoder:
     token too, or at the start alone, is read from the tokenizer.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
-        """Read a tokenizer once."""
+    def __init__(
+        self, tokenizer: PreTrainedTokenizerBase, tokens: tuple[str, ...], encoders: _Encoders
+    ) -> None:
+        """Read a tokenizer once.
+
+        Args:
+            tokenizer: it tells most of its special tokens.
+            tokens: those of a template, which it may hold for ordinary ones.
+            encoders: what `_encoders` made of it.
+        """
         added = getattr(tokenizer, "added_tokens_decoder", {})
-        self.special_ids = {int(i) for i, token in added.items() if token.special}
-        self.special_ids.update(int(i) for i in tokenizer.all_special_ids)
+        special = {str(token) for token in added.values() if token.special}
+        special |= {*map(str, tokenizer.all_special_tokens), *tokens}
+        ids = (known_id(token, tokenizer) for token in special)
+        self.special_ids = {*(i for i in ids if i is not None), *tokenizer.all_special_ids}
         self.strip_after = {str(token) for token in added.values() if token.rstrip}
         """The tokens that take the white space after them."""
         self.strip_before = {str(token) for token in added.values() if token.lstrip}
         """The tokens that take the white space before them."""
-        self._texts = sorted(map(str, tokenizer.all_special_tokens), key=len, reverse=True)
-        self._with, self._without, self._spaces_once = _encoders(tokenizer)
+        longest_first = sorted((t for t in special if len(t) > 1), key=len, reverse=True)
+        self._likeness = re.compile("|".join(map(re.escape, longest_first)) or "(?!)")
+        self._with, self._without, self._spaces_once = self.encoders = encoders
 
     def __call__(self, text: str, before: str) -> list[int]:
         """Return the ids of a text that stands after `START`, `SPECIAL` or `TEXT`."""
@@ -93,36 +116,30 @@ class TextEncoder:
         ids = encode(text)
         if self.special_ids.isdisjoint(ids):
             return ids
-        return self._parted(text, encode)
-
-    def _parted(self, text: str, encode: Callable[[str], list[int]]) -> list[int]:
-        """Return the ids of a text whose likeness of a special token the tokenizer took for one."""
-        for token in self._texts:
-            at = text.find(token)
-            if at >= 0 and len(token) > 1:
-                middle = at + len(token) // 2
-                return [
-                    *self._parted(text[:middle], encode),
-                    *self._parted(text[middle:], self._without),
-                ]
-        return encode(text)
+        # the tokenizer took some of it for special tokens: each likeness is cut in two
+        cuts = [0]
+        while found := self._likeness.search(text, cuts[-1]):
+            cuts.append((found.start() + found.end()) // 2)
+        parts = [text[a:b] for a, b in pairwise([*cuts, len(text)])]
+        return [*encode(parts[0]), *(i for part in parts[1:] for i in self._without(part))]
 
 
-_ENCODERS: weakref.WeakKeyDictionary[Any, TextEncoder] = weakref.WeakKeyDictionary()
+_MADE: weakref.WeakKeyDictionary[Any, dict[tuple[str, ...], TextEncoder]]
+_MADE = weakref.WeakKeyDictionary()
 
 
-def text_encoder(tokenizer: PreTrainedTokenizerBase) -> TextEncoder:
-    """Return the encoder of a tokenizer; it is made once."""
-    found = _ENCODERS.get(tokenizer)
-    if found is None:
-        found = _ENCODERS[tokenizer] = TextEncoder(tokenizer)
-    return found
+def text_encoder(tokenizer: PreTrainedTokenizerBase, tokens: tuple[str, ...]) -> TextEncoder:
+    """Return the encoder of a tokenizer and a template's special tokens; it is made once."""
+    made = _MADE.setdefault(tokenizer, {})
+    if tokens not in made:
+        # a tokenizer is read once: it may be of a hundred thousand tokens
+        known = next(iter(made.values()), None)
+        encoders = known.encoders if known else _encoders(tokenizer)
+        made[tokens] = TextEncoder(tokenizer, tokens, encoders)
+    return made[tokens]
 
 
-_Encode = Callable[[str], list[int]]
-
-
-def _encoders(tokenizer: PreTrainedTokenizerBase) -> tuple[_Encode, _Encode, bool]:
+def _encoders(tokenizer: PreTrainedTokenizerBase) -> _Encoders:
     """Return what encodes with the space in front, and without, and whether it is put once."""
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:
@@ -130,7 +147,6 @@ def _encoders(tokenizer: PreTrainedTokenizerBase) -> tuple[_Encode, _Encode, boo
     from tokenizers import Tokenizer
 
     state = json.loads(backend.to_str())
-    state["added_tokens"] = [t for t in state["added_tokens"] if not t["special"]]
     state["post_processor"] = state["truncation"] = state["padding"] = None
     spaced = Tokenizer.from_str(json.dumps(state))
     schemes = [
@@ -142,12 +158,13 @@ def _encoders(tokenizer: PreTrainedTokenizerBase) -> tuple[_Encode, _Encode, boo
 
 
 def _by_rust(tokenizer: Any) -> _Encode:
+    tokenizer.encode_special_tokens = True  # as the text that they are
     return lambda text: list(tokenizer.encode(text, add_special_tokens=False).ids)
 
 
 def _by_python(tokenizer: PreTrainedTokenizerBase) -> _Encode:
     def encode(text: str) -> list[int]:
-        found = tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+        found = tokenizer(text, add_special_tokens=False)["input_ids"]
         return [int(i) for i in found]
 
     return encode

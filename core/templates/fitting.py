@@ -27,19 +27,20 @@ def fitted(template: ChatTemplate, tokenizer: PreTrainedTokenizerBase) -> ChatTe
         tokenizer: the model's.
     """
     said = template.model_fields_set
+    if "special_tokens" in said and template.stops:
+        return template
     facts: dict[str, Any] = {
         name: getattr(tokenizer, name) or ""
         for name in ("bos_token", "eos_token")
-        if name not in said and not template.stops
+        if name not in said
     }
     if "special_tokens" not in said:
         facts["special_tokens"] = tuple(_special_tokens(tokenizer))
-    if not facts:
-        return template
     template = template.derived(**facts)
-    if template.stops:
+    known = {*template.special_tokens, template.eos_token}
+    if any(stop in known for stop in template.ends()):
         return template
-    return template.derived(stops=tuple(dict.fromkeys(_ends(template))))
+    return template.derived(stops=tuple(dict.fromkeys([*template.stops, *_ends(template)])))
 
 
 def _special_tokens(tokenizer: PreTrainedTokenizerBase) -> Iterator[str]:

@@ -19,7 +19,7 @@ from pydantic import Field
 from luthier.core.errors import TemplateError
 from luthier.core.templates.marking import CONTENT, IGNORED, LITERAL, TRAINED, compiled, environment
 from luthier.core.templates.messages import Message
-from luthier.core.templates.pieces import Piece, cut
+from luthier.core.templates.pieces import Cut, cut
 from luthier.core.templates.template import ChatTemplate, Thinking
 from luthier.core.templates.tools import ToolStyle
 
@@ -116,7 +116,7 @@ class JinjaTemplate(ChatTemplate):
         told = self._told(messages, tools, add_generation_prompt=generation_prompt, **given)
         return _LOSS.sub("", self._text(**told))
 
-    def _pieces(self, **variables: Any) -> list[Piece]:
+    def _cut(self, **variables: Any) -> Cut:
         messages, tools = variables.pop("messages"), variables.pop("tools")
         rest = variables
         text = self._text(messages, tools, **rest)

@@ -65,13 +65,21 @@ def _special(token: str, trained: bool) -> Piece:  # noqa: FBT001 (keywords woul
     return Piece(token, special=True, trained=trained)
 
 
-def cut(stretches: Iterable[str], special_tokens: tuple[str, ...]) -> list[Piece]:
+class Cut(NamedTuple):
+    """Pieces, and the places among them where something that is trained ends, be it empty."""
+
+    pieces: list[Piece]
+    ends: list[int]
+
+
+def cut(stretches: Iterable[str], special_tokens: tuple[str, ...]) -> Cut:
     """Return the pieces of stretches of marked text.
 
     Special tokens are looked for in the template's own text alone; ordinary text that lies
     together, with the same part in the loss, is one piece.
     """
     pieces: list[Piece] = []
+    ends: list[int] = []
     text, trained = "", False
     for stretch in stretches:
         for index, part in enumerate(_parts(stretch, special_tokens)):
@@ -85,36 +93,36 @@ def cut(stretches: Iterable[str], special_tokens: tuple[str, ...]) -> list[Piece
                     text = ""
                 if part in (TRAINED, IGNORED):
                     trained = part == TRAINED
+                    ends += [] if trained else [len(pieces)]
                 else:
                     pieces.append(_special(part, trained))
     if text:
         pieces.append(Piece._make((text, False, trained)))
-    return pieces
+    return Cut(pieces, ends)
 
 
-def with_stops(pieces: list[Piece], stops: tuple[str, ...], *, last: str | None) -> list[Piece]:
+def with_stops(made: Cut, stops: tuple[str, ...], *, last: str | None) -> list[Piece]:
     """Return pieces, with the special token that ends each answer trained.
 
     A format whose answers have no end token of their own is ended by the token of the turn that
     follows, so that one is what the model has to learn.
 
     Args:
-        pieces: what was rendered.
+        made: what was rendered.
         stops: the tokens that end an answer.
         last: the token that ends the final answer if nothing else does; None to add none.
     """
-    unended = [
-        index
-        for index, piece in enumerate(pieces)
-        if piece.trained
-        and piece.text not in stops
-        and (index + 1 == len(pieces) or not pieces[index + 1].trained)
-    ]
-    closed = list(pieces)
-    for index in unended:
-        following = pieces[index + 1] if index + 1 < len(pieces) else None
+    pieces, added = list(made.pieces), None
+    for end in made.ends:
+        before = pieces[end - 1] if end else None
+        following = pieces[end] if end < len(pieces) else None
+        ended = before is not None and before.trained and before.special and before.text in stops
+        if ended or (following is not None and following.trained):
+            continue
         if following is not None and following.special and following.text in stops:
-            closed[index + 1] = following._replace(trained=True)
-        elif last is not None and not any(piece.trained for piece in pieces[index + 1 :]):
-            closed.insert(index + 1, Piece(last, special=True, trained=True))
-    return closed
+            pieces[end] = following._replace(trained=True)
+        elif end == made.ends[-1]:
+            added = last
+    if added is not None:
+        pieces.insert(made.ends[-1], Piece(added, special=True, trained=True))
+    return pieces

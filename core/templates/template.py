@@ -14,7 +14,7 @@ from luthier.core.templates.encoding import Encoded, encoded, known_id, special_
 from luthier.core.templates.marking import Marked, compiled
 from luthier.core.templates.messages import Message, folded, plain
 from luthier.core.templates.options import PREPEND, SYSTEM, as_defaults, chosen
-from luthier.core.templates.pieces import Piece, Rendered, cut, with_stops
+from luthier.core.templates.pieces import Cut, Rendered, cut, with_stops
 from luthier.core.templates.reading import Reader, Reply
 from luthier.core.templates.source import source_of
 from luthier.core.templates.tools import TableSeven, ToolStyle
@@ -134,9 +134,9 @@ class ChatTemplate(Plugin):
             messages, tools, add_generation_prompt=generation_prompt, now=now,
             bos_token=bos_token, eos_token=eos_token, **options,
         )  # fmt: skip
-        pieces = self._pieces(**told)
+        made = self._cut(**told)
         last = self._end_of(messages, eos_token) if training else None
-        return Rendered(tuple(with_stops(pieces, self.ends(eos_token), last=last)))
+        return Rendered(tuple(with_stops(made, self.ends(eos_token), last=last)))
 
     def encode(
         self,
@@ -164,7 +164,7 @@ class ChatTemplate(Plugin):
             **{"bos_token": self._of(tokenizer, "bos_token"),
                "eos_token": self._of(tokenizer, "eos_token"), **options},
         )  # fmt: skip
-        return encoded(rendered.pieces, tokenizer)
+        return encoded(rendered.pieces, tokenizer, self._special_tokens())
 
     def jinja(self, **options: Any) -> str:
         """Return the format as a Jinja chat template of transformers, with loss marks.
@@ -245,13 +245,14 @@ class ChatTemplate(Plugin):
 
     def _end_of(self, messages: Sequence[Message], eos_token: str | None) -> str | None:
         """Return what ends the final answer; None where there is none, or no end is known."""
-        stops = self.ends(eos_token)
+        special = self._special_tokens(eos_token)
+        stops = [stop for stop in self.ends(eos_token) if stop in special]
         if not stops or not messages or messages[-1]["role"] != "assistant":
             return None
         own = self.tools.stop if self.tools and messages[-1].get("tool_calls") else ""
         return own or stops[0]
 
-    def _pieces(self, **variables: Any) -> list[Piece]:
+    def _cut(self, **variables: Any) -> Cut:
         ends = {name: Marked(variables[name]) for name in ("bos_token", "eos_token")}
         stretches = compiled(self._source)(**{**variables, **ends})
         return cut(stretches, self._special_tokens(*ends.values()))

@@ -1,11 +1,15 @@
 """Ids of a rendered conversation are those of the whole text, whatever the tokenizer."""
 
+import re
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizer, PreTrainedTokenizerFast
 
+from luthier.core.templates import ChatTemplate
+from luthier.core.templates.fitting import fitted
 from luthier.templates.chatml import TEMPLATE as CHATML
 from luthier.templates.mistral import TEMPLATE as MISTRAL
 
@@ -157,3 +161,71 @@ def test_a_prompt_is_a_prefix_where_no_special_token_stands_before_the_answer():
     assert tokenizer.decode(whole.ids) == tokenizer.decode(
         tokenizer(text, add_special_tokens=False)["input_ids"]
     )
+
+
+def with_plain_tokens():
+    """A tokenizer as Qwen3's: tokens that are not special were added after the special ones."""
+    tokenizer = byte_level()
+    tokenizer.add_tokens([AddedToken("<think>", special=False, normalized=False)])
+    return tokenizer
+
+
+def test_added_tokens_that_are_not_special_keep_their_ids():
+    tokenizer = with_plain_tokens()
+    text = "<think>\nWell.</think> <think>"
+    found = CHATML.encode([{"role": "user", "content": text}], tokenizer).ids
+    whole = tokenizer(f"<|im_start|>user\n{text}<|im_end|>\n", add_special_tokens=False)[
+        "input_ids"
+    ]
+    assert found == whole
+    assert found.count(tokenizer.convert_tokens_to_ids("<think>")) == 2
+
+
+def test_a_token_that_the_template_alone_holds_for_special_is_no_user_s_to_type():
+    tokenizer = with_plain_tokens()
+    template = CHATML.derived(special_tokens=(*SPECIAL, "<think>"), answer_prefix="<think>")
+    special = tokenizer.convert_tokens_to_ids("<think>")
+    ids = template.encode(chat_of("a <think> b", "<think>"), tokenizer).ids
+    assert ids.count(special) == 1
+    assert tokenizer.decode(ids).count("<think>") == 3
+
+
+class Knowing(Bytes):
+    """As the first Qwen: it makes a token of its text without having declared it special."""
+
+    def __init__(self, **settings):
+        super().__init__(**settings)
+
+    def _tokenize(self, text):
+        parts = re.split("(<[|]im_start[|]>|<[|]im_end[|]>)", text)
+        return [
+            token
+            for n, part in enumerate(parts)
+            for token in ([part] if n % 2 else super(Knowing, self)._tokenize(part))
+        ]
+
+
+@pytest.mark.parametrize("tokenizer", [Knowing(), byte_level()], ids=["python", "byte-level"])
+def test_special_tokens_that_are_typed_often_and_into_one_another_stay_text(tokenizer):
+    typed = "<|im_end|>" * 2000 + "<|im_<|im_end|>end|>"
+    ids = CHATML.encode([{"role": "user", "content": typed}], tokenizer).ids
+    special = tokenizer.convert_tokens_to_ids(SPECIAL)
+    assert [i for i in ids if i in special] == special
+
+
+def test_an_empty_answer_is_ended_and_so_is_one_that_says_the_end():
+    template = CHATML.derived(answer_end="", answer_suffix="", finish="")
+    for said in ("", "<|im_end|>"):
+        rendered = template.render(chat_of("a", said), training=True)
+        assert rendered.pieces[-1] == ("<|im_end|>", True, True)
+        assert rendered.text.count("<|im_end|>") == 2 + bool(said)
+
+
+def test_a_text_may_be_a_stop_and_the_eos_ends_an_answer_then():
+    tokenizer = byte_level()
+    slots = ChatTemplate(user="U:{{ content }}\n", answer_prefix="A:", stops=("U:",))
+    template = fitted(slots, tokenizer)
+    assert template.stops == ("U:", "<|im_end|>")
+    ids, mask = template.encode(chat_of("a", "b"), tokenizer)
+    end = tokenizer.convert_tokens_to_ids("<|im_end|>")
+    assert (ids[-1], mask[-1], template.stop_ids(tokenizer)) == (end, True, [end])
