@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from luthier.core.errors import BadModel, TemplateError
-from luthier.core.templates.corpus import Conversation, corpus_for
+from luthier.core.templates.corpus import CORPUS, Conversation, corpus_for
 from luthier.core.templates.foreign import JinjaTemplate
 from luthier.core.templates.template import ChatTemplate
 
@@ -55,7 +55,10 @@ class Brought:
         return None
 
     def alters(self) -> str | None:
-        """Return the name of the first conversation whose contents it alters, or None."""
+        """Return the name of the first conversation whose contents it alters, or None.
+
+        One that leaves out a question or its answer alters them, too.
+        """
         own = self.template()
         for one in corpus_for(self.source, tools=own.tools is not None):
             how = self._how(one, prompt=False)
@@ -65,7 +68,16 @@ class Brought:
                 continue  # refused, which is another matter
             if self._rendered(own, one, prompt=False) is None:
                 return one.name
-        return None
+        return None if self._prints(own) else "what is said is left out"
+
+    def _prints(self, own: JinjaTemplate) -> bool:
+        """Whether a question and its answer are printed."""
+        one = CORPUS[1]
+        try:
+            text = own.text(one.messages, **self._how(one, prompt=False))
+        except TemplateError:
+            return False
+        return all(message["content"] in text for message in one.messages)
 
     def _how(self, one: Conversation, *, prompt: bool) -> dict[str, Any]:
         return {
@@ -92,11 +104,18 @@ def brought_by(folders: Sequence[Path]) -> Brought | None:
     for folder in folders:
         config = _json_of(folder / "tokenizer_config.json")
         file = folder / "chat_template.jinja"
-        source = file.read_text(encoding="utf-8") if file.is_file() else _named(config)
+        source = _read(file) if file.is_file() else _named(config)
         if source:
             tokens = {**_json_of(folder / "special_tokens_map.json"), **config}
             return Brought(source, _text(tokens.get("bos_token")), _text(tokens.get("eos_token")))
     return None
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except ValueError as fault:
+        raise BadModel(f"{file} is no text of UTF-8: {fault}. Mend or remove it.") from fault
 
 
 def _named(config: dict[str, Any]) -> str | None:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 _USER = {"role": "user", "content": "What is a luthier?"}
 _ANSWER = {"role": "assistant", "content": "One who makes string instruments."}
-_CALLS = {
+_CALLS: dict[str, Any] = {
     "role": "assistant",
     "content": "",
     "tool_calls": [
@@ -84,6 +84,12 @@ CORPUS = (
     Conversation("thinking", [_USER], asks="enable_thinking", options={"enable_thinking": True}),
     Conversation("tools", [_USER, _ANSWER], _TOOLS, asks="tools"),
     Conversation("a call", [_USER, _CALLS], _TOOLS, asks="tool_calls"),
+    Conversation(
+        "two calls beside text",
+        [_USER, {**_CALLS, "content": "Let me look.", "tool_calls": _CALLS["tool_calls"] * 2}],
+        _TOOLS,
+        asks="tool_calls",
+    ),
     Conversation("a result", [_USER, _CALLS, _RESULT, _ANSWER], _TOOLS, asks="tool_calls"),
 )
 

@@ -7,55 +7,30 @@ each of them, which gives the places where they stand in it.
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import jinja2
 from jinja2 import meta
 from pydantic import Field
 
 from luthier.core.errors import TemplateError
-from luthier.core.templates.marking import CONTENT, IGNORED, LITERAL, TRAINED, compiled, environment
+from luthier.core.templates.alignment import SAID, TOLD, TOOLS, Holder, Stretch, aligned, with_marks
+from luthier.core.templates.marking import IGNORED, TRAINED, compiled, environment
 from luthier.core.templates.messages import Message
 from luthier.core.templates.pieces import Cut, cut
 from luthier.core.templates.template import ChatTemplate, Thinking
 from luthier.core.templates.tools import ToolStyle
 
-BEGIN, END = "\ufdd5", "\ufdd6"
-"""What a placeholder begins and ends with: noncharacters, which no template looks for."""
-_PLACEHOLDER = re.compile(f"{BEGIN}([0-9]+){END}")
 _LOSS = re.compile(f"[{TRAINED}{IGNORED}]")
+_GENERATION = re.compile(r"{%-?\s*generation\b")
 
-_TOLD = {
+_GIVEN = {
     "messages", "tools", "add_generation_prompt", "bos_token", "eos_token", "raise_exception",
     "strftime_now",
 }  # fmt: skip
 """What every rendering is given; whatever else a template asks for is an option of it."""
-
-
-class _Held(NamedTuple):
-    """A text that a placeholder stands for."""
-
-    text: str
-    message: int
-    """The number of its message, or `TOOLS`."""
-
-
-class _Stretch(NamedTuple):
-    """A stretch of the rendered text."""
-
-    text: str
-    at: int
-    """Where it begins."""
-    message: int | None
-    """The message that it is a content of, or `TOOLS`; None for the template's own text."""
-
-    @property
-    def end(self) -> int:
-        """Where it ends."""
-        return self.at + len(self.text)
 
 
 class JinjaTemplate(ChatTemplate):
@@ -84,7 +59,7 @@ class JinjaTemplate(ChatTemplate):
             TemplateError: it is no Jinja.
         """
         asked = _asked(source)
-        read: dict[str, Any] = {"options": dict.fromkeys(sorted(asked - _TOLD))}
+        read: dict[str, Any] = {"options": dict.fromkeys(sorted(asked - _GIVEN))}
         if "tools" in asked:
             # the one style that templates of others share; what is no call stays content
             read["tools"] = ToolStyle(open="<tool_call>", close="</tool_call>")
@@ -114,23 +89,27 @@ class JinjaTemplate(ChatTemplate):
         """
         given = {"now": None, "bos_token": None, "eos_token": None, **how}
         told = self._told(messages, tools, add_generation_prompt=generation_prompt, **given)
-        return _LOSS.sub("", self._text(**told))
+        text = self._text(**told)
+        return _LOSS.sub("", text) if self._marks_loss else text
 
     def _cut(self, **variables: Any) -> Cut:
         messages, tools = variables.pop("messages"), variables.pop("tools")
-        rest = variables
-        text = self._text(messages, tools, **rest)
-        held: list[_Held] = []
-        shown = [_placeheld(message, _SAID, n, held) for n, message in enumerate(messages)]
-        offered = _placeheld(tools, ("description",), TOOLS, held)
-        stretches = list(_aligned(self._text(shown, offered, **rest), text, held))
-        special = self._special_tokens(rest["bos_token"], rest["eos_token"])
-        if _LOSS.search(text):
-            spans = []
-        else:
-            starts = self._starts(text, stretches, messages, tools, **rest)
+        special = self._special_tokens(variables["bos_token"], variables["eos_token"])
+        text = self._text(messages, tools, **variables)
+        holder = Holder(special)
+        shown = [holder.placeheld(message, SAID, n) for n, message in enumerate(messages)]
+        offered = holder.placeheld(tools, TOLD, TOOLS)
+        marked = self._text(shown, offered, **variables)
+        stretches = list(aligned(marked, text, holder.held))
+        spans = []
+        if not self._marks_loss:
+            starts = self._starts(text, stretches, messages, tools, **variables)
             spans = [(at, self._end(at, n, stretches, special)) for n, at in starts.items()]
-        return cut(_with_marks(stretches, spans), special)
+        return cut(with_marks(stretches, spans), special)
+
+    @property
+    def _marks_loss(self) -> bool:
+        return _GENERATION.search(self.source) is not None
 
     def _text(self, messages: Any, tools: Any, **rest: Any) -> str:
         return "".join(compiled(self.source, marking=False)(messages=messages, tools=tools, **rest))
@@ -138,25 +117,47 @@ class JinjaTemplate(ChatTemplate):
     def _starts(
         self,
         text: str,
-        stretches: Sequence[_Stretch],
+        stretches: Sequence[Stretch],
         messages: Sequence[Mapping[str, Any]],
         tools: Any,
         **rest: Any,
     ) -> dict[int, int]:
-        """Return for each answer where it begins: where the prompt before it ends."""
-        starts = {}
+        """Return for each answer where it begins: behind what a prompt ends with."""
+        starts: dict[int, int] = {}
+        header: str | None = None
         for n, message in enumerate(messages):
             if message["role"] != "assistant":
                 continue
-            prompt = self._prompt(messages[:n], tools, **rest)
+            if header is None:
+                header = self._header(messages[:n], tools, **rest)
+            floor = max((s.end for s in stretches if _before(s, n)), default=0)
+            floor = max(floor, *starts.values(), 0)
             own = next((s.at for s in stretches if s.message == n), None)
-            if prompt is not None and text.startswith(prompt):
+            at = -1
+            if header:
+                at = text.find(header, floor) if own is None else text.rfind(header, floor, own)
+            prompt = None if header else self._prompt(messages[:n], tools, **rest)
+            if at >= 0:
+                starts[n] = at + len(header)
+            elif prompt is not None and text.startswith(prompt):
                 starts[n] = len(prompt)
-            elif own is not None:
+            elif own is not None and (message["content"] or message.get("reasoning_content")):
                 starts[n] = own  # what is printed before it depends on what follows
             else:
-                raise TemplateError(f"the chat template prints nothing of message {n + 1}")
+                raise TemplateError(
+                    f"in what the chat template prints, nothing tells where message {n + 1}, an "
+                    "answer, begins. Leave it out, or choose another template."
+                )
         return starts
+
+    def _header(self, messages: Any, tools: Any, **rest: Any) -> str:
+        """Return what a prompt ends with, and its conversation without a prompt does not."""
+        prompt = self._prompt(messages, tools, **rest) or ""
+        try:
+            before = self._text(messages, tools, **{**rest, "add_generation_prompt": False})
+        except TemplateError:
+            return ""
+        return prompt.removeprefix(before) if prompt.startswith(before) else ""
 
     def _prompt(self, messages: Any, tools: Any, **rest: Any) -> str | None:
         """Return what an answer to some messages goes on from; None where that is refused."""
@@ -166,7 +167,7 @@ class JinjaTemplate(ChatTemplate):
             return None
 
     def _end(
-        self, start: int, message: int, stretches: Sequence[_Stretch], special: tuple[str, ...]
+        self, start: int, message: int, stretches: Sequence[Stretch], special: tuple[str, ...]
     ) -> int:
         """Return where an answer ends: after the first stop token behind its own contents."""
         said = max((s.end for s in stretches if s.message == message), default=start)
@@ -182,93 +183,9 @@ class JinjaTemplate(ChatTemplate):
         return said
 
 
-_SAID = ("content", "reasoning_content", "arguments")
-"""The keys of a message whose texts are held by placeholders, however deep."""
-TOOLS = -1
-"""The number of the message that tools are counted to."""
-
-
-def _placeheld(
-    value: Any, keys: Sequence[str], message: int, held: list[_Held], *, within: bool = False
-) -> Any:
-    """Return a value with a placeholder for each text beneath the keys; empty ones stay."""
-    if isinstance(value, str):
-        if not within or not value.strip():
-            return value
-        held.append(_Held(value, message))
-        return f"{BEGIN}{len(held) - 1}{END}"
-    if isinstance(value, Mapping):
-        return {
-            key: _placeheld(one, keys, message, held, within=within or key in keys)
-            for key, one in value.items()
-        }
-    if isinstance(value, list):
-        return [_placeheld(one, keys, message, held, within=within) for one in value]
-    return value
-
-
-def _aligned(marked: str, text: str, held: Sequence[_Held]) -> Iterator[_Stretch]:
-    """Yield the stretches of a text, by the placeholders that stand in the same text for contents.
-
-    Raises:
-        TemplateError: the two are not the same text but for the contents.
-    """
-    parts = _PLACEHOLDER.split(marked)
-    at = 0
-    for literal, number, following in zip(
-        parts[::2], [*parts[1::2], None], [*parts[2::2], ""], strict=True
-    ):
-        if not text.startswith(literal, at):
-            raise TemplateError(_ALTERED)
-        if literal:
-            yield _Stretch(literal, at, None)
-        at += len(literal)
-        if number is None:
-            break
-        one = held[int(number)]
-        content = next((w for w in _writings(one.text) if text.startswith(w + following, at)), None)
-        if content is None:
-            raise TemplateError(_ALTERED)
-        if content:
-            yield _Stretch(content, at, one.message)
-        at += len(content)
-    if at != len(text):
-        raise TemplateError(_ALTERED)
-
-
-_ALTERED = (
-    "this chat template alters what the conversation says, so it cannot be told which of its text "
-    "is whose. Choose one that `luthier template list` lists."
-)
-
-
-def _writings(text: str) -> Iterator[str]:
-    """Yield how a template may write a content without altering what it says."""
-    yield text
-    yield from (text.strip(), text.lstrip(), text.rstrip(), text.strip("\n"), text.lstrip("\n"))
-    yield json.dumps(text, ensure_ascii=False)[1:-1]
-    yield json.dumps(text)[1:-1]
-    yield repr(text)[1:-1]
-
-
-def _with_marks(stretches: Sequence[_Stretch], spans: Sequence[tuple[int, int]]) -> Iterator[str]:
-    """Yield stretches as marked text, with the marks of the loss around spans of the text."""
-    marks = [
-        mark for start, end in spans if start < end for mark in ((start, TRAINED), (end, IGNORED))
-    ]
-    for text, at, message in stretches:
-        done = 0
-        while marks and marks[0][0] < at + len(text):
-            place, mark = marks.pop(0)
-            yield _own(text[done : place - at], message)
-            yield mark
-            done = place - at
-        yield _own(text[done:], message)
-    yield from (mark for _, mark in marks)
-
-
-def _own(text: str, message: int | None) -> str:
-    return text if message is None or not text else f"{CONTENT}{text}{LITERAL}"
+def _before(stretch: Stretch, message: int) -> bool:
+    """Whether a stretch is a content of the tools, or of a message before another."""
+    return stretch.message is not None and stretch.message < message
 
 
 def _asked(source: str) -> set[str]:

@@ -51,10 +51,14 @@ def _marked(value: Any) -> str:
     """Return what an expression prints, in marks."""
     if type(value) is Marked:
         return value
-    text = value if type(value) is str else str(value)
-    if not text.isascii() and any(mark in text for mark in MARKS):
-        text = text.translate(_ESCAPES)
+    text = escaped(value if type(value) is str else str(value))
     return f"{CONTENT}{text}{LITERAL}" if text else ""
+
+
+def escaped(text: str) -> str:
+    """Return a content that holds none of the marks."""
+    marked = not text.isascii() and any(mark in text for mark in MARKS)
+    return text.translate(_ESCAPES) if marked else text
 
 
 def unescaped(text: str) -> str:
@@ -160,6 +164,12 @@ def environment(*, marking: bool) -> jinja2.Environment:
     return made
 
 
+# what a template does that fails: it is data, so none of these is a fault of ours
+_FAULTS = (
+    TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError,
+)  # fmt: skip
+
+
 @functools.lru_cache(maxsize=256)
 def compiled(source: str, *, marking: bool = True) -> Callable[..., list[str]]:
     """Return a function that renders a Jinja chat template as stretches of marked text.
@@ -184,7 +194,7 @@ def compiled(source: str, *, marking: bool = True) -> Callable[..., list[str]]:
         context = template.new_context({"strftime_now": moment.strftime, **variables})
         try:
             return list(template.root_render_func(context))
-        except (jinja2.TemplateError, TypeError, ValueError, LookupError, AttributeError) as fault:
+        except (jinja2.TemplateError, *_FAULTS) as fault:
             raise TemplateError(f"the template cannot render this: {fault}") from None
 
     return render

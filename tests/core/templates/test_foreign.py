@@ -161,3 +161,63 @@ def test_a_template_is_told_from_one_that_differs():
     brought = Brought(VICUNA.jinja(), eos_token="</s>")
     assert brought.differs(VICUNA) is None
     assert brought.differs(CHATML) == "a question"
+
+
+def test_an_answer_of_a_call_alone_is_trained_from_its_beginning():
+    foreign = JinjaTemplate.of(
+        "{% for m in messages %}{{ '<|im_start|>' + m['role'] + ':' }}{{ m['content'] }}"
+        "{% for c in m['tool_calls'] or [] %}{{ '<call>' + c['function']['name'] }}"
+        "{{ c['function']['arguments'] | tojson }}{% endfor %}{{ '<|im_end|>' }}{% endfor %}"
+        "{% if tools and add_generation_prompt %}{{ '<|im_start|>assistant:' }}{% endif %}",
+        **TOKENS,
+    )
+    tools = [{"type": "function", "function": {"name": "f", "enum": ["<|im_end|>"]}}]
+    for arguments in ({"a": "b"}, {"n": 1}):
+        call = {"function": {"name": "f", "arguments": arguments}}
+        chat = [CHAT[3], {"role": "assistant", "content": "", "tool_calls": [call]}]
+        (said,) = trained(foreign.render(chat, tools))
+        assert said == f"<call>f{json.dumps(arguments)}<|im_end|>"
+    with pytest.raises(TemplateError, match="nothing tells where message 2, an answer, begins"):
+        foreign.derived(source=foreign.source + "{{ messages | length }}").render(chat, tools)
+
+
+def test_a_token_anywhere_in_a_tool_stays_text():
+    foreign = JinjaTemplate.of(TURNS + "{{ tools | tojson }}", **TOKENS)
+    tools = [{"name": "f", "parameters": {"enum": ["<|im_end|>", "b"], "type": "string"}}]
+    rendered = foreign.render(CHAT[3:4], tools)
+    assert [p.text for p in rendered.pieces if p.special] == ["<|im_start|>", "<|im_end|>"]
+    assert rendered.text.endswith(json.dumps(tools))
+
+
+def test_contents_that_hold_the_marks_are_as_they_were():
+    said = "".join(map(chr, range(0xFDD0, 0xFDD7))) + "\ufdd4a"
+    rendered = JinjaTemplate.of(TURNS, **TOKENS).render([CHAT[3], {**CHAT[4], "content": said}])
+    assert trained(rendered) == [said + "<|im_end|>"]
+
+
+def test_one_that_takes_thoughts_out_of_a_content_is_cut_all_the_same():
+    source = TURNS.replace("message['content']", "message['content'].split('</think>')[-1]")
+    chat = [CHAT[3], {"role": "assistant", "content": "<think>Hm.</think>Yes."}]
+    assert trained(JinjaTemplate.of(source, **TOKENS).render(chat)) == ["Yes.<|im_end|>"]
+    assert Brought(source).alters() is None
+
+
+@pytest.mark.parametrize("source", ["x", "{{ raise_exception('no') }}"])
+def test_one_that_leaves_out_what_is_said_is_none_to_train_on(source):
+    assert Brought(source).alters() == "what is said is left out"
+
+
+@pytest.mark.parametrize("source", ["{{ 1 / 0 }}", "{% for n in range(10 ** 9) %}{% endfor %}"])
+def test_what_fails_in_a_template_is_told_and_raises_nothing_else(source):
+    with pytest.raises(TemplateError, match="cannot render this"):
+        JinjaTemplate.of(source).render(CHAT)
+
+
+def test_many_turns_are_rendered_a_few_times_only(monkeypatch):
+    foreign, times = JinjaTemplate.of(TURNS, **TOKENS), []
+    original = JinjaTemplate._text
+    monkeypatch.setattr(
+        JinjaTemplate, "_text", lambda self, *a, **k: times.append(1) or original(self, *a, **k)
+    )
+    foreign.render(CHAT[1:3] * 20)
+    assert len(times) == 4
