@@ -17,6 +17,8 @@ os.environ |= {
     "HF_HUB_OFFLINE": "1",
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "TOKENIZERS_PARALLELISM": "false",
+    # threads that wait for each other make a tiny model many times slower beside other work
+    "OMP_NUM_THREADS": "1",
 }
 
 ROWS = [

@@ -150,7 +150,8 @@ def no_model_at(path: str) -> str:
     """Return the message for a path that is no model."""
     return (
         f"there is no model at {path!r}: neither a folder nor a Hub id such as `owner/name`. "
-        "A relative path is found from the folder of the run file."
+        "A relative path is found from the folder of the run file; one of the command line, from "
+        "the current folder."
     )
 
 

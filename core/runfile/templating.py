@@ -129,7 +129,7 @@ def _own(kind: Kind, node: Node, chooser: Chooser) -> Node:
             text = path_of(source, str(source.value)).read_text(encoding="utf-8")
         except (OSError, ValueError, UnusablePath) as fault:
             said = f"{source.value} cannot be read: {getattr(fault, 'strerror', None) or fault}"
-            remedy = "The path is found from the folder of the file that names it."
+            remedy = "It is found from the folder of the run file, or from the current one."
             chooser.tell(source.place, f"{key}.source", said, remedy)
             return node
         # a run folder is whole by itself
