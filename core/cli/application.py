@@ -69,13 +69,28 @@ def _plugins_by_key(catalogue: Catalogue) -> str:
     """Return what a run file can name, for the end of a help text; no plugin is imported."""
     lines = ["\b", "What a run file can name (luthier plugins tells what each is):"]
     for kind in kinds_of(catalogue).values():
-        names = catalogue.names(kind.name)
+        names = _some_names(kind.name, catalogue)
         if kind.key and names:
             lines += textwrap.wrap(
-                f"{kind.key + ':':<10} {', '.join(names)}", 78,
+                f"{kind.key + ':':<10} {names}", 78,
                 initial_indent="  ", subsequent_indent=" " * 13, break_on_hyphens=False,
             )  # fmt: skip
     return "\n".join(lines)
+
+
+MOST_NAMES = 20
+"""Plugins of one kind that are named one by one in a help text."""
+
+
+def _some_names(kind: str, catalogue: Catalogue) -> str:
+    """Return a kind's names; of very many, those of other packages and how many there are."""
+    names = catalogue.names(kind)
+    if len(names) <= MOST_NAMES:
+        return ", ".join(names)
+    own = __name__.partition(".")[0]
+    others = [e.name for e in catalogue if e.kind == kind and e.distribution != own]
+    counted = f"{len(names) - len(others)} that `luthier plugins {kind}` lists"
+    return ", ".join([*sorted(others), counted])
 
 
 def _built(name: str, catalogue: Catalogue) -> Any:

@@ -6,6 +6,8 @@ import json
 import sys
 from typing import NamedTuple
 
+from pydantic_core import to_jsonable_python
+
 from luthier.core.errors import BrokenPlugin, UnknownPlugin
 from luthier.core.kinds import GROUP as KINDS
 from luthier.core.kinds import added_specs, broken_kinds, kinds_of
@@ -146,7 +148,7 @@ def _options(cls: type[Plugin], value: type[Plugin] | Plugin) -> list[str]:
 
 
 def _short(value: object) -> str:
-    text = json.dumps(value, default=str, ensure_ascii=False)
+    text = json.dumps(to_jsonable_python(value), ensure_ascii=False)
     return text if len(text) <= 60 else text[:57] + "..."  # noqa: PLR2004 - fits a line
 
 
