@@ -75,12 +75,20 @@ contents = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 
 
 @st.composite
-def random_chats(draw):
-    """A conversation of one to three turns, with and without a system message and thoughts."""
+def random_chats(draw, *, tools=False):
+    """A conversation of one to three turns, with and without a system message and thoughts.
+
+    With tools, some answers call one, are given a result, and go on.
+    """
     chat = [{"role": "system", "content": draw(contents)}] if draw(st.booleans()) else []
     for _ in range(draw(st.integers(1, 3))):
         answer = {"role": "assistant", "content": draw(contents)}
         if draw(st.booleans()):
             answer["reasoning_content"] = draw(contents)
-        chat += [{"role": "user", "content": draw(contents)}, answer]
+        chat.append({"role": "user", "content": draw(contents)})
+        if tools and draw(st.booleans()):
+            arguments = {"to": draw(contents), "n": draw(st.integers(-3, 99))}
+            call = {**CALLED, "tool_calls": called(("find_train", arguments))}
+            chat += [call, {**RESULT, "content": draw(contents)}]
+        chat.append(answer)
     return chat
