@@ -195,16 +195,15 @@ class Reader:
         are tried, for each takes the time of the whole body.
         """
         assert self._tools is not None  # noqa: S101 - see above
-        begun, at = len(self._opening), 0
+        opening, said, rest = self._tools.open, "", body
         for _ in range(_TRIES):
-            calls = self._tools.read(body[at:])
+            calls = self._tools.read(rest)
             if calls is not None:
-                return (self._opening + body)[: begun + at - len(opening)] if at else "", calls
-            opening = self._tools.open
-            further = body.find(opening, at) if opening and not self._tools.at_start else -1
-            if further < 0:
+                return said.rstrip(), calls
+            before, found, rest = rest.partition(opening) if opening else (rest, "", "")
+            if not found or self._tools.at_start:
                 break
-            at = further + len(opening)
+            said = self._opening + body[: len(body) - len(rest) - len(opening)]
         return "", None
 
     def _openings(self) -> tuple[str, ...]:

@@ -69,7 +69,7 @@ def _value(node: ast.expr) -> Any:
 
 def _mended(text: str) -> ToolCall | None:
     """Return the call that a text with a fault in it seems to be."""
-    found = re.match(r"\W*(?P<name>[\w.-]+)[\s(]*(?P<arguments>.*)", text, re.DOTALL)
+    found = re.match(r"\W*(?P<name>[\w.-]++)[\s(]*(?P<arguments>.*)", text, re.DOTALL)
     if found is None or not re.search(r"[(=]", text):
         return None
     pairs = re.sub(r"(?:^|(?<=,))\s*(\w+)\s*=", r'"\1": ', found["arguments"])
