@@ -21,10 +21,14 @@ class _Calls(Pythonic):
     def read(self, body: str) -> list[ToolCall] | None:
         """Return the call that a name and a block of code make."""
         name = re.match(r"\s*([^\s`(]+)", body)
-        code = re.search(r"[^\n`]*[(=][^`]*", body[name.end() :]) if name else None
-        if name is None or code is None or "``" not in body:
+        if name is None or "``" not in body:
             return None
-        calls = super().read(code[0])
+        rest = body[name.end() :]
+        called = re.search(r"[(=]", rest)
+        if called is None:
+            return None
+        begun = max(rest.rfind(mark, 0, called.start()) for mark in "\n`") + 1
+        calls = super().read(rest[begun:].partition("`")[0])
         return [ToolCall(name[1], calls[0].arguments)] if calls else None
 
 

@@ -17,7 +17,7 @@ _TOOLS = FENCED.model_copy(
             "<｜tool▁calls▁end｜>"
         ),
         "result": "<｜tool▁output▁begin｜>{{ content }}<｜tool▁output▁end｜>",
-        "pattern": r"\s*(?P<name>[^\n{]+?)\s*<｜tool▁sep｜>(?P<arguments>.*)",
+        "pattern": r"\s*+(?P<name>[^\n{]+?)(?<!\s)\s*+<｜tool▁sep｜>(?P<arguments>.*)",
     }
 )
 

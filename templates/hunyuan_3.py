@@ -4,10 +4,10 @@ Source: the chat template of tencent/Hy3 (https://huggingface.co/tencent/Hy3). W
 `reasoning_effort` (`low` or `high`), the prompt closes empty thoughts.
 """
 
-import re
-
 from luthier.core.templates import ChatTemplate, Thinking, ToolCall, ToolStyle
 from luthier.templates.shared.xml_tools import value_of
+
+_VALUE = "<arg_value:opensource>"
 
 
 class _Pairs(ToolStyle):
@@ -22,13 +22,14 @@ class _Pairs(ToolStyle):
         name, parted, rest = body.partition("<tool_sep:opensource>")
         if not name.strip() or not parted:
             return None
-        pairs = re.findall(
-            r"<arg_key:opensource>(.*?)</arg_key:opensource>\s*<arg_value:opensource>(.*?)"
-            r"(?:</arg_value:opensource>)?\s*(?=<arg_key:opensource>|\Z)",
-            rest,
-            re.DOTALL,
-        )
-        return [ToolCall(name.strip(), {key: value_of(value) for key, value in pairs})]
+        arguments = {}
+        for part in rest.split("<arg_key:opensource>")[1:]:
+            key, _, value = part.partition("</arg_key:opensource>")
+            value = value.strip()
+            if value.startswith(_VALUE):
+                inner = value.removeprefix(_VALUE).removesuffix("</arg_value:opensource>")
+                arguments[key] = value_of(inner)
+        return [ToolCall(name.strip(), arguments)]
 
 
 _TOOLS = _Pairs(

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from luthier.core.templates.template import Thinking
 
 
+_TRIES = 4
+"""From how many openings within a body that cannot be read it is tried again."""
+
+
 class Event(NamedTuple):
     """Something that was read: a stretch of content or of thoughts, or a whole call."""
 
@@ -66,6 +70,8 @@ class Reader:
         self._gap = ""
         """The white space before a call, left out unless the call turns out to be none."""
         self._opening = ""
+        self._closed = False
+        """Whether the white space that follows is that after the calls of a section."""
         if thinking is not None and prompted:
             self._mode = "thinking"
         self._fresh = True
@@ -117,6 +123,9 @@ class Reader:
         yield None
 
     def _in_text(self, *, final: bool) -> Iterator[Event | None]:
+        if self._closed:
+            self._buffer = self._buffer.lstrip()
+            self._closed = not self._buffer
         openings = self._openings()
         if self._may_begin_otherwise(final=final):
             return
@@ -129,7 +138,7 @@ class Reader:
         if opening is None:
             if final:
                 self._buffer = self._buffer.removesuffix(self._after)
-            kept = 0 if final else _held(self._buffer, openings, " \n\t")
+            kept = 0 if final else _held(self._buffer, openings, None, self._after)
             yield from self._put("content", self._buffer[: len(self._buffer) - kept])
             self._buffer = self._buffer[len(self._buffer) - kept :]
             return
@@ -161,7 +170,8 @@ class Reader:
         assert self._tools is not None  # noqa: S101 - the mode is entered only with it
         opening, close = self._opening, self._tools.close
         if opening in self._tools.section and opening != self._tools.open:
-            self._buffer, self._mode = self._buffer[len(opening) :].lstrip(), "text"
+            self._closed = opening == self._tools.section[1]
+            self._buffer, self._mode = self._buffer[len(opening) :], "text"
             yield None
             return
         end = self._buffer.find(close, len(opening)) if close else -1
@@ -170,14 +180,31 @@ class Reader:
         body = self._buffer[len(opening) : end] if end >= 0 else self._buffer[len(opening) :]
         rest = self._buffer[end + len(close) :] if end >= 0 else ""
         self._mode = "text"
-        calls = self._tools.read(body)
+        said, calls = self._called(body)
         if calls is None:
-            yield from self._put("content", self._gap + self._buffer[: len(opening)])
-            self._buffer = self._buffer[len(opening) :]
-        else:
-            self._buffer, self._fresh = rest, False
-            yield from (Event("call", call=call) for call in calls)
+            said = self._buffer[: len(self._buffer) - len(rest)]
+        yield from self._put("content", self._gap + said if said else "")
+        self._buffer, self._fresh = rest, False
+        yield from (Event("call", call=call) for call in calls or ())
         yield None
+
+    def _called(self, body: str) -> tuple[str, list[ToolCall] | None]:
+        """Return the calls of a body, and what stands before them if they begin within it.
+
+        An opening may be a word of the content, and then another one begins the call. Few of them
+        are tried, for each takes the time of the whole body.
+        """
+        assert self._tools is not None  # noqa: S101 - see above
+        opening, said, rest = self._tools.open, "", body
+        for _ in range(_TRIES):
+            calls = self._tools.read(rest)
+            if calls is not None:
+                return said.rstrip(), calls
+            before, found, rest = rest.partition(opening) if opening else (rest, "", "")
+            if not found or self._tools.at_start:
+                break
+            said = self._opening + body[: len(body) - len(rest) - len(opening)]
+        return "", None
 
     def _openings(self) -> tuple[str, ...]:
         if self._tools is None or (self._tools.at_start and not self._fresh):
@@ -203,9 +230,17 @@ def _first(text: str, openings: tuple[str, ...]) -> tuple[int, str | None]:
     return (min(found)[0], min(found)[2]) if found else (-1, None)
 
 
-def _held(text: str, markers: tuple[str, ...], white: str) -> int:
-    """Return how much of the end of a text may yet belong to a marker, or stand before one."""
-    kept = 0
+def _held(text: str, markers: tuple[str, ...], white: str | None, after: str = "") -> int:
+    """Return how much of the end of a text may yet belong to a marker, or stand before one.
+
+    Args:
+        text: the text.
+        markers: what may follow.
+        white: the white space that may stand before a marker; None for any.
+        after: what the text may end with, whole.
+    """
+    kept = len(after) if after and text.endswith(after) else 0
+    markers = (*markers, after)
     for marker in markers:
         for size in range(min(len(marker) - 1, len(text)), 0, -1):
             if text.endswith(marker[:size]):

@@ -10,6 +10,11 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
+MENDED = 10_000
+"""How many characters a text may have that is mended: mending is slow, and the slower the longer"""
+BRACKETS = 500
+"""How many opening brackets it may have."""
+
 
 class ToolCall(NamedTuple):
     """A call that a model makes."""
@@ -78,9 +83,10 @@ class ToolStyle(BaseModel):
         calls = [self.of_object(one) for one in _objects(loosely(body))]
         if calls and all(calls):
             return [call for call in calls if call]
-        # a brace or a quote is gone: a key, a name, a key and an object are a call all the same
+        # a brace or a quote is gone: a key, a name, a key and an object are a call all the same;
+        # nothing is matched twice, for that may take a time beyond all bounds
         found = re.match(
-            r"\W*\w+\W+(?P<name>[\w.-]+)\W+\w+\W*?(?P<arguments>\{.*)", body, re.DOTALL
+            r"\W*+\w++\W++(?P<name>[\w.-]++)\W++\w++\W*?(?P<arguments>\{.*)", body, re.DOTALL
         )
         arguments = loosely(found["arguments"]) if found else None
         return (
@@ -102,9 +108,14 @@ class ToolStyle(BaseModel):
 
 def _objects(value: Any) -> list[Any]:
     """Return what a JSON value holds beside lists within lists."""
-    if isinstance(value, list):
-        return [inner for one in value for inner in _objects(one)]
-    return [value]
+    found, left = [], [value]
+    while left:  # no recursion: lists may lie deeper in each other than that goes
+        one = left.pop()
+        if isinstance(one, list):
+            left += reversed(one)
+        else:
+            found.append(one)
+    return found
 
 
 def _near(value: Mapping[str, Any], key: str, absent: Any = None) -> Any:
@@ -121,6 +132,8 @@ def loosely(text: str) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError):
         pass
+    if not mendable(text):
+        return None
     import json_repair
 
     try:
@@ -128,6 +141,11 @@ def loosely(text: str) -> Any:
     except (ValueError, RecursionError, IndexError):
         return None
     return value if value != "" else None
+
+
+def mendable(text: str) -> bool:
+    """Say whether a text is so short and so plain that it can be mended in no time."""
+    return len(text) <= MENDED and text.count("{") + text.count("[") <= BRACKETS
 
 
 class TableSeven(ToolStyle):
@@ -157,7 +175,7 @@ class TableSeven(ToolStyle):
     )
     open: str = "Action: "
     # the name is one word, and what stands between it and the arguments may be misspelt
-    pattern: str = r"\s*(?P<name>[^\s{]+)[^{]*(?P<arguments>\{.*)"
+    pattern: str = r"\s*(?P<name>[^\s{]++)[^{]*+(?P<arguments>\{.*)"
 
     def read(self, body: str) -> list[ToolCall] | None:
         """Return the calls of the rest of an answer: each begins on a line of its own."""

@@ -41,7 +41,7 @@ FENCED = ToolStyle(
     open="<｜tool▁call▁begin｜>",
     close="<｜tool▁call▁end｜>",
     section=("<｜tool▁calls▁begin｜>", "<｜tool▁calls▁end｜>"),
-    pattern=r".*?<｜tool▁sep｜>(?P<name>[^\n`{]+)[^{]*(?P<arguments>\{.*)",
+    pattern=r"(?>.*?<｜tool▁sep｜>)(?P<name>[^\n`{]++)[^{]*+(?P<arguments>\{.*)",
 )
 
 # The first texts open calls, and results, once in a conversation: later ones begin with a line end,

@@ -227,7 +227,9 @@ class GemmaCalls(ToolStyle):
 
     def read(self, body: str) -> list[ToolCall] | None:
         """Return the call in what stands between `open` and `close`."""
-        found = re.fullmatch(r"(?:[^{:]*:+)?([^{]+)(\{.*)", body.strip(), re.DOTALL)
+        if "{" not in body:
+            return None  # and there is no need to look for it from each colon
+        found = re.fullmatch(r"(?:[^{:]*+:+)?([^{]++)(\{.*)", body.strip(), re.DOTALL)
         if found is None:
             return None
         arguments = _arguments(found[2])

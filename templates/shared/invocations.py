@@ -11,6 +11,10 @@ from luthier.core.templates import ToolCall, ToolStyle
 from luthier.core.templates.tools import loosely
 from luthier.templates.shared.xml_tools import value_of
 
+_BEGINNING = re.compile(
+    r'\W{1,4}name\W{0,4}?="?([^">\n]+)"?(?:\s+string="?(\w+)"?)?\s*>', re.DOTALL
+)
+
 
 class Invocations(ToolStyle):
     """A block of one call or several, each an `invoke` tag around `parameter` tags."""
@@ -28,18 +32,18 @@ class Invocations(ToolStyle):
     def _call(self, text: str) -> ToolCall | None:
         # a parameter that is not closed ends where the next one begins
         tag, end = f"<{self.mark}parameter", f"</{self.mark}parameter>"
-        parameters = re.findall(
-            rf'{tag}\W+name\W*?="?([^">\n]+)"?(?:\s+string="?(\w+)"?)?\s*>(.*?)'
-            rf"(?:{end})?\s*(?={tag}|\Z)",
-            text,
-            re.DOTALL,
-        )
-        head = re.split(rf"{tag}|</", text, maxsplit=1)[0]
+        head, *parts = text.split(tag)
+        found = [(_BEGINNING.match(part, 0, 300), part.rstrip()) for part in parts]
+        arguments = {
+            begun[1]: _value(part[begun.end() :].removesuffix(end), begun[2] or "")
+            for begun, part in found
+            if begun
+        }
+        head = head.partition("</")[0]
         named = re.match(r'\s+name="([^"\n]+)"', head)
         words = re.findall(r"[\w.-]+", head)
         if not named and not words:
             return None
-        arguments = {key: _value(value, string) for key, string, value in parameters}
         return ToolCall(named[1] if named else words[-1], arguments)
 
 

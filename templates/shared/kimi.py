@@ -57,7 +57,7 @@ IDENTIFIED = _IdentifiedCalls(
     section=("<|tool_calls_section_begin|>", "<|tool_calls_section_end|>"),
     pattern=(
         # what stands around the name may be misspelt
-        r"\s*(?:functions\.)?(?P<name>[^\s:<]+)[^<]*"
+        r"\s*(?:functions\.)?(?P<name>[^\s:<]++)[^<]*+"
         r"<\|tool_call_argument_begin\|>(?P<arguments>.*)"
     ),
 )

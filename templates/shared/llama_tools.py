@@ -49,7 +49,8 @@ class LlamaTools(ToolStyle):
 
     def of_object(self, value: Any) -> ToolCall | None:
         """Return the call that a JSON object tells of, which names its parameters."""
-        named = value and get_close_matches(self.arguments_key, map(str, value), cutoff=0.7)
+        keys = map(str, value) if isinstance(value, dict) else ()
+        named = get_close_matches(self.arguments_key, keys, cutoff=0.7)
         return super().of_object(value) if named else None
 
 

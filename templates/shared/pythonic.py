@@ -11,7 +11,7 @@ import warnings
 from typing import Any
 
 from luthier.core.templates import ToolCall, ToolStyle
-from luthier.core.templates.tools import loosely
+from luthier.core.templates.tools import loosely, mendable
 
 _JSON_NAMES = {"true": True, "false": False, "null": None}
 
@@ -34,8 +34,11 @@ class Pythonic(ToolStyle):
                 warnings.simplefilter("ignore")  # a backslash that escapes nothing
                 lines = ast.parse(body.strip()).body
             return [_call(node) for line in lines for node in _nodes(line)] or None
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            found = [_mended(one) for one in re.split(r"\)\s*[,\n]\s*(?=[\w.-]+\()", body)]
+        except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
+            if not mendable(body):
+                return None
+            calls = re.split(r"\)(?=[ \t]*+[,\n])[\s,]*+(?=[\w.-]++\()", body)
+            found = [_mended(one) for one in calls]
             return [call for call in found if call] if all(found) else None
 
 
@@ -66,9 +69,10 @@ def _value(node: ast.expr) -> Any:
 
 def _mended(text: str) -> ToolCall | None:
     """Return the call that a text with a fault in it seems to be."""
-    found = re.match(r"\W*(?P<name>[\w.-]+)[\s(]*(?P<arguments>.*)", text, re.DOTALL)
+    found = re.match(r"\W*(?P<name>[\w.-]++)[\s(]*(?P<arguments>.*)", text, re.DOTALL)
     if found is None or not re.search(r"[(=]", text):
         return None
     pairs = re.sub(r"(?:^|(?<=,))\s*(\w+)\s*=", r'"\1": ', found["arguments"])
-    arguments = loosely("{" + re.sub(r"\s*\)?\s*\]?\s*$", "", pairs) + "}")
+    pairs = pairs.rstrip().removesuffix("]").rstrip().removesuffix(")").rstrip()
+    arguments = loosely("{" + pairs + "}")
     return ToolCall(found["name"], arguments) if isinstance(arguments, dict) else None

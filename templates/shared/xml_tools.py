@@ -8,9 +8,11 @@ Source: the chat templates of Qwen/Qwen3-Coder-30B-A3B-Instruct and Qwen/Qwen3.5
 import ast
 import json
 import re
+import warnings
 from typing import Any
 
 from luthier.core.templates import ToolCall, ToolStyle
+from luthier.core.templates.tools import mendable
 
 FORMAT = (
     "\n\nIf you choose to call a function ONLY reply in the following format with NO suffix:\n\n"
@@ -116,22 +118,37 @@ class XmlTools(ToolStyle):
         if found is None:
             return None
         # a parameter that is not closed ends where the next one begins
-        parameters = re.findall(
-            r"<parameter=([^>\n]+)>\n?(.*?)"
-            r"(?:\n?</parameter>)?\s*(?=<parameter=|</function>\s*(?:</tool_call>\s*)?\Z|\Z)",
-            found[2],
-            re.DOTALL,
-        )
-        return [ToolCall(found[1], {name: value_of(text) for name, text in parameters})]
+        inner = found[2].rstrip()
+        ended = inner.removesuffix("</tool_call>").rstrip()
+        inner = ended.removesuffix("</function>") if ended.endswith("</function>") else inner
+        parameters = [one.partition(">") for one in inner.split("<parameter=")[1:]]
+        arguments = {
+            name: value_of(_inner(text))
+            for name, closed, text in parameters
+            if name and closed and "\n" not in name
+        }
+        return [ToolCall(found[1], arguments)]
+
+
+def _inner(text: str) -> str:
+    """Return the text of a parameter without the line ends around it, and what closes it."""
+    text = text.removeprefix("\n").rstrip()
+    inner = text.removesuffix("</parameter>")
+    return text if inner == text else inner.removesuffix("\n")
 
 
 def value_of(text: str) -> Any:
     """Return the value of an argument that is written without quotes, in JSON or as in Python."""
     try:
         value = json.loads(text)
+        return text if isinstance(value, str) else value
     except (ValueError, RecursionError):
-        try:
-            value = ast.literal_eval(text)
-        except (ValueError, SyntaxError, MemoryError, RecursionError):
-            return text
-    return text if isinstance(value, (str, bytes, tuple, set, complex)) else value
+        pass
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a backslash that escapes nothing
+            value = ast.literal_eval(text) if mendable(text) else text
+        json.dumps(value)  # what JSON has no form for, such as a set, is a text
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return text
+    return text if isinstance(value, str | tuple) else value
