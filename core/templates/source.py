@@ -36,7 +36,7 @@ def source_of(template: ChatTemplate) -> str:
 def fault_of(slot: str) -> str | None:
     """Return what is wrong with a slot as Jinja, or None."""
     try:
-        environment(marking=True).parse("\n".join(_slot(slot)))
+        environment(marking=True).compile("\n".join(_slot(slot)), raw=True)  # filters, too
     except TemplateSyntaxError as fault:
         return f"this is no Jinja: {fault.message}"
     return None
