@@ -97,7 +97,7 @@ class Conversation(NamedTuple):
     `reasoning_content`; `tool_calls`, a JSON text of the list of calls in OpenAI's form, as Arrow
     holds no free objects; and `name` and `tool_call_id`, of a tool's result. All are texts."""
     response: list[dict[str, str]]
-    """The answer, in messages of the same form; for preferences the chosen, then the rejected one."""
+    """The answer, messages of that form; for preferences the chosen, then the rejected one."""
     system: str = ""
     tools: str = ""
     """A JSON text of the list of function tools, in OpenAI's form, or nothing."""

@@ -37,7 +37,7 @@ def left_out(rows: Dataset, template: ChatTemplate | None) -> int:
     )
     close = marks.close if marks is not None and within else ""
     return sum(
-        any(apart and _apart(message) or close and _within(message, close) for message in answers)
+        any((apart and _apart(one)) or (close and _within(one, close)) for one in answers)
         for answers in rows["response"]
     )
 
@@ -52,7 +52,7 @@ def _leaves_out(template: ChatTemplate, answer: Mapping[str, str]) -> bool:
 
 
 def _apart(message: Mapping[str, Any]) -> bool:
-    return bool(message["reasoning_content"])
+    return bool(message.get("reasoning_content"))
 
 
 def _within(message: Mapping[str, Any], close: str) -> bool:
