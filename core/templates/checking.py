@@ -99,8 +99,8 @@ def _cases_of(file: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
             case = json.loads(line)
         except ValueError as fault:
             raise BadData(f"{file}:{number}: no JSON: {fault}") from fault
-        if fault := _fault_of(case):
-            raise BadData(f"{file}:{number}: {fault}")
+        if wrong := _fault_of(case):
+            raise BadData(f"{file}:{number}: {wrong}")
         yield number, case
 
 

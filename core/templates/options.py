@@ -32,7 +32,7 @@ def chosen(own: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         TemplateError: the template has no such option, or `system` is given another value.
     """
-    if given.get(SYSTEM) not in {None, PREPEND}:
+    if given.get(SYSTEM) not in (None, PREPEND):
         raise TemplateError(
             f"the option `system` is {given[SYSTEM]!r}; it can be {PREPEND!r}, which folds the "
             "system message into the first question, or left out"
