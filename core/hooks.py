@@ -110,6 +110,8 @@ def attach_adapter(model: PreTrainedModel, layers: LayerMap) -> torch.nn.Module 
 def align_dataset(dataset: Dataset, spec: DatasetSpec) -> Dataset | None:
     """Return the dataset as rows of `prompt`, `response`, `system` and `tools`.
 
+    `luthier.core.data.dataset.Conversation` tells what these hold.
+
     Called once for each dataset, after `open_dataset`.
 
     Args:
@@ -215,6 +217,7 @@ def encode_dataset(
 
     Raises:
         BadData: a row has nothing to train on.
+        TemplateError: the template has no place for what a row holds; the row is named.
 
     Answered by stages.
     """

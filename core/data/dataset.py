@@ -85,16 +85,22 @@ def mapped(rows: Dataset, function: Callable[[dict[str, Any]], dict[str, Any]]) 
     return rows.map(function, keep_in_memory=True, load_from_cache_file=False)
 
 
+MESSAGE = ("role", "content", "reasoning_content", "tool_calls", "name", "tool_call_id")
+"""What a standardized message holds, all of it text; what it has not is None."""
+
+
 class Conversation(NamedTuple):
     """One standardized row."""
 
     prompt: list[dict[str, str]]
-    """Messages of `role` and `content`, the last of them to be answered."""
+    """Messages, the last of them to be answered. Each has `role` and `content`, and may have
+    `reasoning_content`; `tool_calls`, a JSON text of the list of calls in OpenAI's form, as Arrow
+    holds no free objects; and `name` and `tool_call_id`, of a tool's result. All are texts."""
     response: list[dict[str, str]]
-    """The answer; for preferences the chosen, then the rejected one."""
+    """The answer, messages of that form; for preferences the chosen, then the rejected one."""
     system: str = ""
     tools: str = ""
-    """A JSON list of function tools, or nothing."""
+    """A JSON text of the list of function tools, in OpenAI's form, or nothing."""
 
 
 class BadValue(Exception):
@@ -122,7 +128,7 @@ def aligned(
     from datasets import Features, Value
     from datasets.features.features import List
 
-    message = {"role": Value("string"), "content": Value("string")}
+    message = {key: Value("string") for key in MESSAGE}
     features = Features(
         prompt=List(message), response=List(message), system=Value("string"), tools=Value("string")
     )

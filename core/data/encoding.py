@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from luthier.core.errors import TemplateError
+from luthier.core.templates.messages import tools_of
+
 if TYPE_CHECKING:
     from datasets import Dataset
     from transformers import PreTrainedTokenizerBase
@@ -22,18 +25,24 @@ def encode_conversations(
         tokenizer: the model's.
 
     Raises:
-        TemplateError: a row has a role, or the tokenizer lacks a token, that the template needs.
+        TemplateError: a row has a role or a tool that the template has no place for, or its calls
+            or tools are no JSON, or the tokenizer lacks a token; it tells the row.
     """
     from datasets import Features, List, Value
 
-    def encode(row: dict[str, Any]) -> dict[str, Any]:
+    def encode(row: dict[str, Any], index: int) -> dict[str, Any]:
         system = [{"role": "system", "content": row["system"]}] if row["system"] else []
-        encoded = template.encode([*system, *row["prompt"], *row["response"]], tokenizer)
+        messages = [*system, *row["prompt"], *row["response"]]
+        try:
+            encoded = template.encode(messages, tokenizer, tools_of(row["tools"]))
+        except TemplateError as fault:
+            raise TemplateError(f"row {index + 1}: {fault}") from fault
         return {"input_ids": encoded.ids, "labels": encoded.labels}
 
     ids = List(Value("int32"))
     return dataset.map(
         encode,
+        with_indices=True,
         remove_columns=dataset.column_names,
         features=Features(input_ids=ids, labels=ids),
         keep_in_memory=True,

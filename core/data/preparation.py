@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from luthier.core.data.dataset import standardized
-from luthier.core.errors import BadData
+from luthier.core.data.thoughts import left_out, thoughtless
+from luthier.core.errors import BadData, TemplateError
 from luthier.core.model.opening import LocatedModel
 from luthier.core.runfile import Run
-from luthier.core.templates import IGNORED, ChatTemplate
+from luthier.core.templates import IGNORED
 from luthier.core.wiring import first_answer
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ class PreparedData:
     """Rows left out because they are longer than `encoding.max_length`."""
     thoughtless: int
     """Rows whose answers hold no thoughts, where the template is one of thoughts."""
+    unprinted: int
+    """Rows whose answers hold thoughts that the template leaves out."""
     fingerprint: str
     """A hash of all ids and labels, in order."""
 
@@ -53,19 +56,17 @@ def prepare(run: Run, located: LocatedModel, manager: pluggy.PluginManager) -> P
         manager: the run's stage among others, which answers `encode_dataset`.
 
     Raises:
-        BadData: a source, a row or the template refuses.
+        BadData: a source or a row is not what is declared.
+        TemplateError: the template refuses a row, or the tokenizer lacks a token of it.
     """
     import datasets
 
-    parts, thoughtless = [], 0
+    parts, without, unprinted = [], 0, 0
     for spec in run.data:
         aligned = standardized(spec)
-        thoughtless += _thoughtless(aligned, located.template)
-        encoded = first_answer(
-            manager, "encode_dataset",
-            dataset=aligned, template=located.template, tokenizer=located.tokenizer,
-        )  # fmt: skip
-        parts.append(_checked(encoded, str(spec), run))
+        without += thoughtless(aligned, located.template)
+        unprinted += left_out(aligned, located.template)
+        parts.append(_checked(_encoded(aligned, str(spec), located, manager), str(spec), run))
     merged = datasets.concatenate_datasets([kept for kept, _ in parts])
     if len(merged) == 0:
         raise BadData(
@@ -78,20 +79,23 @@ def prepare(run: Run, located: LocatedModel, manager: pluggy.PluginManager) -> P
         tokens=int(_lengths(merged, "input_ids").sum()),
         trained_tokens=int(_trained(merged).sum()),
         dropped=sum(dropped for _, dropped in parts),
-        thoughtless=thoughtless,
+        thoughtless=without,
+        unprinted=unprinted,
         fingerprint=_fingerprint(merged),
     )
 
 
-def _thoughtless(rows: Dataset, template: ChatTemplate | None) -> int:
-    """Return how many rows hold no thoughts; none where the template is to have none."""
-    if template is None or template.thinking is None or not template.thinks:
-        return 0
-    close = template.thinking.close
-    return sum(
-        not any(close in (message["content"] or "") for message in answers)
-        for answers in rows["response"]
-    )
+def _encoded(
+    rows: Dataset, name: str, located: LocatedModel, manager: pluggy.PluginManager
+) -> Dataset:
+    """Return what the stage makes of the rows; what the template refuses is told with its file."""
+    try:
+        return first_answer(
+            manager, "encode_dataset",
+            dataset=rows, template=located.template, tokenizer=located.tokenizer,
+        )  # fmt: skip
+    except TemplateError as fault:
+        raise TemplateError(f"{name}: {fault}") from fault
 
 
 def _fingerprint(rows: Dataset) -> str:

@@ -112,9 +112,16 @@ def _tell_of_template(run: Run, prepared: PreparedData, reporter: Reporter) -> N
         node = run.tree.at(("template",))
         place = node.at(("name",) if "name" in node.mapping else ("source",)).place
         reporter.say("template", f"{one.name} ({place})" if one.name != OWN else str(place))
+        rows = f"{prepared.rows + prepared.dropped:,} rows"
+        if prepared.unprinted:
+            reporter.warn(
+                f"{prepared.unprinted:,} of {rows} hold thoughts, which the chat template "
+                f"{one.name!r} leaves out, as its authors' does, so they are not trained. See "
+                "`thinking` in docs/templates.md."
+            )
         if prepared.thoughtless:
             reporter.warn(
-                f"{prepared.thoughtless:,} of {prepared.rows + prepared.dropped:,} rows have no "
+                f"{prepared.thoughtless:,} of {rows} have no "
                 f"thoughts, and the chat template {one.name!r} is one of a model that thinks: it "
                 "learns to answer without. If that is meant, see `thinking` in docs/templates.md."
             )

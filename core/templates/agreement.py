@@ -50,6 +50,8 @@ def check_tokenizer(template: ChatTemplate, tokenizer: PreTrainedTokenizerBase) 
                 _compare(template, own, tokenizer, one, prompt=prompt, checked=checked)
         if one.messages[-1]["role"] == "assistant":
             _check_promises(template, own, tokenizer, one, checked)
+    if not (checked.passed or checked.failed or checked.refused):
+        checked.refused.append(("the built-in corpus", "the template renders no answer of it"))
     return checked
 
 
@@ -158,13 +160,24 @@ def _check_promises(
     try:
         broken = list(_broken_promises(template, tokenizer, one))
         unlike = list(_unlike_before(template, tokenizer, one))
-    except TemplateError:
-        return  # whether it should refuse this is what the comparison tells
+    except TemplateError as fault:
+        # whether it should refuse the conversation is what the comparison tells
+        if own is None and _is_rendered(template, one):
+            checked.refused.append((one.name, str(fault)))  # it is the tokenizer that does not fit
+        return
     theirs = bool(unlike) and own is not None and not _is_whole(own, one)
     checked.noted += unlike if theirs else []
     broken += [] if theirs else unlike
     checked.failed += broken
     checked.passed += not broken
+
+
+def _is_rendered(template: ChatTemplate, one: Conversation) -> bool:
+    try:
+        template.render(one.messages, one.tools, **one.options)
+    except TemplateError:
+        return False
+    return True
 
 
 def _broken_promises(

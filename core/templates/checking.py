@@ -68,9 +68,9 @@ def check_cases(file: Path) -> Checked:
             `bos_token`, `eos_token`, and in `also_accepted` other right texts.
 
     Raises:
-        BadData: the file cannot be read, or a line is no case.
+        BadData: the file cannot be read or holds no case, or a line is none.
     """
-    checked, catalogue = Checked(), Catalogue.installed()
+    checked, catalogue, number = Checked(), Catalogue.installed(), 0
     for number, case in _cases_of(file):
         name = str(case.get("id") or f"{file.name}:{number}")
         try:
@@ -82,6 +82,8 @@ def check_cases(file: Path) -> Checked:
             checked.passed += 1
         else:
             checked.failed.append(Difference(name, case["expected_text"], found))
+    if not number:
+        raise BadData(f"{file} holds no case. {_WRITTEN}")
     return checked
 
 
@@ -97,10 +99,44 @@ def _cases_of(file: Path) -> Iterator[tuple[int, Mapping[str, Any]]]:
             case = json.loads(line)
         except ValueError as fault:
             raise BadData(f"{file}:{number}: no JSON: {fault}") from fault
-        missing = {"template", "messages", "expected_text"} - set(case)
-        if missing:
-            raise BadData(f"{file}:{number}: the case has no {', '.join(sorted(missing))}")
+        if wrong := _fault_of(case):
+            raise BadData(f"{file}:{number}: {wrong}")
         yield number, case
+
+
+_NEEDED = ("expected_text", "messages", "template")
+_TYPES = {
+    "template": str, "messages": list, "expected_text": str, "tools": list, "template_kwargs": dict,
+    "extra_context": dict, "also_accepted": list, "now": str, "bos_token": str, "eos_token": str,
+}  # fmt: skip
+_TYPE_NAMES = {str: "a text", list: "a list", dict: "an object"}
+_OPTIONS = ("template_kwargs", "extra_context")
+_NO_OPTIONS = frozenset(
+    {"self", "messages", "tools", "generation_prompt", "add_generation_prompt", "bos_token",
+     "eos_token", "now", "training"}
+)  # fmt: skip
+"""What a case has keys of its own for, or nothing at all."""
+_WRITTEN = 'Write one in each line: {"template": "...", "messages": [...], "expected_text": "..."}.'
+
+
+def _fault_of(case: Any) -> str | None:
+    """Return why a line is no case, and what to write; None if it is one."""
+    if not isinstance(case, dict):
+        return f"this is no case but {case!r}. {_WRITTEN}"
+    if missing := [key for key in _NEEDED if key not in case]:
+        return f"the case has no {', '.join(missing)}. {_WRITTEN}"
+    for key, type_ in _TYPES.items():
+        value = case.get(key)
+        if not isinstance(value, type_) and (value is not None or key in _NEEDED):
+            return f"`{key}` is {value!r}; write {_TYPE_NAMES[type_]}."
+    try:
+        datetime.fromisoformat(case.get("now") or "2000-01-01")
+    except ValueError:
+        return f"`now` is {case['now']!r}, no moment; write it as 2026-07-01T12:00:00."
+    for key in _OPTIONS:
+        if taken := sorted(_NO_OPTIONS & set(case.get(key) or ())):
+            return f"`{key}` holds {', '.join(taken)}, no option; write it as a key of the case."
+    return None
 
 
 def _rendered(template: ChatTemplate, case: Mapping[str, Any]) -> str:

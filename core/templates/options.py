@@ -30,8 +30,13 @@ def chosen(own: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
         given: what is asked for.
 
     Raises:
-        TemplateError: the template has no such option.
+        TemplateError: the template has no such option, or `system` is given another value.
     """
+    if given.get(SYSTEM) not in (None, PREPEND):
+        raise TemplateError(
+            f"the option `system` is {given[SYSTEM]!r}; it can be {PREPEND!r}, which folds the "
+            "system message into the first question, or left out"
+        )
     for name in given:
         if name not in own and name != SYSTEM:
             has = ", ".join([*own, SYSTEM])
@@ -43,10 +48,10 @@ def chosen(own: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def as_defaults(options: Mapping[str, Any]) -> str:
-    """Return the Jinja that sets options where a caller does not."""
+    """Return the Jinja that sets options where a caller does not, or to None as libraries do."""
     lines = [
-        f"{{%- if {name} is not defined -%}}{{%- set {name} = {_literal(value)} -%}}"
-        "{%- endif -%}\n"
+        f"{{%- if {name} is not defined or {name} is none -%}}"
+        f"{{%- set {name} = {_literal(value)} -%}}{{%- endif -%}}\n"
         for name, value in options.items()
         if name != SYSTEM
     ]

@@ -200,7 +200,7 @@ class Reader:
             calls = self._tools.read(rest)
             if calls is not None:
                 return said.rstrip(), calls
-            before, found, rest = rest.partition(opening) if opening else (rest, "", "")
+            _, found, rest = rest.partition(opening) if opening else (rest, "", "")
             if not found or self._tools.at_start:
                 break
             said = self._opening + body[: len(body) - len(rest) - len(opening)]

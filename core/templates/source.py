@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from jinja2 import TemplateSyntaxError
+from jinja2 import TemplateSyntaxError, nodes
 
 from luthier.core.templates.marking import environment
 
@@ -35,10 +35,17 @@ def source_of(template: ChatTemplate) -> str:
 
 def fault_of(slot: str) -> str | None:
     """Return what is wrong with a slot as Jinja, or None."""
+    jinja = environment(marking=True)
     try:
-        environment(marking=True).parse("\n".join(_slot(slot)))
+        tree = jinja.parse("\n".join(_slot(slot)))
+        jinja.compile(tree, raw=True)
     except TemplateSyntaxError as fault:
         return f"this is no Jinja: {fault.message}"
+    # within a condition, Jinja itself looks for them when it gets there
+    for kind, known in ((nodes.Filter, jinja.filters), (nodes.Test, jinja.tests)):
+        for node in tree.find_all(kind):
+            if node.name not in known:
+                return f"this is no Jinja: there is no {kind.__name__.lower()} {node.name!r}"
     return None
 
 

@@ -12,7 +12,7 @@ from luthier.core.errors import TemplateError
 from luthier.core.plugin import Plugin
 from luthier.core.templates.encoding import Encoded, encoded, known_id, special_id
 from luthier.core.templates.marking import Marked, compiled
-from luthier.core.templates.messages import Message, folded, plain
+from luthier.core.templates.messages import Message, folded, plain_all, tools_of
 from luthier.core.templates.options import PREPEND, SYSTEM, as_defaults, chosen
 from luthier.core.templates.pieces import Cut, Rendered, cut, with_stops
 from luthier.core.templates.reading import Reader, Reply
@@ -114,7 +114,8 @@ class ChatTemplate(Plugin):
         """Return the pieces of a conversation.
 
         Args:
-            messages: in OpenAI's form: `role`, `content`, `tool_calls`, `reasoning_content`.
+            messages: in OpenAI's form: `role`, `content`, `tool_calls`, `reasoning_content`, `name`
+                and `tool_call_id`; calls may be a JSON text, as in standardized rows.
             tools: function tools, in OpenAI's form.
             generation_prompt: end with what the model goes on from.
             bos_token: the tokenizer's, where it is not the template's own.
@@ -135,7 +136,7 @@ class ChatTemplate(Plugin):
             bos_token=bos_token, eos_token=eos_token, **options,
         )  # fmt: skip
         made = self._cut(**told)
-        last = self._end_of(messages, eos_token) if training else None
+        last = self._end_of(told["messages"], eos_token) if training else None
         return Rendered(tuple(with_stops(made, self.ends(eos_token), last=last)))
 
     def encode(
@@ -236,9 +237,10 @@ class ChatTemplate(Plugin):
             own[name] = getattr(self, name) if found is None else found
         options = chosen(self.options, given)
         prepend = options.pop(SYSTEM, None) == PREPEND
+        said = plain_all(messages)
         return {
-            "messages": [plain(m) for m in (folded(messages) if prepend else messages)],
-            "tools": [dict(tool) for tool in tools] if tools else None,
+            "messages": folded(said) if prepend else said,
+            "tools": tools_of(tools),
             **own,
             **options,
         }

@@ -163,8 +163,8 @@ def _json(file: Path) -> Any:
         found = json.loads(_text(file))
     except ValueError as fault:
         raise LuthierError(f"{file} cannot be read as JSON: {fault}") from fault
-    if not isinstance(found, list):
-        raise LuthierError(f"{file} holds no list; write [{{...}}, {{...}}]")
+    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+        raise LuthierError(f"{file} holds no list of objects; write [{{...}}, {{...}}]")
     return found
 
 

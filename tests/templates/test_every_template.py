@@ -96,8 +96,8 @@ def test_random_contents_are_rendered_alike_and_stay_text(name, drawn, prompt):
     if whole is None or before is None or template.thinking is not None or name in UNLIKE:
         return
     trained = [n for n, piece in enumerate(whole.pieces) if piece.trained]
-    if not trained and not chat[-1]["content"].strip():
-        return  # some formats drop a turn of nothing
+    if name in DROPS_EMPTY_TURNS and any(not message["content"].strip() for message in chat):
+        return
     last = whole.pieces[trained[-1]]
     assert (last.special, last.text in template.ends()) == (True, True)
     assert whole.text.startswith(before.text)
@@ -180,6 +180,7 @@ UNLIKE_THE_PROMPT: set[str | tuple[str, str]] = {
 """Where the authors' text of a prompt is not what their answers follow."""
 
 
+DROPS_EMPTY_TURNS = {"glm-4"}
 UNLIKE = {name if isinstance(name, str) else name[0] for name in UNLIKE_THE_PROMPT}
 """Those, whatever is said."""
 

@@ -78,7 +78,7 @@ def test_options_are_set_beside_auto_and_a_name_alike(bringing):
     run = check(bringing(source, template={"name": "qwen3", "options": {"enable_thinking": False}}))
     plugin = chosen(run)[1]
     assert plugin.options == {"enable_thinking": False}
-    assert plugin.jinja().startswith("{%- if enable_thinking is not defined -%}")
+    assert plugin.jinja().startswith("{%- if enable_thinking is not defined or ")
     assert "<think>\n\n</think>" in plugin.render([], generation_prompt=True).text
     assert QWEN3.options == {"enable_thinking": None}
     run = check(bringing(source, template={"name": "gemma", "options": {"system": "prepend"}}))

@@ -7,6 +7,7 @@ from transformers import AutoTokenizer
 
 from luthier.core import TemplateError, check
 from luthier.core.templates import ChatTemplate
+from luthier.core.templates.source import fault_of
 from luthier.plugins.families.tiny.making import tiny_model
 from luthier.templates.chatml import TEMPLATE as CHATML
 
@@ -136,3 +137,19 @@ def test_a_run_file_may_change_a_template_in_place():
     # the tool style is still the one that can read its calls
     assert changed.tools is CHATML.tools
     assert CHATML.default_system is None
+
+
+def test_a_default_of_the_saved_jinja_holds_where_a_library_sets_none(tokenizer):
+    template = CHATML.derived(begin="{{ documents }}\n", options={"documents": "All of them."})
+    saved = template.jinja()
+    # transformers passes documents=None, whether asked to or not
+    rendered = tokenizer.apply_chat_template(CHAT, chat_template=saved, tokenize=False)
+    assert rendered == template.render(CHAT).text == f"All of them.\n{TEXT}"
+
+
+@pytest.mark.parametrize(
+    "slot", ["{% if %}", "{{ content | nofilter }}", "{{ 1 if content is notest }}"]
+)
+def test_a_slot_that_cannot_be_rendered_is_told_before_it_is(slot):
+    assert "this is no Jinja: " in fault_of(slot)
+    assert fault_of("{{ content | trim }}{% if loop.first %}a{% endif %}") is None

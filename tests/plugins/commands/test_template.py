@@ -77,7 +77,8 @@ def test_a_template_is_held_against_a_tokenizer_of_its_own(luthier, tmp_path):
     tokenizer.chat_template = CHATML.jinja()
     tokenizer.save_pretrained(tmp_path / "model")
     code, printed = luthier("check", "chatml", "--tokenizer", tmp_path / "model")
-    assert (code, printed.out) == (0, "22 passed, 0 failed, 0 refused\n")
+    assert code == 0
+    assert re.fullmatch(r"\d\d passed, 0 failed, 0 refused\n", printed.out)
     code, printed = luthier("check", "qwen2", "--tokenizer", tmp_path / "model")
     assert code == 1
     assert "system\\nYou are a helpful assistant." in printed.out
@@ -101,6 +102,74 @@ def test_a_template_of_the_user_s_own_is_held_against_a_tokenizer(luthier, tmp_p
     code, printed = luthier("show", run)
     assert code == 0
     assert "user: '<|im_start|>{{ content }}'" in printed.out
+
+
+def test_a_tokenizer_without_the_template_s_tokens_is_refused_with_the_reason(luthier):
+    code, printed = luthier("check", "deepseek-r1", "--tokenizer", tiny_model())
+    assert code == 1
+    assert re.match(r"0 passed, 0 failed, \d refused\n", printed.out)
+    assert "an answer: refused: the tokenizer has no token " in printed.out
+
+
+def test_a_template_that_renders_nothing_of_the_corpus_is_no_success(luthier, tmp_path):
+    file = tmp_path / "never.jinja"
+    file.write_text("{{ raise_exception('never') }}")
+    code, printed = luthier("check", file, "--tokenizer", tiny_model())
+    assert code == 1
+    assert "the built-in corpus: refused: the template renders no answer of it" in printed.out
+
+
+CASE = {"template": "chatml", "messages": CHAT, "expected_text": TEXT}
+
+
+@pytest.mark.parametrize(
+    ("case", "said"),
+    [
+        ("", "cases.jsonl holds no case. Write "),
+        ("5", "cases.jsonl:1: this is no case but 5. Write "),
+        ("[5]", "cases.jsonl:1: this is no case but [5]. Write "),
+        ({"template": "chatml"}, "cases.jsonl:1: the case has no expected_text, messages. Write "),
+        ({**CASE, "template": 5}, "cases.jsonl:1: `template` is 5; write a text."),
+        ({**CASE, "messages": 5}, "cases.jsonl:1: `messages` is 5; write a list."),
+        ({**CASE, "expected_text": None}, "cases.jsonl:1: `expected_text` is None; write a text."),
+        ({**CASE, "template_kwargs": 5}, "cases.jsonl:1: `template_kwargs` is 5; write an object."),
+        ({**CASE, "template_kwargs": {"tools": 1}}, "`template_kwargs` holds tools, no option"),
+        ({**CASE, "extra_context": {"self": 1}}, "`extra_context` holds self, no option"),
+        ({**CASE, "now": "soon"}, "cases.jsonl:1: `now` is 'soon', no moment; write it as 2026-"),
+    ],
+)
+def test_a_line_that_is_no_case_is_told_with_its_place(luthier, tmp_path, case, said):
+    file = tmp_path / "cases.jsonl"
+    file.write_text(case if isinstance(case, str) else json.dumps(case))
+    code, printed = luthier("check", "--cases", file)
+    assert code == 2
+    assert said in printed.err.replace("\n", "")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"messages": ["x"]}, "refused: message 1: 'x' is no message"),
+        ({"tools": [5]}, "refused: the tools are [5], no list of objects"),
+        ({"template_kwargs": {"system": "append"}}, "refused: the option `system` is 'append'"),
+    ],
+)
+def test_a_case_that_cannot_be_rendered_is_refused_with_the_reason(luthier, tmp_path, change, said):
+    file = tmp_path / "cases.jsonl"
+    file.write_text(json.dumps({**CASE, **change}))
+    code, printed = luthier("check", "--cases", file)
+    assert code == 1
+    assert said in printed.out
+
+
+@pytest.mark.parametrize("held", ["[1]", '["x"]', "{}"])
+def test_a_file_that_holds_no_list_of_objects_is_told(luthier, tmp_path, chat_file, held):
+    file = tmp_path / "odd.json"
+    file.write_text(held)
+    for words in ((file,), (chat_file, "--tools", file)):
+        code, printed = luthier("render", "chatml", *words)
+        assert code == 2
+        assert "odd.json holds no list of objects; write" in printed.err
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 
 from luthier.core import BadData
-from luthier.core.data.dataset import standardized
+from luthier.core.data.dataset import MESSAGE, standardized
 
 ROW = {"instruction": "Add.", "input": "1, 2", "output": "3"}
 
@@ -13,9 +13,10 @@ def first(spec):
 
 
 def test_instruction_and_input_are_the_prompt_and_output_the_response(spec_of):
+    nothing = dict.fromkeys(MESSAGE)
     assert first(spec_of([ROW])) == {
-        "prompt": [{"role": "user", "content": "Add.\n1, 2"}],
-        "response": [{"role": "assistant", "content": "3"}],
+        "prompt": [{**nothing, "role": "user", "content": "Add.\n1, 2"}],
+        "response": [{**nothing, "role": "assistant", "content": "3"}],
         "system": "",
         "tools": "",
     }

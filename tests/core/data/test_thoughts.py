@@ -1,0 +1,49 @@
+"""Rows with thoughts and without: they are counted, and the run tells of those that are lost."""
+
+import pytest
+from datasets import Dataset
+
+from luthier.core import train
+from luthier.core.data.thoughts import left_out, thoughtless
+from luthier.core.templates import load_template
+
+WITHOUT = {"content": "Yes.", "reasoning_content": None}
+APART = {"content": "Yes.", "reasoning_content": "It is."}
+WITHIN = {"content": "<think>It is.</think>Yes.", "reasoning_content": None}
+
+
+def rows(*answers):
+    return Dataset.from_dict({"response": [[answer] for answer in answers]})
+
+
+def test_thoughts_are_seen_wherever_they_stand():
+    assert thoughtless(rows(WITHOUT, APART, WITHIN, WITHOUT), load_template("qwen3")) == 2
+    assert thoughtless(rows(WITHOUT), load_template("chatml")) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [
+        ("qwen3", 0),  # prints thoughts of either form
+        ("deepseek-r1", 2),  # none of either
+        ("granite-3.3", 1),  # those in the content alone
+        ("chatml", 1),  # a content as it is
+    ],
+)
+def test_thoughts_that_a_template_does_not_print_are_counted(name, count):
+    assert left_out(rows(WITHOUT, APART, WITHIN), load_template(name)) == count
+
+
+def test_a_run_warns_of_thoughts_that_are_not_trained(small_run, data_file, caplog):
+    row = '{"instruction": "a", "output": "<think>b</think>c"}\n'
+    data_file.write_text(row * 3 + '{"instruction": "a", "output": "c"}\n')
+    answer = "{{ content }}"  # with `thinking`, the content without what was thought
+    thinking = {"kept": "none"}
+    special = {"special_tokens": ["<|im_end|>"], "stops": ["<|im_end|>"]}
+    train(
+        small_run(
+            template={"answer": answer, "thinking": thinking, "answer_end": "<|im_end|>", **special}
+        )
+    )
+    said = "3 of 4 rows hold thoughts, which the chat template"
+    assert caplog.text.count(said) == 1
