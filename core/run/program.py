@@ -20,6 +20,8 @@ from luthier.core.runfile.writing import annotated
 from luthier.core.wiring import first_answer, manager_of
 
 if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
     from luthier.core.chat import Engine
 
 RunLike = str | Path | Mapping[str, Any]
@@ -140,6 +142,22 @@ def load(
             manager, "build_engine", opened=opened, generation=run.generation
         )
     return engine
+
+
+def load_tokenizer(path: str | Path) -> PreTrainedTokenizerBase:
+    """Return the tokenizer of whatever `load` takes; no weights are loaded.
+
+    Args:
+        path: a run folder, a folder that `save_pretrained` wrote, a Hub id or a built-in name.
+
+    Raises:
+        BadModel: there is no tokenizer there.
+    """
+    from luthier.core.model.opening import locate, model_spec
+
+    run = _run_to_serve(path, (), trust_plugins=False)
+    with quiet_libraries():
+        return locate(model_spec(run, training=False)).tokenizer
 
 
 # --- reading --------------------------------------------------------------------------------

@@ -23,7 +23,9 @@ MOST_TOKENS = 8
 """Tokens that are shown of each side of a difference."""
 
 
-def check_tokenizer(template: ChatTemplate, tokenizer: PreTrainedTokenizerBase) -> Checked:
+def check_tokenizer(
+    template: ChatTemplate, tokenizer: PreTrainedTokenizerBase, *, compare: bool = True
+) -> Checked:
     """Return how a template agrees with a tokenizer on the built-in corpus.
 
     Where the tokenizer has a chat template of its own, the ids of both are compared, with and
@@ -39,9 +41,10 @@ def check_tokenizer(template: ChatTemplate, tokenizer: PreTrainedTokenizerBase) 
     Args:
         template: any template; what it leaves open is taken from the tokenizer.
         tokenizer: a model's.
+        compare: whether it should be the tokenizer's own; one that a user wrote need not.
     """
     template = fitted(template, tokenizer)
-    own = _own_template(tokenizer)
+    own = _own_template(tokenizer) if compare else None
     checked = Checked()
     source, tools = own.source if own else template.jinja(), template.tools is not None
     for one in corpus_for(source, tools=tools):

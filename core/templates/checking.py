@@ -35,10 +35,10 @@ class Difference(NamedTuple):
         same = self.expected == self.found
         lines = [f"{self.case}: " + ("the ids differ" if same else f"differs at character {at}")]
         if not same:
-            lines += [f"    expected  {self.expected[around]!r}"]
-            lines += [f"    found     {self.found[around]!r}"]
+            lines += [f"    expected      {self.expected[around]!r}"]
+            lines += [f"    found         {self.found[around]!r}"]
         if any(self.tokens):
-            lines += [f"    tokens    {self.tokens[0]}", f"    not       {self.tokens[1]}"]
+            lines += [f"    expected ids  {self.tokens[0]}", f"    found ids     {self.tokens[1]}"]
         return "\n".join(lines)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 NAMED = "A chat template's name, the path of a .jinja, or a run file."
 Name = Annotated[str, typer.Argument(help=NAMED, metavar="NAME")]
+MODEL = "a model's folder, a run folder, a Hub id or a built-in name"
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 MOST_SHOWN = 5
 """Differences that are shown in full."""
@@ -57,6 +58,10 @@ def render(
     messages: Annotated[
         Path, typer.Argument(help="A JSON file: a list of messages.", metavar="MESSAGES.json")
     ],
+    options: Annotated[
+        list[str] | None,
+        typer.Argument(help="The template's options.", metavar="[KEY=VALUE]..."),
+    ] = None,
     *,
     tools: Annotated[
         Path | None, typer.Option("--tools", help="A JSON file: a list of function tools.")
@@ -65,7 +70,7 @@ def render(
         bool, typer.Option("--generation-prompt", help="End where the model has to go on.")
     ] = False,
     tokenizer: Annotated[
-        Path | None, typer.Option("--tokenizer", help="A model's folder: print its ids too.")
+        str | None, typer.Option("--tokenizer", help=f"Print its ids, too: {MODEL}.")
     ] = None,
 ) -> None:
     """Print a conversation as text: special tokens in magenta, what is trained in green."""
@@ -77,10 +82,11 @@ def render(
         template = fitted(template, known)
     chat = _json(messages)
     offered = _json(tools) if tools else None
-    found = template.render(chat, offered, generation_prompt=generation_prompt, training=True)
+    how = {"generation_prompt": generation_prompt, **_options(options or ())}
+    found = template.render(chat, offered, training=True, **how)
     typer.echo("".join(map(_coloured, found.pieces)))
     if known is not None:
-        encoded = template.encode(chat, known, offered, generation_prompt=generation_prompt)
+        encoded = template.encode(chat, known, offered, **how)
         typer.echo(f"\n{sum(encoded.mask)} of {len(encoded.ids)} tokens are trained")
         typer.echo(" ".join(map(str, encoded.ids)))
 
@@ -89,8 +95,8 @@ def check(
     name: Annotated[str | None, typer.Argument(help=NAMED, metavar="[NAME]")] = None,
     *,
     tokenizer: Annotated[
-        Path | None,
-        typer.Option("--tokenizer", help="A model's folder, whose own template is compared."),
+        str | None,
+        typer.Option("--tokenizer", help=f"What a template is held against: {MODEL}."),
     ] = None,
     cases: Annotated[
         Path | None, typer.Option("--cases", help="JSON lines of cases with their expected texts.")
@@ -104,7 +110,8 @@ def check(
     if cases is not None and name is None and tokenizer is None:
         checked = check_cases(cases)
     elif name is not None and tokenizer is not None and cases is None:
-        checked = check_tokenizer(_template_of(name), _tokenizer(tokenizer))
+        template, own = _template_and_whose(name)
+        checked = check_tokenizer(template, _tokenizer(tokenizer), compare=not own)
     else:
         raise typer.BadParameter("give NAME and --tokenizer FOLDER, or --cases FILE")
     _tell(checked, as_json=as_json)
@@ -114,19 +121,25 @@ def check(
 
 def _template_of(name: str) -> ChatTemplate:
     """Return an installed template, that of a Jinja file, or that of a run file."""
+    return _template_and_whose(name)[0]
+
+
+def _template_and_whose(name: str) -> tuple[ChatTemplate, bool]:
+    """Return a template, and whether it is one that the user wrote."""
     from luthier.core.templates import ChatTemplate, JinjaTemplate, load_template
 
     path = Path(name)
     if path.suffix == ".jinja":
-        return JinjaTemplate.of(_text(path))
+        return JinjaTemplate.of(_text(path)), True
     if path.suffix not in {".yaml", ".yml", ".json"}:
-        return load_template(name)
+        return load_template(name), False
     from luthier.core import check as resolved
+    from luthier.core.runfile.templating import OWN
 
-    found = [one.plugin for one in resolved(path).of("templates")]
-    if not found or not isinstance(found[0], ChatTemplate):
+    found = next(iter(resolved(path).of("templates")), None)
+    if found is None or not isinstance(found.plugin, ChatTemplate):
         raise LuthierError(f"{name} comes to no chat template; name one in it: `template: NAME`")
-    return found[0]
+    return found.plugin, found.name == OWN
 
 
 def _tell(checked: Checked, *, as_json: bool) -> None:
@@ -175,10 +188,22 @@ def _text(file: Path) -> str:
         raise LuthierError(f"{file} cannot be read: {fault}") from fault
 
 
-def _tokenizer(folder: Path) -> PreTrainedTokenizerBase:
-    if not (folder / "tokenizer_config.json").is_file():
-        raise LuthierError(f"{folder} holds no tokenizer: there is no tokenizer_config.json in it")
+def _tokenizer(path: str) -> PreTrainedTokenizerBase:
+    if not (Path(path) / "tokenizer_config.json").is_file():
+        from luthier.core.run.program import load_tokenizer
+
+        return load_tokenizer(path)
     from transformers import AutoTokenizer
 
-    found: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    found: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
     return found
+
+
+def _options(given: Sequence[str]) -> dict[str, Any]:
+    """Return what `KEY=VALUE` says, values as YAML has them."""
+    from luthier.core.runfile.parsing import parse_scalar
+
+    pairs = [one.partition("=") for one in given]
+    if wrong := [key for key, found, _ in pairs if not found]:
+        raise LuthierError(f"{wrong[0]!r} sets no option; write KEY=VALUE")
+    return {key: parse_scalar(value) for key, _, value in pairs}

@@ -82,7 +82,7 @@ def test_a_template_is_held_against_a_tokenizer_of_its_own(luthier, tmp_path):
     code, printed = luthier("check", "qwen2", "--tokenizer", tmp_path / "model")
     assert code == 1
     assert "system\\nYou are a helpful assistant." in printed.out
-    assert "tokens    1:'<|im_start|>'" in printed.out
+    assert "expected ids  1:'<|im_start|>'" in printed.out
 
 
 def test_a_template_of_the_user_s_own_is_held_against_a_tokenizer(luthier, tmp_path):
@@ -177,7 +177,7 @@ def test_a_file_that_holds_no_list_of_objects_is_told(luthier, tmp_path, chat_fi
     [
         (("render", "chatml", "nowhere.json"), "nowhere.json cannot be read: "),
         (("render", "chatmi", "nowhere.json"), "Did you mean 'chatml'"),
-        (("check", "chatml", "--tokenizer", "nowhere"), "nowhere holds no tokenizer"),
+        (("check", "chatml", "--tokenizer", "nowhere"), "there is no model at 'nowhere'"),
         (("check", "--cases", "nowhere"), "nowhere cannot be read"),
         (("check",), "give NAME and --tokenizer FOLDER, or --cases FILE"),
     ],
