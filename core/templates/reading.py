@@ -200,9 +200,9 @@ class Reader:
             calls = self._tools.read(rest)
             if calls is not None:
                 return said.rstrip(), calls
-            _, found, rest = rest.partition(opening) if opening else (rest, "", "")
-            if not found or self._tools.at_start:
+            if not opening or opening not in rest or self._tools.at_start:
                 break
+            rest = rest.partition(opening)[2]
             said = self._opening + body[: len(body) - len(rest) - len(opening)]
         return "", None
 

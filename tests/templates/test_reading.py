@@ -62,7 +62,7 @@ def damaged(rng, text, at):
 def test_malformed_answers_are_text_and_raise_nothing(name):
     template, said = CALLS[name]
     rng = random.Random(name)
-    for _ in range(10_000 // len(styles()) + 1):
+    for _ in range(4_000 // len(styles()) + 1):
         text = said
         for _ in range(rng.randrange(1, 12)):
             at = rng.randrange(len(text) + 1)
@@ -122,7 +122,7 @@ def test_any_text_is_read_alike_however_it_is_cut(name):
     template, said = CALLS[name]
     rng = random.Random(name)
     cuts = [said[at : at + 12] for at in range(0, len(said), 12)]
-    for _ in range(120):
+    for _ in range(80):
         sources = [rng.choice([marks_of(template), PIECES, cuts, [said]]) for _ in range(12)]
         text = "".join(rng.choice(source) for source in sources[: rng.randrange(1, 13)])
         assert piecewise(template, text, rng) == template.parse(text), text
@@ -135,7 +135,18 @@ def test_long_and_nested_texts_are_read_in_no_time(name):
     whole, size = style.section[0] + style.open, 20_000
     begun = ["", whole, whole + '{"name": "f", "arguments": {"a": ', whole + "f(a=", said[:-20]]
     nested = [open_ * 2000 + close * 2000 for open_, close in ("[]", "{}", "()", ["{'a':", "}"])]
-    repeated = [*marks_of(template), *PIECES, "a.", "a ", "),\n", "[{", "-", "1+", '\\"', '{"name"']
+    repeated = [
+        *marks_of(template),
+        *rng.sample(PIECES, 16),
+        "a.",
+        "a ",
+        "),\n",
+        "[{",
+        "-",
+        "1+",
+        '\\"',
+        '{"name"',
+    ]
     for text in [*nested, *((one * size)[:size] for one in repeated)]:
         before, started = rng.choice(begun), time.perf_counter()
         assert isinstance(template.parse(before + text + style.close), Reply)
