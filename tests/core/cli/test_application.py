@@ -67,7 +67,7 @@ USAGE = {
     "resume": "RUN_DIR",
     "init": "[FILE]",
     "plugins": "[KIND | show KIND NAME]",
-    "template render": "NAME MESSAGES.json",
+    "template render": "NAME MESSAGES.json [KEY=VALUE]...",
 }
 
 
