@@ -6,6 +6,7 @@ Source: the chat templates of allenai/Olmo-3-7B-Instruct
 """
 
 import ast
+import json
 import re
 import warnings
 from typing import Any
@@ -33,12 +34,14 @@ class Pythonic(ToolStyle):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # a backslash that escapes nothing
                 lines = ast.parse(body.strip()).body
-            return [_call(node) for line in lines for node in _nodes(line)] or None
+            calls = [_call(node) for line in lines for node in _nodes(line)]
+            json.dumps(calls)  # a set, say, has no form in JSON
+            return calls or None
         except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
             if not mendable(body):
                 return None
-            calls = re.split(r"\)(?=[ \t]*+[,\n])[\s,]*+(?=[\w.-]++\()", body)
-            found = [_mended(one) for one in calls]
+            parts = re.split(r"\)(?=[ \t]*+[,\n])[\s,]*+(?=[\w.-]++\()", body)
+            found = [_mended(one) for one in parts]
             return [call for call in found if call] if all(found) else None
 
 

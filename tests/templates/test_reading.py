@@ -1,5 +1,6 @@
 """What a model wrote is read, however it is cut, and whatever is wrong with it."""
 
+import json
 import random
 import time
 
@@ -126,6 +127,26 @@ def test_any_text_is_read_alike_however_it_is_cut(name):
         sources = [rng.choice([marks_of(template), PIECES, cuts, [said]]) for _ in range(12)]
         text = "".join(rng.choice(source) for source in sources[: rng.randrange(1, 13)])
         assert piecewise(template, text, rng) == template.parse(text), text
+
+
+@pytest.mark.parametrize("name", styles())
+def test_values_that_are_neither_json_nor_python_raise_nothing(name):
+    template, said = CALLS[name]
+    odd = [
+        "{{}}",
+        "{[]}",
+        "{[1]: 2}",
+        "'\\d'",
+        "...",
+        "{1}",
+        "b''",
+        "9" * 5000,
+        "[" * 700 + "]" * 700,
+    ]
+    for value in odd:
+        for quoted in ('"Köln"', "'Köln'", '<|"|>Köln<|"|>', "Köln"):
+            reply = template.parse(said.replace(quoted, value))
+            json.dumps([call.arguments for call in reply.calls])
 
 
 @pytest.mark.parametrize("name", styles())
