@@ -36,13 +36,13 @@ class Pythonic(ToolStyle):
                 lines = ast.parse(body.strip()).body
             calls = [_call(node) for line in lines for node in _nodes(line)]
             json.dumps(calls)  # a set, say, has no form in JSON
-            return calls or None
         except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
             if not mendable(body):
                 return None
             parts = re.split(r"\)(?=[ \t]*+[,\n])[\s,]*+(?=[\w.-]++\()", body)
             found = [_mended(one) for one in parts]
             return [call for call in found if call] if all(found) else None
+        return calls or None
 
 
 def _nodes(line: ast.stmt) -> list[ast.expr]:
