@@ -7,10 +7,10 @@ each figure is the median of several rounds.
 from __future__ import annotations
 
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from transformers import AutoTokenizer
 
@@ -25,11 +25,37 @@ LIMIT = 0.15
 TEXT = (Path(__file__).parent.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
 
-def conversation(turns: int, characters: int) -> list[dict[str, str]]:
+TOOL: dict[str, Any] = {
+    "type": "function",
+    "function": {
+        "name": "look_up",
+        "description": TEXT[:200],
+        "parameters": {
+            "type": "object",
+            "properties": {"word": {"type": "string", "description": TEXT[200:300]}},
+            "required": ["word"],
+        },
+    },
+}
+
+
+def conversation(turns: int, characters: int) -> list[dict[str, Any]]:
     """Return so many turns, each message of so many characters."""
     cut = [TEXT[n * characters : (n + 1) * characters] for n in range(2 * turns)]
     roles = ("user", "assistant")
     return [{"role": roles[n % 2], "content": text} for n, text in enumerate(cut)]
+
+
+def with_a_call(chat: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return a conversation whose first answer calls a tool before it is given."""
+    call = {"name": "look_up", "arguments": {"word": "luthier"}}
+    calls = [{"id": "abcdefgh1", "type": "function", "function": call}]
+    return [
+        chat[0],
+        {"role": "assistant", "content": "", "tool_calls": calls},
+        {"role": "tool", "name": "look_up", "tool_call_id": "abcdefgh1", "content": TEXT[:100]},
+        *chat[1:],
+    ]
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -40,12 +66,14 @@ def seconds(work: Callable[[], object]) -> float:
     return (time.perf_counter() - began) / REPEATED
 
 
-def ratio(template: ChatTemplate, chat: list[dict[str, str]]) -> tuple[float, float]:
+def ratio(
+    template: ChatTemplate, chat: list[dict[str, Any]], tools: list[dict[str, Any]] | None
+) -> tuple[float, float]:
     """Return the seconds of rendering, and their ratio to those of tokenizing."""
-    text = template.render(chat, training=True).text
+    text = template.render(chat, tools, training=True).text
     rendering, ratios = [], []
     for _ in range(ROUNDS):
-        rendered = seconds(lambda: template.render(chat, training=True))
+        rendered = seconds(lambda: template.render(chat, tools, training=True))
         tokenized = seconds(lambda: TOKENIZER(text, add_special_tokens=False))
         rendering.append(rendered)
         ratios.append(rendered / tokenized)
@@ -56,20 +84,27 @@ TOKENIZER = AutoTokenizer.from_pretrained(tiny_model())
 
 
 def main() -> None:
-    """Print the ratio of each template for two lengths, the highest first, and their medians."""
+    """Print the ratio of each template for each conversation, the highest first, and the median."""
     names = [e.name for e in Catalogue.installed() if e.kind == "templates"]
-    lengths = {"2 turns of 300 characters": (2, 300), "4 turns of 600 characters": (4, 600)}
-    for title, shape in lengths.items():
-        chat = conversation(*shape)
-        found = []
+    short, long = conversation(2, 300), conversation(4, 600)
+    chats = {
+        "2 turns of 300 characters": (short, None),
+        "4 turns of 600 characters": (long, None),
+        "4 turns of 600 characters, with a tool, a call and its result": (
+            with_a_call(long),
+            [TOOL],
+        ),
+    }
+    for title, (chat, tools) in chats.items():
+        found, refused = [], 0
         for name in names:
             try:
-                found.append((*ratio(load_template(name), chat)[::-1], name))
-            except TemplateError as fault:
-                print(f"{name}: {fault}", file=sys.stderr)
+                found.append((*ratio(load_template(name), chat, tools)[::-1], name))
+            except TemplateError:
+                refused += 1  # a format without tools
         found.sort(reverse=True)
-        tokens = len(TOKENIZER(load_template("chatml").render(chat).text)["input_ids"])
-        print(f"{title} ({tokens} tokens as ChatML), {len(found)} templates")
+        tokens = len(TOKENIZER(load_template("chatml").render(chat, tools).text)["input_ids"])
+        print(f"{title} ({tokens} tokens as ChatML), {len(found)} templates, {refused} refuse it")
         print(f"  median ratio {statistics.median(r for r, _, _ in found):.3f}")
         print(f"  under {LIMIT}: {sum(r < LIMIT for r, _, _ in found)}")
         for value, spent, name in found[:8]:

@@ -19,7 +19,7 @@ from luthier.core.errors import TemplateError
 from luthier.core.templates.alignment import SAID, TOLD, TOOLS, Holder, Stretch, aligned, with_marks
 from luthier.core.templates.marking import IGNORED, TRAINED, compiled, environment
 from luthier.core.templates.messages import Message
-from luthier.core.templates.pieces import Cut, cut
+from luthier.core.templates.pieces import Cut, Piece, cut
 from luthier.core.templates.template import ChatTemplate, Thinking
 from luthier.core.templates.tools import ToolStyle
 
@@ -91,6 +91,12 @@ class JinjaTemplate(ChatTemplate):
         told = self._told(messages, tools, add_generation_prompt=generation_prompt, **given)
         text = self._text(**told)
         return _LOSS.sub("", text) if self._marks_loss else text
+
+    # it looks for where contents stand itself, so it is rendered anew each time
+    def _pieces(
+        self, told: Mapping[str, Any], *, training: bool, eos_token: str | None
+    ) -> list[Piece]:
+        return self._rendered(told, training=training, eos_token=eos_token)
 
     def _cut(self, **variables: Any) -> Cut:
         messages, tools = variables.pop("messages"), variables.pop("tools")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from jinja2.lexer import Token, TokenStream
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from luthier.core.errors import TemplateError
+from luthier.core.templates.watching import BEGIN, printed, sealed
 
 if TYPE_CHECKING:
     from jinja2.parser import Parser
@@ -47,11 +48,16 @@ class Marked(str):
         return self
 
 
+_Sealed = sealed(Marked)
+
+
 def _marked(value: Any) -> str:
     """Return what an expression prints, in marks."""
     if type(value) is Marked:
         return value
-    text = escaped(value if type(value) is str else str(value))
+    if type(value) is _Sealed:
+        return Marked(str.__str__(value))
+    text = escaped(value if type(value) is str else printed(value))
     return f"{CONTENT}{text}{LITERAL}" if text else ""
 
 
@@ -106,7 +112,11 @@ class _Generation(Extension):
 class _Environment(ImmutableSandboxedEnvironment):
     """What macros and `set` blocks print is marked already."""
 
-    concat = staticmethod(lambda parts: Marked("".join(parts)))
+    @staticmethod
+    def concat(parts: Iterable[str]) -> str:
+        """Return what a macro or a `set` block printed."""
+        text = "".join(parts)
+        return _Sealed(text) if BEGIN in text else Marked(text)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
         """Return an item, of a plain mapping without a look at its attributes."""

@@ -13,8 +13,9 @@ from luthier.core.plugin import Plugin
 from luthier.core.templates.encoding import Encoded, encoded, known_id, special_id
 from luthier.core.templates.marking import Marked, compiled
 from luthier.core.templates.messages import Message, folded, plain_all, tools_of
+from luthier.core.templates.moulds import moulds_of
 from luthier.core.templates.options import PREPEND, SYSTEM, as_defaults, chosen
-from luthier.core.templates.pieces import Cut, Rendered, cut, with_stops
+from luthier.core.templates.pieces import Cut, Piece, Rendered, cut, with_stops
 from luthier.core.templates.reading import Reader, Reply
 from luthier.core.templates.source import source_of
 from luthier.core.templates.tools import TableSeven, ToolStyle
@@ -135,9 +136,7 @@ class ChatTemplate(Plugin):
             messages, tools, add_generation_prompt=generation_prompt, now=now,
             bos_token=bos_token, eos_token=eos_token, **options,
         )  # fmt: skip
-        made = self._cut(**told)
-        last = self._end_of(told["messages"], eos_token) if training else None
-        return Rendered(tuple(with_stops(made, self.ends(eos_token), last=last)))
+        return Rendered(tuple(self._pieces(told, training=training, eos_token=eos_token)))
 
     def encode(
         self,
@@ -244,6 +243,22 @@ class ChatTemplate(Plugin):
             **own,
             **options,
         }
+
+    def _pieces(
+        self, told: Mapping[str, Any], *, training: bool, eos_token: str | None
+    ) -> list[Piece]:
+        """Return what `render` does, from a mould of an earlier rendering where one fits."""
+
+        def rendered(told: Mapping[str, Any]) -> list[Piece]:
+            return self._rendered(told, training=training, eos_token=eos_token)
+
+        return moulds_of(self).pieces(told, (training, eos_token), rendered)
+
+    def _rendered(
+        self, told: Mapping[str, Any], *, training: bool, eos_token: str | None
+    ) -> list[Piece]:
+        last = self._end_of(told["messages"], eos_token) if training else None
+        return with_stops(self._cut(**told), self.ends(eos_token), last=last)
 
     def _end_of(self, messages: Sequence[Message], eos_token: str | None) -> str | None:
         """Return what ends the final answer; None where there is none, or no end is known."""

@@ -151,10 +151,14 @@ _TURNS = r"""
             {%- endif -%}
         {%- endfor -%}
         {%- set results = after.results if calls else [] -%}
-        {%- set said = namespace(text='') -%}
-        {%- for part in (message['content'] or '').split('<channel|>') -%}
-            {%- set said.text = said.text ~ part.split('<|channel>')[0] -%}
-        {%- endfor -%}
+        {%- set said = namespace(text=message['content'] or '') -%}
+        {%- if '<channel|>' in said.text or '<|channel>' in said.text -%}
+            {%- set parts = said.text.split('<channel|>') -%}
+            {%- set said.text = '' -%}
+            {%- for part in parts -%}
+                {%- set said.text = said.text + part.split('<|channel>')[0] -%}
+            {%- endfor -%}
+        {%- endif -%}
         {%- set said = said.text | trim -%}
         {%- set thoughts = message['reasoning_content'] if loop.index0 > state.last_question
             or (preserve_thinking and calls) -%}

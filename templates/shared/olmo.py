@@ -45,7 +45,7 @@ _SOURCE = (
         {{- '<|im_start|>assistant\n' -}}
         {%- if thinker and message['reasoning_content'] -%}
             {%- set thoughts = message['reasoning_content'] -%}
-            {%- set content = '<think>' ~ thoughts ~ '</think>' ~ content -%}
+            {%- set content = '<think>' + thoughts + '</think>' + content -%}
         {%- endif -%}
         {%- if thinker and content.startswith('<think>') -%}
             {{- '<think>' -}}{%- set content = content[7:] -%}
