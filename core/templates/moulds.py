@@ -38,8 +38,8 @@ class OpenPiece(NamedTuple):
 
     def filled(self, contents: Sequence[str]) -> Piece:
         """Return the piece with contents in its places."""
-        parts = [part.of(contents) if type(part) is Place else part for part in self.parts]
-        return Piece._make(("".join(parts), False, self.trained))
+        parts = [str(p.of(contents)) if type(p) is Place else p for p in self.parts]
+        return Piece._make(("".join(parts), False, self.trained))  # type: ignore[arg-type]
 
 
 class Mould(NamedTuple):
