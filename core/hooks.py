@@ -13,7 +13,7 @@ chosen to answer in its place. `tryfirst` and `trylast` come before all this; wr
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -21,11 +21,13 @@ import pluggy
 
 if TYPE_CHECKING:
     import torch
-    from datasets import Dataset
+    from datasets import Dataset, IterableDataset
     from transformers import PreTrainedModel, PreTrainedTokenizerBase, TrainerCallback
 
     from luthier.core.chat import Engine
-    from luthier.core.data.dataset import DatasetSpec
+    from luthier.core.data import Aligned, DatasetSpec, Rows, StandardRow
+    from luthier.core.data.encoding import EncodedRow, Encoder
+    from luthier.core.data.rows import Row
     from luthier.core.model.layers import LayerMap
     from luthier.core.model.loading import LoadPlan
     from luthier.core.model.opening import ModelSpec, OpenModel
@@ -107,19 +109,17 @@ def attach_adapter(model: PreTrainedModel, layers: LayerMap) -> torch.nn.Module 
 
 
 @hookspec(firstresult=True)
-def align_dataset(dataset: Dataset, spec: DatasetSpec) -> Dataset | None:
-    """Return the dataset as rows of `prompt`, `response`, `system` and `tools`.
+def align_dataset(dataset: Rows, spec: DatasetSpec) -> Aligned | None:
+    """Return the rows of a dataset in the standardized form, each made when it is read.
 
-    `luthier.core.data.dataset.Conversation` tells what these hold.
+    `luthier.core.data.standard` tells what the forms hold, and `aligned` makes the answer of a
+    function of one row, which raises BadValue for a bad one.
 
     Called once for each dataset, after `open_dataset`.
 
     Args:
         dataset: the rows as the source gave them.
         spec: the entry of the run file's `data` that they come from.
-
-    Raises:
-        BadData: a row is not of the declared format; file, row and field are named.
 
     Answered by formats.
     """
@@ -197,7 +197,7 @@ def check_dataset(spec: DatasetSpec) -> Iterable[Finding] | None:
 
 
 @hookspec(firstresult=True)
-def open_dataset(spec: DatasetSpec) -> Dataset | None:
+def open_dataset(spec: DatasetSpec) -> Rows | Dataset | IterableDataset | Sequence[Row] | None:
     """Return the rows of a dataset as they stand at its source.
 
     Raises:
@@ -209,15 +209,21 @@ def open_dataset(spec: DatasetSpec) -> Dataset | None:
 
 @hookspec(firstresult=True)
 def encode_dataset(
-    dataset: Dataset, template: ChatTemplate, tokenizer: PreTrainedTokenizerBase
-) -> Dataset | None:
-    """Return the standardized rows as rows of `input_ids` and `labels`, of equal length each.
+    dataset: Sequence[StandardRow],
+    template: ChatTemplate | None,
+    tokenizer: PreTrainedTokenizerBase,
+    encoder: Encoder,
+) -> Sequence[EncodedRow] | None:
+    """Return standardized rows as token ids, and which of them the loss counts.
 
-    A label is the id where the loss counts the token and -100 elsewhere.
+    Called with some hundred rows at a time. What becomes of rows that are too long, or of which
+    nothing is trained, is not its business.
 
-    Raises:
-        BadData: a row has nothing to train on.
-        TemplateError: the template has no place for what a row holds; the row is named.
+    Args:
+        dataset: the rows.
+        template: the run's chat template.
+        tokenizer: the model's.
+        encoder: what renders and encodes many rows at once, as the run file's `encoding` says.
 
     Answered by stages.
     """

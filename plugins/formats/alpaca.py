@@ -9,12 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from luthier.core import Plugin, hookimpl
-from luthier.core.data.dataset import BadRow, BadValue, Conversation, aligned
+from luthier.core.data import Aligned, BadValue, Conversation, aligned
 
 if TYPE_CHECKING:
-    from datasets import Dataset
-
-    from luthier.core.data.dataset import DatasetSpec
+    from luthier.core.data import DatasetSpec, Rows
 
 
 class Alpaca(Plugin):
@@ -32,18 +30,18 @@ class Alpaca(Plugin):
     """The column of earlier turns, pairs of instruction and answer; may be absent."""
 
     @hookimpl
-    def align_dataset(self, dataset: Dataset, spec: DatasetSpec) -> Dataset | None:
+    def align_dataset(self, dataset: Rows, spec: DatasetSpec) -> Aligned | None:
         """Return the rows as conversations; those of `history` come before the instruction."""
-        for name in ("instruction", "output"):
-            column = getattr(self, name)
-            if column not in dataset.column_names:
-                there = ", ".join(dataset.column_names)
-                said = f"there is no column {column!r}; there are: {there}"
-                remedy = f"Name the column: `format: {{name: alpaca, {name}: COLUMN}}`."
-                raise BadRow(spec, 1, said, remedy)
         return aligned(dataset, spec, self._conversation)
 
     def _conversation(self, row: dict[str, Any]) -> Conversation:
+        for name in ("instruction", "output"):
+            column = getattr(self, name)
+            if column not in row:
+                raise BadValue(
+                    f"there is no column {column!r}; there are: {', '.join(row)}",
+                    f"Name the column: `format: {{name: alpaca, {name}: COLUMN}}`.",
+                )
         request = "\n".join(
             text
             for text in (self._text(row, self.instruction), self._text(row, self.input))

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import csv
 import json
-from bisect import bisect_left
 from collections.abc import Iterator
+from hashlib import file_digest, sha256
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from luthier.core import BadData, Finding, Plugin, hookimpl
-from luthier.core.data.dataset import BadRow
+from luthier.core.data import Rows
 
 if TYPE_CHECKING:
-    from datasets import Dataset
-
-    from luthier.core.data.dataset import DatasetSpec
+    from luthier.core.data import DatasetSpec
 
 READERS = {".json": "json", ".jsonl": "json", ".csv": "csv", ".parquet": "parquet"}
 
@@ -50,60 +49,35 @@ class Files(Plugin):
             yield Finding("path", said, "Give yourself the right to read it (chmod).")
 
     @hookimpl
-    def open_dataset(self, spec: DatasetSpec) -> Dataset | None:
+    def open_dataset(self, spec: DatasetSpec) -> Rows | None:
         """Return the rows of all files, in the order of their names."""
-        from datasets import load_dataset
-        from datasets.exceptions import DatasetGenerationError
-
         files = _files_of(spec.local_path)
-        reader = READERS[files[0].suffix.lower()]
-        try:
-            if reader in ROWS:
-                return _table([row for file in files for row in ROWS[reader](file)], spec)
-            return load_dataset(reader, data_files=[str(file) for file in files], split=SPLIT)
-        except (DatasetGenerationError, ValueError, TypeError) as fault:
-            cause = fault.__cause__ or fault
-            said = " ".join(str(cause).split())
-            raise BadData(
-                f"{spec} is no {reader} that can be read: {said}. "
-                "Write the file anew, or leave it out."
-            ) from fault
+        read = ROWS[READERS[files[0].suffix.lower()]]
+
+        def rows(start: int) -> Iterator[dict[str, Any]]:
+            return islice(chain.from_iterable(map(read, files)), start, None)
+
+        def place(number: int) -> str:
+            for file in files:
+                count = sum(1 for _ in read(file))
+                if number < count:
+                    return f"{file}, row {number + 1}"
+                number -= count
+            return str(spec)
+
+        digest = sha256()
+        for file in files:
+            with file.open("rb") as stream:
+                digest.update(file_digest(stream, "sha256").digest())
+        return Rows(rows, digest.hexdigest(), place)
 
 
-def _table(rows: list[dict[str, Any]], spec: DatasetSpec) -> Dataset:
-    """Return rows as a table with every key that any of them has, None where one has it not.
+def _parquet_rows(file: Path) -> Iterator[dict[str, Any]]:
+    from pyarrow.parquet import ParquetFile
 
-    Raises:
-        BadRow: the value of a row is of another type than those of the rows before it.
-    """
-    from datasets import Dataset
-
-    keys = dict.fromkeys(key for row in rows for key in row)
-    columns = {key: [row.get(key) for row in rows] for key in keys}
-    try:
-        return Dataset.from_dict(columns)
-    except MIXED:
-        # datasets could hold them as JSON, and would then take the text "3" for a number
-        key = next(key for key, values in columns.items() if not _is_column(values))
-        values = columns[key]
-        first = bisect_left(range(len(rows)), x=True, key=lambda n: not _is_column(values[: n + 1]))
-        said = f"the field {key!r} is {values[first]!r:.60}, of another type than in the rows above"
-        remedy = "Write the field alike in all rows, or take it out of them."
-        raise BadRow(spec, first + 1, said, remedy) from None
-
-
-MIXED = (ValueError, TypeError, OverflowError, NotImplementedError)
-"""What pyarrow raises for values of a column that no one type holds."""
-
-
-def _is_column(values: list[Any]) -> bool:
-    """Return whether values are of one type, as a column has to be."""
-    from datasets import Dataset
-
-    try:
-        return bool(Dataset.from_dict({"column": values}))
-    except MIXED:
-        return False
+    with ParquetFile(file) as table:
+        for batch in table.iter_batches(batch_size=1000):
+            yield from batch.to_pylist()
 
 
 def _json_rows(file: Path) -> Iterator[dict[str, Any]]:
@@ -157,7 +131,7 @@ def _csv_rows(file: Path) -> Iterator[dict[str, Any]]:
 
 
 # datasets' own readers take texts that look like numbers or dates for such
-ROWS = {"json": _json_rows, "csv": _csv_rows}
+ROWS = {"json": _json_rows, "csv": _csv_rows, "parquet": _parquet_rows}
 
 
 class BadFiles(BadData):

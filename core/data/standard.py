@@ -1,0 +1,117 @@
+"""The standardized row, which every format makes (paper, Table 2), and how it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from luthier.core.data.rows import Row, Rows
+
+if TYPE_CHECKING:
+    from luthier.core.data.dataset import DatasetSpec
+
+Message = Mapping[str, Any]
+"""In OpenAI's form: `role` and `content`; and where it has them `reasoning_content`; `tool_calls`,
+a list of calls or its JSON text; `name` and `tool_call_id` of a tool's result; and `train`, false
+for an answer that the loss is not to count."""
+
+
+class Conversation(NamedTuple):
+    """A conversation and its answer."""
+
+    prompt: Sequence[Message]
+    """Messages, the last of them to be answered."""
+    response: Sequence[Message]
+    """The answer."""
+    system: str = ""
+    tools: Any = ""
+    """The function tools, in OpenAI's form, or their JSON text."""
+
+
+class Preference(Conversation):
+    """A conversation with two answers: `response` holds the chosen, then the rejected one."""
+
+    __slots__ = ()
+
+
+class Judged(NamedTuple):
+    """A conversation whose answer was judged."""
+
+    prompt: Sequence[Message]
+    response: Sequence[Message]
+    system: str = ""
+    tools: Any = ""
+    desirable: bool = True
+
+
+class Text(NamedTuple):
+    """Plain text, to go on with."""
+
+    text: str
+
+
+class Tokens(NamedTuple):
+    """A row that is encoded already."""
+
+    ids: Sequence[int]
+    labels: Sequence[int] | None = None
+    """The ids that the loss counts, -100 elsewhere; None where it counts all."""
+
+
+StandardRow = Conversation | Judged | Text | Tokens
+
+
+class BadValue(Exception):
+    """What a row holds that its format, or the template, cannot take."""
+
+    def __init__(self, problem: str, remedy: str, field: str = "") -> None:
+        """Say what is wrong with it, and what to do; `field` is the column it stands in."""
+        super().__init__(problem)
+        self.problem, self.remedy, self.field = problem, remedy, field
+
+
+@dataclass(frozen=True)
+class Aligned:
+    """The rows of a dataset as a format makes them."""
+
+    rows: Rows
+    spec: DatasetSpec
+    standard_of: Callable[[Row], StandardRow]
+
+    def read(self, start: int = 0) -> Iterator[StandardRow | BadValue]:
+        """Yield the rows from the one of that number on; a bad one as its fault."""
+        for number, row in enumerate(self.rows.read(start), start):
+            try:
+                yield self.standard_of(row)
+            except BadValue as fault:
+                yield fault
+            except Exception as fault:
+                fault.add_note(f"in row {number + 1} of {self.spec}")
+                raise
+
+    def __iter__(self) -> Iterator[StandardRow]:
+        for number, row in enumerate(self.read()):
+            if isinstance(row, BadValue):
+                raise self.fault(number, row)
+            yield row
+
+    def fault(self, number: int, fault: BadValue) -> Exception:
+        """Return a bad row's fault, with its file and its number, which counts from 0."""
+        from luthier.core.data.dataset import BadRow
+
+        place = self.rows.place(number) if self.rows.place else f"{self.spec}, row {number + 1}"
+        return BadRow(place, fault.problem, fault.remedy)
+
+
+def aligned(
+    rows: Rows, spec: DatasetSpec, standard_of: Callable[[dict[str, Any]], StandardRow]
+) -> Aligned:
+    """Return standardized rows, each made from a row as its source gave it.
+
+    Args:
+        rows: the source's rows.
+        spec: their dataset, for messages.
+        standard_of: what makes one row; raises BadValue for a bad one.
+    """
+    return Aligned(rows, spec, standard_of)  # type: ignore[arg-type]
