@@ -49,6 +49,9 @@ class DatasetSection(Section):
     """The split to take, where the source has several."""
     subset: str | None = None
     """The configuration of a Hub dataset."""
+    bad_rows: Literal["error", "drop"] = "error"
+    """What to do with a row that is not of the format, or that has nothing to learn: stop and name
+    it, or leave it out, count it and write it to `rejected.jsonl` in the run folder."""
     samples: Count | None = None
     """Take this many rows from the start; all of them where it is not given."""
     variables: dict[str, str] = {}
@@ -60,8 +63,13 @@ class EncodingSection(Section):
 
     max_length: Count = 2048
     """The longest row, in tokens."""
-    overflow: Literal["error", "drop"] = "error"
-    """What to do with a longer row: stop and name it, or leave it out and count it."""
+    overflow: Literal["error", "drop", "truncate", "split"] = "error"
+    """What to do with a longer row: stop and name it, leave it out, cut its end off, or, of plain
+    text, go on in a new row."""
+    loss: Literal["answers", "last-answer", "all"] = "answers"
+    """What the loss counts: every answer of a conversation, the last alone, or all of the text."""
+    special_text: Literal["text", "tokens"] = "text"
+    """What becomes of content that looks like a special token: it stays text, or is one."""
 
 
 class TrainingSection(Section):

@@ -1,22 +1,39 @@
-"""From the datasets of a run to encoded rows: aligned, merged, encoded, measured."""
+"""From the datasets of a run to encoded rows: aligned, encoded, measured, kept."""
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from importlib import metadata
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from luthier.core.data.dataset import standardized
-from luthier.core.data.thoughts import left_out, thoughtless
-from luthier.core.errors import BadData, TemplateError
+from filelock import FileLock
+
+from luthier.core.data.columns import Columns
+from luthier.core.data.dataset import DatasetSpec, standardized
+from luthier.core.data.encoding import EncodedRow, Encoder
+from luthier.core.data.lengths import TooLong, fitting, trained_count
+from luthier.core.data.shards import ROWS, Counts, Shard, Store
+from luthier.core.data.standard import Aligned, BadValue, StandardRow
+from luthier.core.data.thoughts import Thoughts
+from luthier.core.errors import BadData
 from luthier.core.model.opening import LocatedModel
 from luthier.core.runfile import Run
-from luthier.core.templates import IGNORED
 from luthier.core.wiring import first_answer
 
 if TYPE_CHECKING:
     import pluggy
     from datasets import Dataset
+
+BATCH = 500
+"""Rows rendered and encoded at once."""
+
+Told = Callable[[str, int], None]
+"""Is told of a dataset how many of its rows are prepared."""
 
 
 @dataclass(frozen=True)
@@ -24,138 +41,197 @@ class PreparedData:
     """The rows that a run trains on, and what is to be told of them."""
 
     dataset: Dataset
-    rows: int
-    tokens: int
-    trained_tokens: int
-    dropped: int
-    """Rows left out because they are longer than `encoding.max_length`."""
-    thoughtless: int
-    """Rows whose answers hold no thoughts, where the template is one of thoughts."""
-    unprinted: int
-    """Rows whose answers hold thoughts that the template leaves out."""
+    counts: Counts
     fingerprint: str
     """A hash of all ids and labels, in order."""
+    rejected: list[dict[str, Any]] = field(default_factory=list)
+    """The rows that were left out: dataset, place, problem."""
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        return self.counts.rows
 
     def __str__(self) -> str:
+        counts = self.counts
         text = (
-            f"{self.rows:,} rows, {self.tokens:,} tokens, {self.trained_tokens:,} of them trained"
+            f"{counts.rows:,} rows, {counts.tokens:,} tokens, "
+            f"{counts.trained_tokens:,} of them trained"
         )
-        return text + (f"; {self.dropped:,} rows dropped as too long" if self.dropped else "")
+        for count, said in (
+            (counts.too_long, "dropped as too long"),
+            (counts.bad, "dropped as bad"),
+            (counts.cut, "cut"),
+        ):
+            text += f"; {count:,} rows {said}" if count else ""
+        return text
 
     def facts(self) -> dict[str, Any]:
         """Return what the manifest keeps."""
-        return {k: v for k, v in vars(self).items() if k != "dataset"}
+        counts = vars(self.counts)
+        dropped = self.counts.too_long + self.counts.bad
+        return {**counts, "dropped": dropped, "fingerprint": self.fingerprint}
 
 
-def prepare(run: Run, located: LocatedModel, manager: pluggy.PluginManager) -> PreparedData:
+def prepare(
+    run: Run, located: LocatedModel, manager: pluggy.PluginManager, tell: Told | None = None
+) -> PreparedData:
     """Return the encoded rows of all datasets of a run, one after the other.
+
+    What was prepared once, of the same rows by the same means, is taken from the user's cache; a
+    preparation that was stopped goes on behind its last whole shard.
 
     Args:
         run: the resolved run.
         located: its model; only tokenizer and template are used.
         manager: the run's stage among others, which answers `encode_dataset`.
+        tell: is told how far it is.
 
     Raises:
         BadData: a source or a row is not what is declared.
-        TemplateError: the template refuses a row, or the tokenizer lacks a token of it.
+        TemplateError: the tokenizer lacks a token of the template.
     """
     import datasets
 
-    parts, without, unprinted = [], 0, 0
+    parts: list[Dataset] = []
+    counts, rejected, digests = Counts(), [], hashlib.sha256()
     for spec in run.data:
-        aligned = standardized(spec)
-        without += thoughtless(aligned, located.template)
-        unprinted += left_out(aligned, located.template)
-        parts.append(_checked(_encoded(aligned, str(spec), located, manager), str(spec), run))
-    merged = datasets.concatenate_datasets([kept for kept, _ in parts])
-    if len(merged) == 0:
+        work = _Work(spec, run, located, manager)
+        store = Store(key_of(run, spec, work.aligned, located))
+        store.folder.mkdir(parents=True, exist_ok=True)
+        # of several processes one prepares, the others wait here and find it done
+        with FileLock(store.folder.with_suffix(".lock")):
+            for number, shard in enumerate(_shards(work, store, tell)):
+                counts += shard.counts
+                digests.update(shard.digest.encode())
+                rejected += [{"dataset": str(spec), **one} for one in shard.rejected]
+                if shard.counts.rows:
+                    parts.append(store.dataset(number))
+    if not parts:
         raise BadData(
             f"no row is left: all are longer than {run.encoding.max_length} tokens. "
             "Raise `encoding.max_length`."
-        )
-    return PreparedData(
-        dataset=merged,
-        rows=len(merged),
-        tokens=int(_lengths(merged, "input_ids").sum()),
-        trained_tokens=int(_trained(merged).sum()),
-        dropped=sum(dropped for _, dropped in parts),
-        thoughtless=without,
-        unprinted=unprinted,
-        fingerprint=_fingerprint(merged),
-    )
-
-
-def _encoded(
-    rows: Dataset, name: str, located: LocatedModel, manager: pluggy.PluginManager
-) -> Dataset:
-    """Return what the stage makes of the rows; what the template refuses is told with its file."""
-    try:
-        return first_answer(
-            manager, "encode_dataset",
-            dataset=rows, template=located.template, tokenizer=located.tokenizer,
+            if counts.too_long else "no row is left: all were dropped as bad. Look at the data."
         )  # fmt: skip
-    except TemplateError as fault:
-        raise TemplateError(f"{name}: {fault}") from fault
+    merged = datasets.concatenate_datasets(parts)
+    return PreparedData(merged, counts, digests.hexdigest(), rejected)
 
 
-def _fingerprint(rows: Dataset) -> str:
-    """Return a hash of all ids and labels, and of where one row ends and the next begins."""
-    digest = hashlib.sha256()
-    for column in ("input_ids", "labels"):
-        digest.update(_flat(rows, column).tobytes())
-    digest.update(_lengths(rows, "input_ids").tobytes())
-    return digest.hexdigest()
+def _shards(work: _Work, store: Store, tell: Told | None) -> Iterator[Shard]:
+    """Yield a dataset's shards, those that are there and then new ones."""
+    number, shard = -1, None
+    for number, shard in enumerate(store):  # noqa: B007 (where it stopped)
+        yield shard
+    while shard is None or not shard.last:
+        number += 1
+        columns, shard = work.shard(number * ROWS)
+        yield store.write(number, columns.table(), shard)
+        if tell is not None:
+            tell(str(work.spec), number * ROWS + shard.counts.read)
 
 
-def _checked(encoded: Dataset, name: str, run: Run) -> tuple[Dataset, int]:
-    """Return the rows that fit and how many do not; a row with nothing to learn is an error."""
-    import numpy as np
+class _Work:
+    """The preparation of one dataset."""
 
-    lengths = _lengths(encoded, "input_ids")
-    trained = _trained(encoded)
-    ends = np.cumsum(lengths)
-    counts = np.concatenate([[0], np.cumsum(trained)])
-    per_row = counts[ends] - counts[ends - lengths]
-    if (per_row == 0).any():
-        row = int(np.argmax(per_row == 0)) + 1
-        raise BadData(
-            f"{name}, row {row}: no token of it is trained, as its answer is empty. "
-            "Give the row an answer, or leave it out."
-        )
-    limit = run.encoding.max_length
-    too_long = lengths > limit
-    if too_long.any() and run.encoding.overflow == "error":
-        row = int(np.argmax(too_long)) + 1
-        raise BadData(
-            f"{name}, row {row}: it has {lengths[row - 1]} tokens, and encoding.max_length is "
-            f"{limit} ({int(too_long.sum())} of {len(lengths)} rows are longer). "
-            "Raise `encoding.max_length`, or leave long rows out: `encoding.overflow=drop`."
-        )
-    if not too_long.any():
-        return encoded, 0
-    return encoded.select(np.flatnonzero(~too_long)), int(too_long.sum())
+    def __init__(
+        self, spec: DatasetSpec, run: Run, located: LocatedModel, manager: pluggy.PluginManager
+    ) -> None:
+        self.spec, self.section, self.manager = spec, run.encoding, manager
+        self.aligned: Aligned = standardized(spec)
+        self.encoder = Encoder(located.template, located.tokenizer, run.encoding)
+        self.thoughts = Thoughts(located.template)
+
+    def shard(self, start: int) -> tuple[Columns, Shard]:
+        """Return what becomes of the next rows of the source, from one of them on."""
+        columns, shard = Columns(), Shard(Counts(), "", last=False)
+        source = self.aligned.read(start)
+        at, end = start, start + ROWS
+        while batch := list(islice(source, min(BATCH, end - at))):
+            for number, row in enumerate(self._encoded(batch, at, shard.counts), at):
+                self._take(number, row, columns, shard)
+            at += len(batch)
+        shard.counts.read = at - start
+        shard.counts.rows = len(columns)
+        shard.last = at < end or next(source, None) is None
+        return columns, shard
+
+    def _encoded(
+        self, batch: list[StandardRow | BadValue], at: int, counts: Counts
+    ) -> Iterator[EncodedRow]:
+        """Yield the rows of a batch as the stage encodes them; bad ones as they are."""
+        good = [row for row in batch if not isinstance(row, BadValue)]
+        counts.thoughtless += sum(map(self.thoughts.are_missing, good))
+        counts.unprinted += sum(map(self.thoughts.are_left_out, good))
+        encoder = self.encoder
+        found = first_answer(
+            self.manager, "encode_dataset", dataset=good, template=encoder.template,
+            tokenizer=encoder.tokenizer, encoder=encoder,
+        )  # fmt: skip
+        made = iter(found)
+        for row in batch:
+            yield row if isinstance(row, BadValue) else next(made)
+
+    def _take(self, number: int, row: EncodedRow, columns: Columns, shard: Shard) -> None:
+        """Add a row to the columns, or to what is rejected.
+
+        Raises:
+            BadRow: it is bad, and that is an error.
+        """
+        counts, taken = shard.counts, 0
+        try:
+            if isinstance(row, BadValue):
+                raise row
+            for part in fitting(row, self.section):
+                columns.add(number, part)
+                counts.tokens += sum(len(one.ids) for one in part.values())
+                counts.trained_tokens += sum(map(trained_count, part.values()))
+                taken += 1
+        except BadValue as fault:
+            if isinstance(fault, TooLong) or self.spec.section.bad_rows == "error":
+                raise self.aligned.fault(number, fault) from fault
+            counts.bad += 1
+            shard.rejected.append({"row": number + 1, "problem": fault.problem})
+            return
+        whole = taken == 1 and max(len(one.ids) for one in row.values()) <= self.section.max_length
+        if not taken:
+            counts.too_long += 1
+            shard.rejected.append({"row": number + 1, "problem": "it is too long"})
+        elif not whole:
+            counts.cut += 1
 
 
-def _trained(rows: Dataset) -> Any:
-    """Return for each token whether it is trained; the first of a row has nothing before it."""
-    import numpy as np
+def key_of(run: Run, spec: DatasetSpec, aligned: Aligned, located: LocatedModel) -> dict[str, Any]:
+    """Return all that the encoded rows of a dataset depend on.
 
-    lengths = _lengths(rows, "labels")
-    trained = _flat(rows, "labels") != IGNORED
-    trained[np.cumsum(lengths) - lengths] = False
-    return trained
+    Args:
+        run: the resolved run.
+        spec: the dataset.
+        aligned: its rows; their fingerprint tells of the data.
+        located: the model that they are encoded for.
+    """
+    from luthier.core.run.manifest import plugins_of
+
+    template = located.template
+    encoders = [one for one in run.selected if hasattr(one.plugin, "encode_dataset")]
+    plugins = [spec.source, spec.format, *encoders]
+    named = {(one.kind, one.name) for one in plugins}
+    jinja = template.jinja() if template is not None else ""
+    return {
+        "rows": aligned.rows.fingerprint,
+        "bad_rows": spec.section.bad_rows,
+        "encoding": run.encoding.model_dump(mode="json"),
+        "plugins": [one.plugin.model_dump(mode="json") for one in plugins],
+        "versions": [one for one in plugins_of(run) if (one["kind"], one["name"]) in named],
+        "libraries": [metadata.version(name) for name in ("luthier", "tokenizers", "transformers")],
+        "template": template and [jinja, template.model_dump(mode="json")],
+        "day": str(date.today()) if "strftime_now" in jinja else None,
+        "tokenizer": _tokenizer_text(located.tokenizer),
+    }
 
 
-def _lengths(rows: Dataset, column: str) -> Any:
-    import pyarrow.compute
-
-    table = rows.with_format("arrow")[:]
-    return pyarrow.compute.list_value_length(table[column]).to_numpy()
-
-
-def _flat(rows: Dataset, column: str) -> Any:
-    """Return the values of a list column end to end, as one numpy array."""
-    import pyarrow.compute
-
-    table = rows.with_format("arrow")[:]
-    return pyarrow.compute.list_flatten(table[column]).to_numpy()
+def _tokenizer_text(tokenizer: Any) -> str:
+    """Return a hash of all that a tokenizer's ids depend on."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    rules = backend.to_str() if backend is not None else json.dumps(tokenizer.get_vocab())
+    told = [type(tokenizer).__name__, rules, *map(str, tokenizer.all_special_tokens)]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()

@@ -79,8 +79,11 @@ def _job(
     if stored is not None:
         _require_same_run(run, stored)
         _require_same_files(run, stored)
-    prepared = prepare(run, located, manager)
+    prepared = prepare(run, located, manager, reporter.prepared)
     reporter.say("data", str(prepared))
+    if prepared.rejected:
+        folder.write_rejected(prepared.rejected)
+        reporter.warn(f"{len(prepared.rejected):,} rows were left out: {folder.rejected}")
     _tell_of_template(run, prepared, reporter)
     if stored is not None:
         _require_same_data(stored, prepared.fingerprint)
@@ -112,16 +115,17 @@ def _tell_of_template(run: Run, prepared: PreparedData, reporter: Reporter) -> N
         node = run.tree.at(("template",))
         place = node.at(("name",) if "name" in node.mapping else ("source",)).place
         reporter.say("template", f"{one.name} ({place})" if one.name != OWN else str(place))
-        rows = f"{prepared.rows + prepared.dropped:,} rows"
-        if prepared.unprinted:
+        counts = prepared.counts
+        rows = f"{counts.read:,} rows"
+        if counts.unprinted:
             reporter.warn(
-                f"{prepared.unprinted:,} of {rows} hold thoughts, which the chat template "
+                f"{counts.unprinted:,} of {rows} hold thoughts, which the chat template "
                 f"{one.name!r} leaves out, as its authors' does, so they are not trained. See "
                 "`thinking` in docs/templates.md."
             )
-        if prepared.thoughtless:
+        if counts.thoughtless:
             reporter.warn(
-                f"{prepared.thoughtless:,} of {rows} have no "
+                f"{counts.thoughtless:,} of {rows} have no "
                 f"thoughts, and the chat template {one.name!r} is one of a model that thinks: it "
                 "learns to answer without. If that is meant, see `thinking` in docs/templates.md."
             )

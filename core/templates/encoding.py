@@ -3,28 +3,39 @@
 from __future__ import annotations
 
 import json
+import logging
+import math
 import re
 import weakref
-from collections.abc import Callable, Iterable
-from itertools import pairwise
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from luthier.core.errors import TemplateError
+from luthier.core.templates.bytepairs import Encode, Unequal, fast
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
     from luthier.core.templates.pieces import Piece
 
+logger = logging.getLogger("luthier")
+
 IGNORED = -100
 """The label of a token that the loss does not count, as torch's cross entropy has it."""
 
 
 class Encoded(NamedTuple):
-    """Token ids, and for each whether the loss counts it; two lists of equal length."""
+    """Token ids, and which of them the loss counts."""
 
     ids: list[int]
-    mask: list[bool]
+    runs: list[tuple[int, bool]]
+    """How many ids follow each other that are all trained, or all not; together they are all."""
+
+    @property
+    def mask(self) -> list[bool]:
+        """For each id whether the loss counts it."""
+        return [trained for count, trained in self.runs for _ in range(count)]
 
     @property
     def labels(self) -> list[int]:
@@ -33,47 +44,68 @@ class Encoded(NamedTuple):
 
 
 def encoded(
-    pieces: Iterable[Piece], tokenizer: PreTrainedTokenizerBase, special_tokens: tuple[str, ...]
-) -> Encoded:
-    """Return the ids of pieces, as the tokenizer gives them for the whole text.
+    rendered: Iterable[Iterable[Piece]],
+    tokenizer: PreTrainedTokenizerBase,
+    special_tokens: tuple[str, ...],
+) -> list[Encoded]:
+    """Return the ids of the pieces of conversations, as the tokenizer gives them for whole texts.
 
     Text is cut at special tokens, and where the loss changes, so that prompt ids are a prefix of
-    training ids.
+    training ids. The texts of all conversations are encoded at once.
 
     Args:
-        pieces: what was rendered.
+        rendered: the pieces of each conversation.
         tokenizer: what gives the ids.
         special_tokens: those of the template, which no text of others becomes.
 
     Raises:
         TemplateError: the tokenizer lacks a special token.
     """
-    pending = list(pieces)
     text = text_encoder(tokenizer, special_tokens)
-    ids: list[int] = []
-    mask: list[bool] = []
+    texts: list[tuple[str, bool]] = []
+    rows = [list(_parts_of(pieces, text, texts)) for pieces in rendered]
+    found = iter(text.all(texts))
+    made = []
+    for parts in rows:
+        ids: list[int] = []
+        runs: list[tuple[int, bool]] = []
+        for special, trained in parts:
+            before = len(ids)
+            if special is None:
+                ids += next(found)
+            else:
+                ids.append(special)
+            runs.append((len(ids) - before, trained))
+        made.append(Encoded(ids, runs))
+    return made
+
+
+def _parts_of(
+    pieces: Iterable[Piece], text: TextEncoder, texts: list[tuple[str, bool]]
+) -> Iterator[tuple[int | None, bool]]:
+    """Yield the id of each special token, None for each text, which is added to `texts`."""
     before, stripping = START, False
-    for index, piece in enumerate(pending):
+    pending = list(pieces)
+    for piece, following in zip(pending, [*pending[1:], None], strict=True):
         if piece.special:
-            found = special_id(piece.text, tokenizer)
-            ids.append(found)
-            mask.append(piece.trained)
+            yield text.special_id(piece.text), piece.trained
             before, stripping = SPECIAL, piece.text in text.strip_after
             continue
         written = piece.text.lstrip() if stripping else piece.text
-        following = pending[index + 1] if index + 1 < len(pending) else None
         if following is not None and following.special and following.text in text.strip_before:
             written = written.rstrip()
         if written:
-            new = text(written, before)
-            ids += new
-            mask += [piece.trained] * len(new)
+            texts.append((written, text.is_spaced(before)))
+            yield None, piece.trained
             before, stripping = TEXT, False
-    return Encoded(ids, mask)
 
 
-_Encode = Callable[[str], list[int]]
-_Encoders = tuple[_Encode, _Encode, bool]
+_Encoders = tuple[Encode, Encode, bool]
+
+MANY_CHARACTERS = 1_000_000
+"""From so many on, the proof of a faster encoder is worth its seconds."""
+SHORT, MOST_SHORT = 24, 4096
+"""Texts of so few characters come again, and are kept, so many of them."""
 
 START, SPECIAL, TEXT = "start", "special", "text"
 """What a stretch of text follows: nothing, a special token, or other text."""
@@ -108,20 +140,56 @@ class TextEncoder:
         longest_first = sorted((t for t in special if len(t) > 1), key=len, reverse=True)
         self._likeness = re.compile("|".join(map(re.escape, longest_first)) or "(?!)")
         self._with, self._without, self._spaces_once = self.encoders = encoders
+        self._ids: dict[str, int] = {}
+        self._short: dict[tuple[str, bool], list[int]] = {}
+        self._tokenizer = weakref.ref(tokenizer)
+
+    def special_id(self, token: str) -> int:
+        """Return the id of a special token; TemplateError where there is none."""
+        found = self._ids.get(token)
+        if found is None:
+            tokenizer = self._tokenizer()
+            assert tokenizer is not None  # noqa: S101 - the caller holds it
+            found = self._ids[token] = special_id(token, tokenizer)
+        return found
+
+    def is_spaced(self, before: str) -> bool:
+        """Return whether a text after `START`, `SPECIAL` or `TEXT` gets a space before it."""
+        return before == START or (before == SPECIAL and not self._spaces_once)
 
     def __call__(self, text: str, before: str) -> list[int]:
         """Return the ids of a text that stands after `START`, `SPECIAL` or `TEXT`."""
-        spaced = before == START or (before == SPECIAL and not self._spaces_once)
-        encode = self._with if spaced else self._without
-        ids = encode(text)
-        if self.special_ids.isdisjoint(ids):
-            return ids
-        # the tokenizer took some of it for special tokens: each likeness is cut in two
-        cuts = [0]
+        return self.all([(text, self.is_spaced(before))])[0]
+
+    def all(self, texts: Sequence[tuple[str, bool]]) -> list[list[int]]:
+        """Return the ids of texts, each with whether it gets a space before it."""
+        short = self._short
+        new = list(dict.fromkeys(one for one in texts if one not in short))
+        known = dict(zip(new, self._encoded(new), strict=True))
+        if len(short) < MOST_SHORT:
+            short.update((one, ids) for one, ids in known.items() if len(one[0]) <= SHORT)
+        return [known[one] if one in known else short[one] for one in texts]
+
+    def _encoded(self, texts: Sequence[tuple[str, bool]]) -> list[list[int]]:
+        if self._with is self._without:
+            found = self._without([text for text, _ in texts])
+        else:
+            with_space = iter(self._with([text for text, spaced in texts if spaced]))
+            without = iter(self._without([text for text, spaced in texts if not spaced]))
+            found = [next(with_space if spaced else without) for _, spaced in texts]
+        for number, ids in enumerate(found):
+            if not self.special_ids.isdisjoint(ids):
+                found[number] = self._apart(*texts[number])
+        return found
+
+    def _apart(self, text: str, spaced: bool) -> list[int]:  # noqa: FBT001 (as in `texts`)
+        """Return the ids of a text of which the tokenizer took some for special tokens."""
+        cuts = [0]  # each likeness is cut in two
         while found := self._likeness.search(text, cuts[-1]):
             cuts.append((found.start() + found.end()) // 2)
-        parts = [text[a:b] for a, b in pairwise([*cuts, len(text)])]
-        return [*encode(parts[0]), *(i for part in parts[1:] for i in self._without(part))]
+        first, *others = (text[a:b] for a, b in pairwise([*cuts, len(text)]))
+        head = (self._with if spaced else self._without)([first])[0]
+        return [*head, *chain.from_iterable(self._without(others))]
 
 
 _MADE: weakref.WeakKeyDictionary[Any, dict[tuple[str, ...], TextEncoder]]
@@ -139,33 +207,59 @@ def text_encoder(tokenizer: PreTrainedTokenizerBase, tokens: tuple[str, ...]) ->
     return made[tokens]
 
 
-def _encoders(tokenizer: PreTrainedTokenizerBase) -> _Encoders:
+def _encoders(tokenizer: PreTrainedTokenizerBase) -> Encoders:
     """Return what encodes with the space in front, and without, and whether it is put once."""
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:
-        return _by_python(tokenizer), _by_python(tokenizer), False
+        encode = _by_python(tokenizer)
+        return encode, encode, False
     from tokenizers import Tokenizer
 
     state = json.loads(backend.to_str())
     state["post_processor"] = state["truncation"] = state["padding"] = None
-    spaced = Tokenizer.from_str(json.dumps(state))
+    spaced = _by_rust(Tokenizer.from_str(json.dumps(state)))
     schemes = [
         part.get("prepend_scheme") for part in _parts(state.get("pre_tokenizer"))
         if part["type"] == "Metaspace"
     ]  # fmt: skip
-    unspaced = Tokenizer.from_str(json.dumps(_without_space(state)))
-    return _by_rust(spaced), _by_rust(unspaced), "first" in schemes
+    changed = _without_space(state)
+    unspaced = spaced if changed == state else _by_rust(Tokenizer.from_str(json.dumps(changed)))
+    return spaced, unspaced, "first" in schemes
 
 
-def _by_rust(tokenizer: Any) -> _Encode:
+def _by_rust(tokenizer: Any) -> Encode:
     tokenizer.encode_special_tokens = True  # as the text that they are
-    return lambda text: list(tokenizer.encode(text, add_special_tokens=False).ids)
+
+    return _Growing(tokenizer)
 
 
-def _by_python(tokenizer: PreTrainedTokenizerBase) -> _Encode:
-    def encode(text: str) -> list[int]:
-        found = tokenizer(text, add_special_tokens=False)["input_ids"]
-        return [int(i) for i in found]
+class _Growing:
+    """Encodes with the tokenizers library, and after many texts faster, where that is the same."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self._tokenizer = tokenizer
+        self._characters: float = 0
+        self._fast: Encode | None = None
+
+    def __call__(self, texts: list[str]) -> list[list[int]]:
+        """Return the ids of texts."""
+        if self._fast is not None:
+            return self._fast(texts)
+        self._characters += sum(map(len, texts))
+        if self._characters > MANY_CHARACTERS:
+            self._characters = -math.inf
+            try:
+                self._fast = fast(self._tokenizer)
+            except Unequal as fault:
+                logger.info("encoding with the tokenizer itself: %s", fault)
+        found = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+        return [one.ids for one in found]
+
+
+def _by_python(tokenizer: PreTrainedTokenizerBase) -> Encode:
+    def encode(texts: list[str]) -> list[list[int]]:
+        found = (tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts)
+        return [[int(i) for i in ids] for ids in found]
 
     return encode
 
