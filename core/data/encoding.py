@@ -53,8 +53,9 @@ class Encoder:
         return self._together(rows, self._conversation)
 
     def texts(self, rows: Sequence[StandardRow]) -> list[EncodedRow]:
-        """Return each plain text as one sequence, all of it trained, begun and ended as documents
-        of the tokenizer are; rows of ids as they are.
+        """Return each plain text as one sequence, all of it trained; rows of ids as they are.
+
+        It is begun as the tokenizer begins texts, and ended by its EOS.
         """
         return self._together(rows, self._text)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from importlib import metadata
@@ -124,10 +126,24 @@ def _shards(work: _Work, store: Store, tell: Told | None) -> Iterator[Shard]:
         yield shard
     while shard is None or not shard.last:
         number += 1
-        columns, shard = work.shard(number * ROWS)
-        yield store.write(number, columns.table(), shard)
+        with _without_collection():
+            columns, shard = work.shard(number * ROWS)
+            shard = store.write(number, columns.table(), shard)
+        yield shard
         if tell is not None:
             tell(str(work.spec), number * ROWS + shard.counts.read)
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """Keep Python from looking for cycles among a shard's rows: it finds none, time and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 class _Work:
@@ -147,7 +163,7 @@ class _Work:
         source = self.aligned.read(start)
         at, end = start, start + ROWS
         while batch := list(islice(source, min(BATCH, end - at))):
-            for number, row in enumerate(self._encoded(batch, at, shard.counts), at):
+            for number, row in enumerate(self._encoded(batch, shard.counts), at):
                 self._take(number, row, columns, shard)
             at += len(batch)
         shard.counts.read = at - start
@@ -155,9 +171,7 @@ class _Work:
         shard.last = at < end or next(source, None) is None
         return columns, shard
 
-    def _encoded(
-        self, batch: list[StandardRow | BadValue], at: int, counts: Counts
-    ) -> Iterator[EncodedRow]:
+    def _encoded(self, batch: list[StandardRow | BadValue], counts: Counts) -> Iterator[EncodedRow]:
         """Yield the rows of a batch as the stage encodes them; bad ones as they are."""
         good = [row for row in batch if not isinstance(row, BadValue)]
         counts.thoughtless += sum(map(self.thoughts.are_missing, good))

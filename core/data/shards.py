@@ -86,9 +86,11 @@ class Store:
 
         shard.digest = digest(table)
         with written_whole(self._shard(number)) as folder:
-            with pa.OSFile(str(folder / "rows.arrow"), "wb") as sink:
-                with pa.ipc.new_stream(sink, table.schema) as writer:
-                    writer.write_table(table)
+            with (
+                pa.OSFile(str(folder / "rows.arrow"), "wb") as sink,
+                pa.ipc.new_stream(sink, table.schema) as writer,
+            ):
+                writer.write_table(table)
             told = {**vars(shard), "counts": vars(shard.counts)}
             text = json.dumps(told, ensure_ascii=False)
             (folder / "shard.json").write_text(text, encoding="utf-8")

@@ -7,9 +7,10 @@ import logging
 import math
 import re
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain, pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from luthier.core.errors import TemplateError
 from luthier.core.templates.bytepairs import Encode, Unequal, fast
@@ -25,12 +26,16 @@ IGNORED = -100
 """The label of a token that the loss does not count, as torch's cross entropy has it."""
 
 
-class Encoded(NamedTuple):
-    """Token ids, and which of them the loss counts."""
+@dataclass(slots=True)
+class Encoded:
+    """Token ids, and which of them the loss counts; it can be taken apart as `ids, mask`."""
 
     ids: list[int]
     runs: list[tuple[int, bool]]
     """How many ids follow each other that are all trained, or all not; together they are all."""
+
+    def __iter__(self) -> Iterator[list[Any]]:
+        return iter((self.ids, self.mask))
 
     @property
     def mask(self) -> list[bool]:
@@ -207,7 +212,7 @@ def text_encoder(tokenizer: PreTrainedTokenizerBase, tokens: tuple[str, ...]) ->
     return made[tokens]
 
 
-def _encoders(tokenizer: PreTrainedTokenizerBase) -> Encoders:
+def _encoders(tokenizer: PreTrainedTokenizerBase) -> _Encoders:
     """Return what encodes with the space in front, and without, and whether it is put once."""
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:

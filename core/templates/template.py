@@ -161,7 +161,7 @@ class ChatTemplate(Plugin):
         """
         rendered = self.render(
             messages, tools, generation_prompt=generation_prompt, training=True,
-            **{**self.ends_of(tokenizer), **options},  # type: ignore[arg-type]
+            **{**self.ends_of(tokenizer), **options},
         )  # fmt: skip
         return encoded([rendered.pieces], tokenizer, self.all_special_tokens())[0]
 
