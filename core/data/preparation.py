@@ -5,13 +5,13 @@ from __future__ import annotations
 import gc
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from importlib import metadata
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from filelock import FileLock
 
@@ -93,30 +93,35 @@ def prepare(
         BadData: a source or a row is not what is declared.
         TemplateError: the tokenizer lacks a token of the template.
     """
+    works = [_Work(spec, run, located, manager) for spec in run.data]
+    return _merged([one for work in works for one in work.prepared(run, located, tell)], run)
+
+
+def _merged(parts: Sequence[_Part], run: Run) -> PreparedData:
     import datasets
 
-    parts: list[Dataset] = []
     counts, rejected, digests = Counts(), [], hashlib.sha256()
-    for spec in run.data:
-        work = _Work(spec, run, located, manager)
-        store = Store(key_of(run, spec, work.aligned, located))
-        store.folder.mkdir(parents=True, exist_ok=True)
-        # of several processes one prepares, the others wait here and find it done
-        with FileLock(store.folder.with_suffix(".lock")):
-            for number, shard in enumerate(_shards(work, store, tell)):
-                counts += shard.counts
-                digests.update(shard.digest.encode())
-                rejected += [{"dataset": str(spec), **one} for one in shard.rejected]
-                if shard.counts.rows:
-                    parts.append(store.dataset(number))
-    if not parts:
+    for name, shard, _ in parts:
+        counts += shard.counts
+        digests.update(shard.digest.encode())
+        rejected += [{"dataset": name, **one} for one in shard.rejected]
+    kept = [rows for _, shard, rows in parts if shard.counts.rows]
+    if not kept:
         raise BadData(
             f"no row is left: all are longer than {run.encoding.max_length} tokens. "
             "Raise `encoding.max_length`."
             if counts.too_long else "no row is left: all were dropped as bad. Look at the data."
         )  # fmt: skip
-    merged = datasets.concatenate_datasets(parts)
+    merged = datasets.concatenate_datasets(kept)
     return PreparedData(merged, counts, digests.hexdigest(), rejected)
+
+
+class _Part(NamedTuple):
+    """A shard of a dataset."""
+
+    dataset: str
+    shard: Shard
+    rows: Dataset
 
 
 def _shards(work: _Work, store: Store, tell: Told | None) -> Iterator[Shard]:
@@ -156,6 +161,17 @@ class _Work:
         self.aligned: Aligned = standardized(spec)
         self.encoder = Encoder(located.template, located.tokenizer, run.encoding)
         self.thoughts = Thoughts(located.template)
+
+    def prepared(self, run: Run, located: LocatedModel, tell: Told | None) -> Iterator[_Part]:
+        """Yield the dataset's shards and their rows.
+
+        Of several processes one prepares them; the others wait here and find it done.
+        """
+        store = Store(key_of(run, self.spec, self.aligned, located))
+        store.folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(store.folder.with_suffix(".lock")):
+            for number, shard in enumerate(_shards(self, store, tell)):
+                yield _Part(str(self.spec), shard, store.dataset(number))
 
     def shard(self, start: int) -> tuple[Columns, Shard]:
         """Return what becomes of the next rows of the source, from one of them on."""

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from luthier.core.errors import TemplateError
 from luthier.core.plugin import Plugin
-from luthier.core.templates.encoding import Encoded, encoded, known_id, special_id
+from luthier.core.templates.encoding import Encoded, encoded
 from luthier.core.templates.marking import Marked, compiled
 from luthier.core.templates.messages import Message, folded, plain_all, tools_of
 from luthier.core.templates.moulds import moulds_of
@@ -18,6 +18,7 @@ from luthier.core.templates.options import PREPEND, SYSTEM, as_defaults, chosen
 from luthier.core.templates.pieces import Cut, Piece, Rendered, cut, with_stops
 from luthier.core.templates.reading import Reader, Reply
 from luthier.core.templates.source import source_of
+from luthier.core.templates.tokenizing import known_id, special_id
 from luthier.core.templates.tools import TableSeven, ToolStyle
 
 if TYPE_CHECKING:
