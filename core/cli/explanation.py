@@ -20,8 +20,7 @@ def hooks_in_order(run: Run) -> list[tuple[str, list[str]]]:
     found = [one for spec in run.data for one in _for(spec, CHECK, [spec.source, spec.format])]
     found += _answers(LOCATE, chosen)
     for spec in run.data:
-        found += _for(spec, DATA, [spec.source, spec.format])
-    found += [one for spec in run.data for one in _for(spec, ENCODE, chosen)]
+        found += _for(spec, DATA, [spec.source, spec.format]) + _for(spec, ENCODE, chosen)
     for hook, owners in _answers(MODEL, chosen):
         if hook == "patch_model":
             found.append(("patch_model(built)", owners))

@@ -93,7 +93,7 @@ def prepare(
         BadData: a source or a row is not what is declared.
         TemplateError: the tokenizer lacks a token of the template.
     """
-    works = [_Work(spec, run, located, manager) for spec in run.data]
+    works = (_Work(spec, run, located, manager) for spec in run.data)
     return _merged([one for work in works for one in work.prepared(run, located, tell)], run)
 
 

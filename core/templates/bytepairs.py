@@ -127,8 +127,8 @@ def _coder(state: dict[str, Any]) -> tiktoken.Encoding:
                 ranks[bytes(byte_of[letter] for letter in token)] = number
     except KeyError:
         raise Unequal("a token of it is of no bytes") from None
-    made = _in_order(model["merges"], model["vocab"])
-    unmade = [token for token in model["vocab"] if len(token) > 1 and token not in made | added]
+    made = added | _in_order(model["merges"], model["vocab"])
+    unmade = [token for token in model["vocab"] if len(token) > 1 and token not in made]
     if unmade or len({*ranks} & {bytes([n]) for n in range(256)}) != len(byte_of):
         raise Unequal("its merges do not make all its tokens")
     try:
@@ -204,12 +204,15 @@ def _corpus(tokenizer: Tokenizer) -> Iterator[list[str]]:
     letters = [chr(n) for n in _CODE_POINTS if not 0xD800 <= n < 0xE000]  # noqa: PLR2004 - surrogates
     for start in range(0, len(letters), 20_000):
         some = letters[start : start + 20_000]
-        yield ["".join(f"a{x}1" for x in some[n : n + 50]) for n in range(0, len(some), 50)]
-        yield ["".join(f" {x}" for x in some[n : n + 50]) for n in range(0, len(some), 50)]
+        yield ["".join(f"a{x} {x}1" for x in some[n : n + 50]) for n in range(0, len(some), 50)]
 
 
-_CODE_POINTS = (*range(0x40000), *range(0xE0000, 0xE0200), *range(0x40000, 0x110000, 0x1000))
-"""The planes in which characters are assigned, and some of the others."""
+_CODE_POINTS = (
+    *range(0x20000), *range(0x20000, 0x40000, 16), *range(0xE0000, 0xE0200),
+    *range(0x40000, 0x110000, 0x1000),
+)  # fmt: skip
+"""All of the first two planes, where new scripts are assigned; of the others, where whole blocks of
+ideographs are, one of each stretch."""
 
 _WORDS = (
     "I'm you're he'd WE'LL it's DON'T naïve Straße ﬁne ǅ İstanbul 中文字符 日本語テキスト 한국어 "
