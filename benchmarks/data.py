@@ -19,12 +19,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 VOCABULARY = 16_000
 MEDIAN_WORDS, SPREAD = 45, 0.8
 """Of an answer: the median of its words, and the sigma of their logarithm."""
+TIMED = 20_000
+"""Rows that the raw tokenizer is timed on, at most."""
 SIDES = ("luthier", "luthier, no fast encoder", "trl")
 
 
@@ -37,14 +40,14 @@ def corpus() -> list[str]:
 
 def alpaca(words: list[str], rows: int) -> Iterator[dict[str, Any]]:
     """Yield rows of an instruction and a long-tailed answer."""
-    chance = random.Random(1)
+    chance = random.Random(1)  # noqa: S311
     for _ in range(rows):
         yield {"instruction": said(words, chance, 12), "output": said(words, chance, MEDIAN_WORDS)}
 
 
 def sharegpt(words: list[str], rows: int) -> Iterator[dict[str, Any]]:
     """Yield conversations of one to five turns."""
-    chance = random.Random(2)
+    chance = random.Random(2)  # noqa: S311
     for _ in range(rows):
         turns = [
             {"from": who, "value": said(words, chance, size)}
@@ -112,9 +115,7 @@ def measured(side: str, data: Path, kind: str, model: Path) -> dict[str, float]:
     template = load_template("chatml")
     texts = []
     with data.open(encoding="utf-8") as lines:
-        for n, line in enumerate(lines):
-            if n >= 20_000:
-                break
+        for line in islice(lines, TIMED):
             texts.append(template.render(messages_of(json.loads(line)), training=True).text)
     backend = tokenizer.backend_tokenizer
     tokens = 0
@@ -180,7 +181,9 @@ def by_trl(_: str, data: Path, __: str, model: Path, tokenizer: Any) -> Callable
 # --- all sides ------------------------------------------------------------------------------
 
 
-def told(side: str, data: Path, kind: str, model: Path, threads: int, cache: Path) -> dict[str, Any]:
+def told(
+    side: str, data: Path, kind: str, model: Path, threads: int, cache: Path
+) -> dict[str, Any]:
     """Return one side's figures, of a process with so many threads."""
     environment = {
         **os.environ, "RAYON_NUM_THREADS": str(threads), "OMP_NUM_THREADS": str(threads),

@@ -138,7 +138,7 @@ class Encoder:
     @property
     def _document_ends(self) -> tuple[list[Piece], list[Piece]]:
         """What the tokenizer puts before a text that stands alone, and the token that ends it."""
-        ids = self.tokenizer.build_inputs_with_special_tokens([])
+        ids = self.tokenizer("")["input_ids"]
         bos, eos = self.tokenizer.bos_token, self.tokenizer.eos_token
         begun = bos and ids[:1] == [self.tokenizer.bos_token_id]
         begin = [Piece(str(bos), special=True, trained=True)] if begun else []

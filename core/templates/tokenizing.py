@@ -146,7 +146,7 @@ def _encoders(tokenizer: PreTrainedTokenizerBase) -> _Encoders:
     return spaced, unspaced, "first" in schemes
 
 
-def _by_rust(tokenizer: Any) -> Encode:
+def _by_rust(tokenizer: Any) -> _Growing:
     tokenizer.encode_special_tokens = True  # as the text that they are
 
     return _Growing(tokenizer)
