@@ -113,10 +113,11 @@ def measured(side: str, data: Path, kind: str, model: Path) -> dict[str, float]:
 
     tokenizer = AutoTokenizer.from_pretrained(model)
     template = load_template("chatml")
-    texts = []
     with data.open(encoding="utf-8") as lines:
-        for line in islice(lines, TIMED):
-            texts.append(template.render(messages_of(json.loads(line)), training=True).text)
+        texts = [
+            template.render(messages_of(json.loads(line)), training=True).text
+            for line in islice(lines, TIMED)
+        ]
     backend = tokenizer.backend_tokenizer
     tokens = 0
 
