@@ -37,11 +37,15 @@ CONFIGS = {
     # a window shorter than a sample: a mask of our own would lose it
     "mistral": lambda: transformers.MistralConfig(**SIZES, num_key_value_heads=2, sliding_window=4),
 }
-# as transformers compiles flex attention, which takes a minute on a CPU, it runs in eager mode here
 FLEX = [
-    pytest.mark.filterwarnings("ignore:flex_attention called without torch.compile:UserWarning"),
-    # of transformers' own call
-    pytest.mark.filterwarnings("ignore:_compile flag on create_block_mask:DeprecationWarning"),
+    pytest.mark.filterwarnings(f"ignore:{text}")
+    for text in (
+        "flex_attention called without torch.compile:UserWarning",
+        # of transformers' own call, and of what torch imports to answer it
+        "_compile flag on create_block_mask:DeprecationWarning",
+        "`torch.jit.script_method` is deprecated:DeprecationWarning",
+        "`torch.jit.script` is deprecated:DeprecationWarning",
+    )
 ]
 BACKENDS = ["eager", "sdpa", pytest.param("flex_attention", marks=FLEX)]
 SAMPLES = [[5, 6, 7, 8, 9, 10, 11], [20, 21, 22, 23, 24, 25, 26, 27, 28], [3], [40, 41, 42]]
@@ -64,6 +68,7 @@ def model_of(config, attention):
 
 
 def stance(attention):
+    """Run flex attention as it is written: to compile it takes a CPU a minute for each family."""
     flex = attention == "flex_attention"
     return torch.compiler.set_stance("force_eager") if flex else nullcontext()
 
@@ -94,10 +99,10 @@ def test_packed_logits_are_the_unpacked_ones(family, attention):
 
 
 @pytest.mark.sweep
-@pytest.mark.filterwarnings("ignore:_compile flag on create_block_mask:DeprecationWarning")
+@pytest.mark.parametrize("attention", BACKENDS[2:])
 @pytest.mark.parametrize("family", CONFIGS)
-def test_packed_logits_of_compiled_flex_attention_are_the_unpacked_ones(family):
-    held_to_unpacked(model_of(CONFIGS[family](), "flex_attention"))
+def test_packed_logits_of_compiled_attention_are_the_unpacked_ones(family, attention):
+    held_to_unpacked(model_of(CONFIGS[family](), attention))
 
 
 @pytest.mark.parametrize("attention", BACKENDS)
