@@ -12,6 +12,7 @@ from luthier.core.templates import IGNORED, Encoded
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
+    from datasets import Dataset
 
 
 class Columns:
@@ -74,3 +75,18 @@ def digest(table: pa.Table) -> str:
         found.update(column.flatten().to_numpy().tobytes())
         found.update(column.value_lengths().to_numpy().tobytes())
     return found.hexdigest()
+
+
+def lengths_of(dataset: Dataset) -> np.ndarray:
+    """Return how many tokens each row of a dataset has."""
+    import numpy as np
+    import pyarrow.compute
+
+    found = [
+        pyarrow.compute.list_value_length(table["input_ids"]).to_numpy()
+        for table in dataset.select_columns("input_ids").with_format("arrow").iter(LENGTHS_AT_ONCE)
+    ]
+    return np.concatenate(found) if found else np.zeros(0, np.int32)
+
+
+LENGTHS_AT_ONCE = 10_000

@@ -67,6 +67,7 @@ def _job(
     from transformers import set_seed
 
     from luthier.core.data.preparation import prepare
+    from luthier.core.model.attention import backend_of
     from luthier.core.model.opening import locate, model_spec, open_model
     from luthier.core.run.job import TrainingJob
     from luthier.core.run.manifest import manifest_of
@@ -94,8 +95,13 @@ def _job(
     if stored is not None:
         manifest["created"] = stored["created"]
     write_json_whole(folder.manifest, manifest)
-    job = TrainingJob(run, folder, opened, prepared.dataset, spec.dtype, manager)
-    job.collator = first_answer(manager, "build_collator", tokenizer=opened.tokenizer)
+    items = manager.hook.arrange_dataset(dataset=prepared.dataset, encoding=run.encoding)
+    if items is not None:
+        reporter.say("packing", str(items))
+    job = TrainingJob(run, folder, opened, items or prepared.dataset, spec.dtype, manager)
+    job.collator = first_answer(
+        manager, "build_collator", tokenizer=opened.tokenizer, attention=backend_of(opened.model)
+    )
     job.optimizer = manager.hook.build_optimizer(job=job)
     observers = [one for one in manager.hook.build_callback(job=job) if one is not None]
     job.callbacks = (Recorder(folder, reporter), *observers)

@@ -8,17 +8,22 @@ from typing import TYPE_CHECKING, ClassVar
 from luthier.core import Plugin, hookimpl
 
 if TYPE_CHECKING:
+    from datasets import Dataset
     from transformers import PreTrainedTokenizerBase
 
     from luthier.core.data import StandardRow
     from luthier.core.data.encoding import EncodedRow, Encoder
-    from luthier.core.hooks import Collator
+    from luthier.core.hooks import Collator, Items
     from luthier.core.run.job import TrainingJob
+    from luthier.core.sections import EncodingSection
     from luthier.core.training import Trainer
 
 
 class PreTraining(Plugin):
     """Train on every token of texts."""
+
+    packing: bool = True
+    """Cut the texts end to end into blocks of `encoding.max_length` tokens; no token is lost."""
 
     serves: ClassVar = "training"
 
@@ -28,6 +33,13 @@ class PreTraining(Plugin):
     ) -> Sequence[EncodedRow] | None:
         """Return each text as ids, all of them trained."""
         return encoder.texts(dataset)
+
+    @hookimpl
+    def arrange_dataset(self, dataset: Dataset, encoding: EncodingSection) -> Items | None:
+        """Return blocks of text, or the rows as they are."""
+        from luthier.core.data.arrangement import Blocks
+
+        return Blocks(dataset, encoding.max_length) if self.packing else None
 
     @hookimpl
     def build_collator(self, tokenizer: PreTrainedTokenizerBase) -> Collator | None:

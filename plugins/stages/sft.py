@@ -12,17 +12,22 @@ from typing import TYPE_CHECKING, ClassVar
 from luthier.core import Plugin, hookimpl
 
 if TYPE_CHECKING:
+    from datasets import Dataset
     from transformers import PreTrainedTokenizerBase
 
     from luthier.core.data import StandardRow
     from luthier.core.data.encoding import EncodedRow, Encoder
-    from luthier.core.hooks import Collator
+    from luthier.core.hooks import Collator, Items
     from luthier.core.run.job import TrainingJob
+    from luthier.core.sections import EncodingSection
     from luthier.core.training import Trainer
 
 
 class SupervisedFineTuning(Plugin):
     """Train on the answers of conversations."""
+
+    packing: bool = False
+    """Put short rows together in sequences of `encoding.max_length` tokens; none sees another."""
 
     serves: ClassVar = "training"
 
@@ -34,15 +39,31 @@ class SupervisedFineTuning(Plugin):
         return encoder.conversations(dataset)
 
     @hookimpl
-    def build_collator(self, tokenizer: PreTrainedTokenizerBase) -> Collator | None:
-        """Return what pads rows to a batch."""
-        from luthier.core.training import PaddingCollator
+    def arrange_dataset(self, dataset: Dataset, encoding: EncodingSection) -> Items | None:
+        """Return packs of rows, or the rows as they are."""
+        from luthier.core.data.arrangement import PackedRows
 
+        return PackedRows(dataset, encoding.max_length) if self.packing else None
+
+    @hookimpl
+    def build_collator(self, tokenizer: PreTrainedTokenizerBase, attention: str) -> Collator | None:
+        """Return what pads rows to a batch, or lays packs out."""
+        from luthier.core.training import PackedCollator, PaddingCollator
+
+        if self.packing:
+            return PackedCollator.of(tokenizer, attention)
         return PaddingCollator.of(tokenizer)
 
     @hookimpl
     def build_trainer(self, job: TrainingJob) -> Trainer | None:
-        """Return the trainer with the mean loss over the tokens of each step."""
-        from luthier.core.training import Trainer
+        """Return the trainer with the mean loss over the tokens of each step.
 
+        Raises:
+            BadModel: rows are to be packed, and in this model one would see another.
+        """
+        from luthier.core.model.attention import backend_of
+        from luthier.core.training import Trainer, require_isolated
+
+        if self.packing:
+            require_isolated(job.opened.model, backend_of(job.opened.model))
         return Trainer(job)
