@@ -153,7 +153,7 @@ def require_isolated(model: nn.Module, attention: str) -> None:
     model.eval()
     try:
         with torch.no_grad():
-            plain, other, own = (_second(model, collate, *ids, device) for ids in _TRIED)
+            plain, other, own = (_second(model, collate, tried, device) for tried in _TRIED)
     finally:
         for module, mode in modes:
             module.training = mode
@@ -177,11 +177,11 @@ _TRIED = ((_ONE, _ONE), (_TWO, _ONE), (_ONE, (_TWO[0], *_ONE[1:])))
 def _second(
     model: nn.Module,
     collate: PackedCollator,
-    first: Sequence[int],
-    second: Sequence[int],
+    samples: Sequence[Sequence[int]],
     device: torch.device,
 ) -> torch.Tensor:
-    batch = collate([[{"input_ids": list(ids), "labels": list(ids)} for ids in (first, second)]])
+    """Return the logits of the second of two samples."""
+    batch = collate([[{"input_ids": list(ids), "labels": list(ids)} for ids in samples]])
     del batch["labels"]
     moved = {k: v.to(device) if isinstance(v, torch.Tensor) else v for k, v in batch.items()}
     logits_TV: torch.Tensor = model(**moved).logits[0, PROBE:]
