@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,19 +59,11 @@ def mixed(
         BadData: a dataset has no rows, or none is left of it, or a weight is not over 0.
     """
     read = _passes(lengths, repeats)
-    if strategy == "concatenate":
-        of = np.repeat(np.arange(len(lengths)), read)
-    else:
-        of = _alternation(read, strategy, _Turns(len(lengths), weights, seed))
-    order = np.stack([of, np.zeros_like(of)], axis=1)
-    for d, length in enumerate(lengths):
-        own = of == d
-        # a generator of its own: another dataset's length changes nothing of this one's rows
-        reading = _Reading(length, int(read[d]), np.random.default_rng([seed, d]))
-        order[own, 1] = _rows_of(reading, int(own.sum()), shuffled=shuffled)
-    if shuffled and strategy == "concatenate":
-        return np.random.default_rng(seed).permutation(order)
-    return order
+    turns = _Turns(len(lengths), weights, seed)
+    if strategy != "concatenate":
+        return _numbered(lengths, read, _alternation(read, strategy, turns), seed, shuffled)
+    order = _numbered(lengths, read, np.repeat(np.arange(len(lengths)), read), seed, shuffled)
+    return np.random.default_rng(seed).permutation(order) if shuffled else order
 
 
 def interleaved(
@@ -81,9 +73,9 @@ def interleaved(
     *,
     weights: Sequence[float] | None = None,
 ) -> Iterator[T]:
-    """Yield the rows of several streams in turn, each stream's in its own order.
+    """Return the rows of several streams in turn, each stream's in its own order.
 
-    What is yielded is what `mixed` with the same arguments and `shuffled=False` orders. Of each
+    They are what `mixed` with the same arguments and `shuffled=False` orders. Of each
     stream one row is in memory.
 
     Args:
@@ -99,26 +91,7 @@ def interleaved(
     if stopping == "over" and any(iter(source) is source for source in sources):
         raise TypeError("`over` reads sources again, so none may be an iterator")
     turns = _Turns(len(sources), weights, seed)
-    streams = [iter(source) for source in sources]
-    ahead: list[Any] = [_first_of(stream, d) for d, stream in enumerate(streams)]
-    waiting = set(range(len(sources)))
-    while waiting:
-        for step, d in enumerate(turns.next(READ_AHEAD).tolist()):
-            yield ahead[d]
-            try:
-                ahead[d] = next(streams[d])
-            except StopIteration:
-                waiting.discard(d)
-                if stopping == "under" or not waiting:
-                    return
-                if stopping == "once":
-                    turns.took(step + 1)
-                    turns.leave(d)
-                    break
-                streams[d] = iter(sources[d])
-                ahead[d] = _first_of(streams[d], d)
-        else:
-            turns.took(READ_AHEAD)
+    return _alternated(sources, stopping, turns)
 
 
 def share(order: NDArray[S], rank: int, world: int) -> NDArray[S]:
@@ -177,13 +150,27 @@ class _Turns:
         self._active = self._active[self._active != dataset]
 
 
-class _Reading(NamedTuple):
-    """A dataset as `mixed` reads it."""
-
-    length: int
-    read: int
-    """Rows that are read before it is through."""
-    random: np.random.Generator
+def _alternated(sources: Sequence[Iterable[T]], stopping: Stopping, turns: _Turns) -> Iterator[T]:
+    streams = [iter(source) for source in sources]
+    ahead = [_first_of(stream, d) for d, stream in enumerate(streams)]
+    waiting = set(range(len(sources)))
+    while waiting:
+        for step, d in enumerate(turns.next(READ_AHEAD).tolist()):
+            yield ahead[d]
+            try:
+                ahead[d] = next(streams[d])
+            except StopIteration:
+                waiting.discard(d)
+                if stopping == "under" or not waiting:
+                    return
+                if stopping == "once":
+                    turns.took(step + 1)
+                    turns.leave(d)
+                    break
+                streams[d] = iter(sources[d])
+                ahead[d] = _first_of(streams[d], d)
+        else:
+            turns.took(READ_AHEAD)
 
 
 def _alternation(lengths: Numbers, stopping: Stopping, turns: _Turns) -> Numbers:
@@ -211,11 +198,34 @@ def _alternation(lengths: Numbers, stopping: Stopping, turns: _Turns) -> Numbers
     return np.concatenate(steps) if steps else np.zeros(0, np.int64)
 
 
-def _rows_of(dataset: _Reading, count: int, *, shuffled: bool) -> Numbers:
-    """Return so many rows of a dataset, pass after pass; the pass that `repeat` cuts is random."""
-    length, read, random = dataset
-    whole, rest = divmod(read, length)
-    more = max(0, -(-(count - read) // length))
+def _numbered(
+    lengths: Sequence[int],
+    read: Numbers,
+    of: Numbers,
+    seed: int,
+    shuffled: bool,  # noqa: FBT001 - as `mixed` was asked
+) -> Numbers:
+    """Return pairs of dataset and row, where the dataset of each step is known."""
+    order = np.stack([of, np.zeros_like(of)], axis=1)
+    for d, (length, through) in enumerate(zip(lengths, read.tolist(), strict=True)):
+        own = of == d
+        # a generator of its own: another dataset's length changes nothing of this one's rows
+        random = np.random.default_rng([seed, d])
+        rows = _passed(length, through, int(own.sum()), random, shuffled=shuffled)
+        order[own, 1] = rows
+    return order
+
+
+def _passed(
+    length: int, through: int, count: int, random: np.random.Generator, *, shuffled: bool
+) -> Numbers:
+    """Return the first `count` rows of pass after pass over a dataset.
+
+    It is through after so many rows: whole passes, and of one more a random part. Where more are
+    asked for, whole passes follow.
+    """
+    whole, rest = divmod(through, length)
+    more = max(0, -(-(count - through) // length))
     passes = np.tile(np.arange(length), (whole + 1 + more, 1))
     if shuffled:
         passes = random.permuted(passes, axis=1)

@@ -99,10 +99,10 @@ def test_packed_logits_are_the_unpacked_ones(family, attention):
 
 
 @pytest.mark.sweep
-@pytest.mark.parametrize("attention", BACKENDS[2:])
+@pytest.mark.filterwarnings("default")  # torch warns of parts of its own while it compiles
 @pytest.mark.parametrize("family", CONFIGS)
-def test_packed_logits_of_compiled_attention_are_the_unpacked_ones(family, attention):
-    held_to_unpacked(model_of(CONFIGS[family](), attention))
+def test_packed_logits_of_compiled_attention_are_the_unpacked_ones(family):
+    held_to_unpacked(model_of(CONFIGS[family](), "flex_attention"))
 
 
 @pytest.mark.parametrize("attention", BACKENDS)
@@ -145,16 +145,32 @@ def test_a_batch_turns_the_cache_off_as_with_one_samples_see_each_other():
     ), "transformers has learnt it: the batch need not say `use_cache`"
 
 
-def test_a_model_that_does_not_look_at_positions_is_refused_and_stays_as_it_was():
-    alibi = transformers.FalconConfig(
-        vocab_size=64, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, alibi=True
-    )
-    model = model_of(alibi, "eager").train()
+HEEDLESS = {
+    "no positions handed on": lambda: transformers.FalconConfig(**SIZES),
+    "attention by distance": lambda: transformers.BloomConfig(**SIZES, n_layer=2, n_head=4),
+    "a state": lambda: transformers.MambaConfig(
+        vocab_size=64, hidden_size=32, num_hidden_layers=2, bos_token_id=1, eos_token_id=2
+    ),
+}
+
+
+@pytest.mark.parametrize("why", HEEDLESS)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["float32", "bfloat16"])
+def test_a_model_that_mixes_samples_is_refused_and_stays_as_it_was(why, dtype):
+    model = model_of(HEEDLESS[why](), "eager").to(dtype).train()
     model.lm_head.eval()
-    with pytest.raises(BadModel, match="keep packed samples apart"):
+    with pytest.raises(BadModel, match=r"keep packed samples apart.*\n?.*Turn packing off"):
         require_isolated(model, "eager")
     assert model.training
     assert not model.lm_head.training
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["float32", "bfloat16"])
+def test_roundings_of_experts_are_no_leak(dtype):
+    config = transformers.MixtralConfig(**SIZES, num_key_value_heads=2, num_local_experts=4)
+    require_isolated(model_of(config, "sdpa").to(dtype), "sdpa")
+    with torch.autocast("cpu", torch.bfloat16):
+        require_isolated(model_of(config, "sdpa"), "sdpa")
 
 
 def test_a_backend_that_nothing_is_known_of_is_refused_by_its_name():
