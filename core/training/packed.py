@@ -138,7 +138,8 @@ def require_isolated(model: nn.Module, attention: str) -> None:
 
     A pack of two short samples goes through the model as it stands, its backend, wrappers and
     adapters with it; then again with another first sample. The second's logits may not change, as
-    measured by how much those of its later tokens do where its own first token is another.
+    measured by how much those of its later tokens do where its own first token is another. What
+    only reaches across in packs that are longer than these 16 tokens is not found.
 
     Args:
         model: the model, loaded; call this in the autocast that it is trained in.
