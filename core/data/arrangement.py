@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from luthier.core.data.columns import lengths_of
 from luthier.core.data.packing import chopped, filled_share, packed
+from luthier.core.errors import BadData
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -55,3 +56,26 @@ class Blocks:
 
     def __str__(self) -> str:
         return f"{len(self._rows):,} rows in {len(self):,} blocks of running text"
+
+
+def packs(dataset: Any, capacity: int) -> PackedRows:
+    """Return packs of the rows of a dataset.
+
+    Raises:
+        BadData: the rows are streamed, so not all are known.
+    """
+    if not hasattr(dataset, "__len__"):
+        raise BadData(
+            "packing looks at all rows, and with `mix.streaming` they are not known. "
+            "Turn one of them off: `stage.packing=false` or `mix.streaming=false`."
+        )
+    return PackedRows(dataset, capacity)
+
+
+def blocks(dataset: Any, capacity: int) -> Any:
+    """Return blocks of running text of a dataset, or of a stream as it comes."""
+    if not hasattr(dataset, "__len__"):
+        from luthier.core.training.streaming import StreamedBlocks
+
+        return StreamedBlocks(dataset, capacity)
+    return Blocks(dataset, capacity)

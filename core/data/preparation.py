@@ -8,31 +8,22 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import date
-from importlib import metadata
-from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from filelock import FileLock
 
-from luthier.core.data.columns import Columns
-from luthier.core.data.dataset import DatasetSpec, standardized
-from luthier.core.data.encoding import EncodedRow, Encoder
-from luthier.core.data.lengths import TooLong, fitting, trained_count
-from luthier.core.data.shards import ROWS, Counts, Shard, Store
-from luthier.core.data.standard import Aligned, BadValue, StandardRow
-from luthier.core.data.thoughts import Thoughts
+from luthier.core.data import worker
+from luthier.core.data.keys import key_of
+from luthier.core.data.mixing import Numbers, mixed
+from luthier.core.data.shards import Counts, Shard, Store
+from luthier.core.data.worker import DataWorker
 from luthier.core.errors import BadData
 from luthier.core.model.opening import LocatedModel
 from luthier.core.runfile import Run
-from luthier.core.wiring import first_answer
 
 if TYPE_CHECKING:
     import pluggy
     from datasets import Dataset
-
-BATCH = 500
-"""Rows rendered and encoded at once."""
 
 Told = Callable[[str, int], None]
 """Is told of a dataset how many of its rows are prepared."""
@@ -42,8 +33,10 @@ Told = Callable[[str, int], None]
 class PreparedData:
     """The rows that a run trains on, and what is to be told of them."""
 
-    dataset: Dataset
+    dataset: Any
+    """The encoded rows, a dataset of the library; or such as are streamed."""
     counts: Counts
+    """What became of the rows; of a stream nothing is known yet."""
     fingerprint: str
     """A hash of all ids and labels, in order."""
     rejected: list[dict[str, Any]] = field(default_factory=list)
@@ -56,6 +49,8 @@ class PreparedData:
 
     def __str__(self) -> str:
         counts = self.counts
+        if not counts.read:
+            return str(self.dataset)
         text = (
             f"{counts.rows:,} rows, {counts.tokens:,} tokens, "
             f"{counts.trained_tokens:,} of them trained"
@@ -93,18 +88,39 @@ def prepare(
         BadData: a source or a row is not what is declared.
         TemplateError: the tokenizer lacks a token of the template.
     """
-    works = (_Work(spec, run, located, manager) for spec in run.data)
-    return _merged([one for work in works for one in work.prepared(run, located, tell)], run)
+    workers = (DataWorker(spec, run, located, manager) for spec in run.data)
+    if run.mix.streaming:
+        return _streamed(list(workers), run, located)
+    parts: list[_Part] = []
+    for number, one in enumerate(workers):
+        store = Store(key_of(run, one.spec, one.aligned, located))
+        store.folder.mkdir(parents=True, exist_ok=True)
+        # of several processes one prepares; the others wait here, and find it done
+        with FileLock(store.folder.with_suffix(".lock")):
+            parts += (
+                _Part(number, shard, store.dataset(n))
+                for n, shard in enumerate(_shards(one, store, tell))
+            )
+    return _merged(parts, run)
+
+
+def _streamed(workers: Sequence[DataWorker], run: Run, located: LocatedModel) -> PreparedData:
+    from luthier.core.training.streaming import StreamedRows
+
+    keys = [key_of(run, one.spec, one.aligned, located) for one in workers]
+    told = json.dumps([keys, run.mix.model_dump(mode="json")], sort_keys=True, default=str)
+    rows = StreamedRows(workers, run.mix, run.training.seed)
+    return PreparedData(rows, Counts(), hashlib.sha256(told.encode()).hexdigest())
 
 
 def _merged(parts: Sequence[_Part], run: Run) -> PreparedData:
     import datasets
 
     counts, rejected, digests = Counts(), [], hashlib.sha256()
-    for name, shard, _ in parts:
+    for number, shard, _ in parts:
         counts += shard.counts
         digests.update(shard.digest.encode())
-        rejected += [{"dataset": name, **one} for one in shard.rejected]
+        rejected += [{"dataset": str(run.data[number]), **one} for one in shard.rejected]
     kept = [rows for _, shard, rows in parts if shard.counts.rows]
     if not kept:
         raise BadData(
@@ -113,18 +129,42 @@ def _merged(parts: Sequence[_Part], run: Run) -> PreparedData:
             if counts.too_long else "no row is left: all were dropped as bad. Look at the data."
         )  # fmt: skip
     merged = datasets.concatenate_datasets(kept)
+    sections = [spec.section for spec in run.data]
+    if run.mix.strategy != "concatenate" or any(section.repeat != 1 for section in sections):
+        merged = merged.select(_order(parts, run))
+        digests.update(repr(run.mix).encode())
+        counts.rows = len(merged)
     return PreparedData(merged, counts, digests.hexdigest(), rejected)
+
+
+def _order(parts: Sequence[_Part], run: Run) -> Numbers:
+    """Return the rows of all datasets, as they stand one after the other, in their mixed order."""
+    import numpy as np
+
+    sections = [spec.section for spec in run.data]
+    lengths = [0] * len(sections)
+    for number, shard, _ in parts:
+        lengths[number] += shard.counts.rows
+    weights = [one.weight for one in sections]
+    order = mixed(
+        lengths, run.mix.strategy, run.training.seed,
+        weights=[one or 1 for one in weights] if any(weights) else None,
+        repeats=[one.repeat for one in sections],
+    )  # fmt: skip
+    before = np.cumsum([0, *lengths])
+    return before[order[:, 0]] + order[:, 1]
 
 
 class _Part(NamedTuple):
     """A shard of a dataset."""
 
-    dataset: str
+    dataset: int
+    """The number of the dataset in the run file."""
     shard: Shard
     rows: Dataset
 
 
-def _shards(work: _Work, store: Store, tell: Told | None) -> Iterator[Shard]:
+def _shards(one: DataWorker, store: Store, tell: Told | None) -> Iterator[Shard]:
     """Yield a dataset's shards, those that are there and then new ones."""
     number, shard = -1, None
     for number, shard in enumerate(store):  # noqa: B007 (where it stopped)
@@ -132,11 +172,11 @@ def _shards(work: _Work, store: Store, tell: Told | None) -> Iterator[Shard]:
     while shard is None or not shard.last:
         number += 1
         with _without_collection():
-            columns, shard = work.shard(number * ROWS)
+            columns, shard = one.shard(number * worker.ROWS)
             shard = store.write(number, columns.table(), shard)
         yield shard
         if tell is not None:
-            tell(str(work.spec), number * ROWS + shard.counts.read)
+            tell(str(one.spec), number * worker.ROWS + shard.counts.read)
 
 
 @contextmanager
@@ -149,119 +189,3 @@ def _without_collection() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
-
-
-class _Work:
-    """The preparation of one dataset."""
-
-    def __init__(
-        self, spec: DatasetSpec, run: Run, located: LocatedModel, manager: pluggy.PluginManager
-    ) -> None:
-        self.spec, self.section, self.manager = spec, run.encoding, manager
-        self.aligned: Aligned = standardized(spec)
-        self.encoder = Encoder(located.template, located.tokenizer, run.encoding)
-        self.thoughts = Thoughts(located.template)
-
-    def prepared(self, run: Run, located: LocatedModel, tell: Told | None) -> Iterator[_Part]:
-        """Yield the dataset's shards and their rows.
-
-        Of several processes one prepares them; the others wait here and find it done.
-        """
-        store = Store(key_of(run, self.spec, self.aligned, located))
-        store.folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(store.folder.with_suffix(".lock")):
-            for number, shard in enumerate(_shards(self, store, tell)):
-                yield _Part(str(self.spec), shard, store.dataset(number))
-
-    def shard(self, start: int) -> tuple[Columns, Shard]:
-        """Return what becomes of the next rows of the source, from one of them on."""
-        columns, shard = Columns(), Shard(Counts(), "", last=False)
-        source = self.aligned.read(start)
-        at, end = start, start + ROWS
-        while batch := list(islice(source, min(BATCH, end - at))):
-            for number, row in enumerate(self._encoded(batch, shard.counts), at):
-                self._take(number, row, columns, shard)
-            at += len(batch)
-        shard.counts.read = at - start
-        shard.counts.rows = len(columns)
-        shard.last = at < end or next(source, None) is None
-        return columns, shard
-
-    def _encoded(self, batch: list[StandardRow | BadValue], counts: Counts) -> Iterator[EncodedRow]:
-        """Yield the rows of a batch as the stage encodes them; bad ones as they are."""
-        good = [row for row in batch if not isinstance(row, BadValue)]
-        counts.thoughtless += sum(map(self.thoughts.are_missing, good))
-        counts.unprinted += sum(map(self.thoughts.are_left_out, good))
-        encoder = self.encoder
-        found = first_answer(
-            self.manager, "encode_dataset", dataset=good, template=encoder.template,
-            tokenizer=encoder.tokenizer, encoder=encoder,
-        )  # fmt: skip
-        made = iter(found)
-        for row in batch:
-            yield row if isinstance(row, BadValue) else next(made)
-
-    def _take(self, number: int, row: EncodedRow, columns: Columns, shard: Shard) -> None:
-        """Add a row to the columns, or to what is rejected.
-
-        Raises:
-            BadRow: it is bad, and that is an error.
-        """
-        counts, taken = shard.counts, 0
-        try:
-            if isinstance(row, BadValue):
-                raise row
-            for part in fitting(row, self.section):
-                columns.add(number, part)
-                counts.tokens += sum(len(one.ids) for one in part.values())
-                counts.trained_tokens += sum(map(trained_count, part.values()))
-                taken += 1
-        except BadValue as fault:
-            if isinstance(fault, TooLong) or self.spec.section.bad_rows == "error":
-                raise self.aligned.fault(number, fault) from fault
-            counts.bad += 1
-            shard.rejected.append({"row": number + 1, "problem": fault.problem})
-            return
-        whole = taken == 1 and max(len(one.ids) for one in row.values()) <= self.section.max_length
-        if not taken:
-            counts.too_long += 1
-            shard.rejected.append({"row": number + 1, "problem": "it is too long"})
-        elif not whole:
-            counts.cut += 1
-
-
-def key_of(run: Run, spec: DatasetSpec, aligned: Aligned, located: LocatedModel) -> dict[str, Any]:
-    """Return all that the encoded rows of a dataset depend on.
-
-    Args:
-        run: the resolved run.
-        spec: the dataset.
-        aligned: its rows; their fingerprint tells of the data.
-        located: the model that they are encoded for.
-    """
-    from luthier.core.run.manifest import plugins_of
-
-    template = located.template
-    encoders = [one for one in run.selected if hasattr(one.plugin, "encode_dataset")]
-    plugins = [spec.source, spec.format, *encoders]
-    named = {(one.kind, one.name) for one in plugins}
-    jinja = template.jinja() if template is not None else ""
-    return {
-        "rows": aligned.rows.fingerprint,
-        "bad_rows": spec.section.bad_rows,
-        "encoding": run.encoding.model_dump(mode="json"),
-        "plugins": [one.plugin.model_dump(mode="json") for one in plugins],
-        "versions": [one for one in plugins_of(run) if (one["kind"], one["name"]) in named],
-        "libraries": [metadata.version(name) for name in ("luthier", "tokenizers", "transformers")],
-        "template": template and [jinja, template.model_dump(mode="json")],
-        "day": str(date.today()) if "strftime_now" in jinja else None,
-        "tokenizer": _tokenizer_text(located.tokenizer),
-    }
-
-
-def _tokenizer_text(tokenizer: Any) -> str:
-    """Return a hash of all that a tokenizer's ids depend on."""
-    backend = getattr(tokenizer, "backend_tokenizer", None)
-    rules = backend.to_str() if backend is not None else json.dumps(tokenizer.get_vocab())
-    told = [type(tokenizer).__name__, rules, *map(str, tokenizer.all_special_tokens)]
-    return hashlib.sha256(json.dumps(told).encode()).hexdigest()

@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from datasets import Dataset
 
-ROWS = 10_000
-"""Rows of the source in one shard."""
-
 
 @dataclass
 class Counts:

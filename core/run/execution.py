@@ -98,7 +98,8 @@ def _job(
     items = manager.hook.arrange_dataset(dataset=prepared.dataset, encoding=run.encoding)
     if items is not None:
         reporter.say("packing", str(items))
-    job = TrainingJob(run, folder, opened, items or prepared.dataset, spec.dtype, manager)
+    rows = prepared.dataset if items is None else items
+    job = TrainingJob(run, folder, opened, rows, spec.dtype, manager)
     job.collator = first_answer(
         manager, "build_collator", tokenizer=opened.tokenizer, attention=backend_of(opened.model)
     )

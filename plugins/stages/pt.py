@@ -37,9 +37,9 @@ class PreTraining(Plugin):
     @hookimpl
     def arrange_dataset(self, dataset: Dataset, encoding: EncodingSection) -> Items | None:
         """Return blocks of text, or the rows as they are."""
-        from luthier.core.data.arrangement import Blocks
+        from luthier.core.data.arrangement import blocks
 
-        return Blocks(dataset, encoding.max_length) if self.packing else None
+        return blocks(dataset, encoding.max_length) if self.packing else None
 
     @hookimpl
     def build_collator(self, tokenizer: PreTrainedTokenizerBase) -> Collator | None:

@@ -41,9 +41,9 @@ class SupervisedFineTuning(Plugin):
     @hookimpl
     def arrange_dataset(self, dataset: Dataset, encoding: EncodingSection) -> Items | None:
         """Return packs of rows, or the rows as they are."""
-        from luthier.core.data.arrangement import PackedRows
+        from luthier.core.data.arrangement import packs
 
-        return PackedRows(dataset, encoding.max_length) if self.packing else None
+        return packs(dataset, encoding.max_length) if self.packing else None
 
     @hookimpl
     def build_collator(self, tokenizer: PreTrainedTokenizerBase, attention: str) -> Collator | None:

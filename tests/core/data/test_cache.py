@@ -6,9 +6,11 @@ from dataclasses import replace
 import pytest
 
 from luthier.core import check
-from luthier.core.data import preparation
+from luthier.core.data import keys, worker
 from luthier.core.data.dataset import standardized
-from luthier.core.data.preparation import key_of, prepare
+from luthier.core.data.keys import key_of
+from luthier.core.data.preparation import prepare
+from luthier.core.data.worker import DataWorker
 from luthier.core.model.opening import locate, model_spec
 from luthier.core.wiring import manager_of
 
@@ -84,9 +86,9 @@ def test_the_key_changes_with_the_tokenizer_s_rules(run_of):
 
 def test_the_key_changes_with_the_versions_of_plugins_and_libraries(run_of, monkeypatch):
     before = key(run_of())
-    original = preparation.metadata.version
+    original = keys.metadata.version
     monkeypatch.setattr(
-        preparation.metadata,
+        keys.metadata,
         "version",
         lambda name: "9" if name == "tokenizers" else original(name),
     )
@@ -94,16 +96,16 @@ def test_the_key_changes_with_the_versions_of_plugins_and_libraries(run_of, monk
 
 
 def test_the_key_changes_with_the_day_where_the_template_prints_it(run_of, monkeypatch):
-    keys = []
+    told = []
     for day in ("2026-01-01", "2026-01-02"):
-        monkeypatch.setattr(preparation, "date", type("Day", (), {"today": lambda day=day: day}))
-        keys.append([key(run_of(template=name))["day"] for name in ("chatml", "llama3.2")])
-    assert keys == [[None, "2026-01-01"], [None, "2026-01-02"]]
+        monkeypatch.setattr(keys, "date", type("Day", (), {"today": lambda day=day: day}))
+        told.append([key(run_of(template=name))["day"] for name in ("chatml", "llama3.2")])
+    assert told == [[None, "2026-01-01"], [None, "2026-01-02"]]
 
 
 def test_what_was_prepared_once_is_not_encoded_again(run_of, monkeypatch):
     first = prepared(run_of())
-    monkeypatch.setattr(preparation._Work, "shard", None)
+    monkeypatch.setattr(DataWorker, "shard", None)
     again = prepared(run_of())
     assert again.fingerprint == first.fingerprint
     assert again.dataset[:] == first.dataset[:]
@@ -111,8 +113,8 @@ def test_what_was_prepared_once_is_not_encoded_again(run_of, monkeypatch):
 
 def test_a_preparation_that_was_stopped_goes_on_behind_its_last_whole_shard(run_of, monkeypatch):
     whole = prepared(run_of()).dataset[:]
-    monkeypatch.setattr(preparation, "ROWS", 4)
-    starts, original = [], preparation._Work.shard
+    monkeypatch.setattr(worker, "ROWS", 4)
+    starts, original = [], DataWorker.shard
 
     def shard(self, start):
         starts.append(start)
@@ -120,7 +122,7 @@ def test_a_preparation_that_was_stopped_goes_on_behind_its_last_whole_shard(run_
             raise KeyboardInterrupt
         return original(self, start)
 
-    monkeypatch.setattr(preparation._Work, "shard", shard)
+    monkeypatch.setattr(DataWorker, "shard", shard)
     run = run_of(encoding={"max_length": 999})
     with pytest.raises(KeyboardInterrupt):
         prepared(run)
