@@ -90,7 +90,7 @@ def _decoded(ids: Sequence[int], tokenizer: PreTrainedTokenizerBase) -> str:
 
 
 def printable(text: str) -> str:
-    """Return a text with what a terminal would obey written out, as `\\x1b`."""
+    """Return a text with what a terminal would obey written out by its number."""
     return "".join(
         ascii(c)[1:-1] if c not in "\n\t" and (category(c) == "Cc" or c in _TURNING) else c
         for c in text

@@ -1,4 +1,4 @@
-"""A preview as one page of HTML: nothing is fetched, no script, and all text of the data is text."""
+"""A preview as one page of HTML: without scripts, and whatever the data holds stays text."""
 
 from __future__ import annotations
 

@@ -62,9 +62,7 @@ def settled(run: RunLike, overrides: Sequence[str] = (), *, trust_plugins: bool 
     if not isinstance(run, Mapping) and Path(run).is_dir():
         folder = RunFolder(Path(run).absolute())
         folder.require_run()
-        return _stored_run(
-            folder, overrides, trust_plugins=trust_plugins, purpose="training"
-        )  # fmt: skip
+        return _stored_run(folder, overrides, trust_plugins=trust_plugins, purpose="training")
     tree, name = _tree_of(run, overrides)
     return _settled(tree, resolve(tree, name=name), "training")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from luthier.core import Plugin, hookimpl
+from luthier.core import LuthierError, Plugin, hookimpl
 from luthier.core.cli.options import Overrides, TrustPlugins
 
 if TYPE_CHECKING:
@@ -45,15 +45,22 @@ def command(  # noqa: PLR0913 (the command's own options, by name)
 
     found = preview(run, overrides or (), rows=rows, trust_plugins=trust_plugins)
     if html is not None:
-        from luthier.core.run.folder import write_text_whole
-
-        write_text_whole(html, page_of(found, ids=ids))
+        _write(html, page_of(found, ids=ids))
     if as_json:
         typer.echo(json.dumps(found.json(), indent=2, ensure_ascii=False))
     elif html is not None:
         typer.echo(f"page       {html}")
     else:
         _tell(found, ids=ids)
+
+
+def _write(file: Path, text: str) -> None:
+    from luthier.core.run.folder import write_text_whole
+
+    try:
+        write_text_whole(file, text)
+    except OSError as fault:
+        raise LuthierError(f"{file} cannot be written: {fault.strerror}") from fault
 
 
 def _tell(found: Previewed, *, ids: bool) -> None:
