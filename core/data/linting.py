@@ -51,6 +51,8 @@ class Remark:
     severity: str
     dataset: str
     count: int
+    rows: int
+    """Of how many rows of the dataset."""
     said: str
     remedy: str
     examples: list[Example] = field(default_factory=list)
@@ -183,6 +185,8 @@ class _Look:
     def all_remarks(self) -> list[Remark]:
         """Return the remarks, the gravest first, then in the order of LINTS."""
         names = list(LINTS)
+        for (_, at), remark in self._remarks.items():
+            remark.rows = self.facts[at].rows
         return sorted(
             self._remarks.values(),
             key=lambda one: (-SEVERITIES.index(one.severity), names.index(one.lint)),
@@ -218,6 +222,8 @@ class _Look:
             self._put(lint_name, at, row.number, fault.problem, fault.remedy)
             if lint_name in UNUSABLE:
                 self.unusable.append(number)
+        elif fate == "split":
+            self._put("split", at, row.number, "it goes on in a new row")
         if isinstance(row.encoded, BadValue):
             return
         facts.lengths.add(max(len(one.ids) for one in row.encoded.values()))
@@ -243,7 +249,7 @@ class _Look:
         kind, dataset = LINTS[name], self._datasets[at]
         remark = self._remarks.setdefault(
             (name, at),
-            Remark(name, self._severity(name, at), str(dataset.spec), 0, kind.said, kind.remedy),
+            Remark(name, self._severity(name, at), str(dataset.spec), 0, 0, kind.said, kind.remedy),
         )
         remark.count += 1
         if len(remark.examples) < (MOST_BAD if name in UNUSABLE else MOST_EXAMPLES):

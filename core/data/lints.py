@@ -92,6 +92,10 @@ LINTS: Mapping[str, Lint] = {
         "Leave them out of one: where one dataset is to measure what another one taught, it "
         "measures what was learnt by heart.",
     ),
+    "split": Lint(
+        "info", "are split, as they are longer than `encoding.max_length`",
+        "Nothing is lost; raise `encoding.max_length` to keep them whole.",
+    ),
 }  # fmt: skip
 """All kinds of faults, the gravest first."""
 

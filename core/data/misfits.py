@@ -39,7 +39,8 @@ def _misfit(key: str, value: Any, schema: Mapping[str, Any]) -> Iterator[str]:
     wanted = schema.get("type") or []
     names = [wanted] if isinstance(wanted, str) else list(wanted)
     if names and not any(_is_of(value, name) for name in names):
-        yield f"the argument {key!r} is {cut(repr(value))}, and is to be of type {' or '.join(names)}"
+        wanted = " or ".join(names)
+        yield f"the argument {key!r} is {cut(repr(value))}, and is to be of type {wanted}"
     elif schema.get("enum") and value not in schema["enum"]:
         yield f"the argument {key!r} is {cut(repr(value))}, none of {cut(repr(schema['enum']))}"
 

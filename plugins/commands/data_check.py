@@ -82,10 +82,8 @@ def _tell_remark(remark: Remark) -> None:
     from luthier.core.data.decoding import printable
 
     severity = typer.style(f"{remark.severity:<10}", fg=COLOURS[remark.severity])
-    rows = "row" if remark.count == 1 else "rows"
-    typer.echo(
-        f"{severity} {remark.lint}: {remark.count:,} {rows} of {remark.dataset} {remark.said}"
-    )
+    counted = f"{remark.count:,} of {remark.rows:,} rows of {remark.dataset}"
+    typer.echo(f"{severity} {remark.lint}: {counted} {remark.said}")
     before = remark.remedy
     for example in remark.examples:
         typer.echo(printable(f"           {example.place}: {example.said}"))
