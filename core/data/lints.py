@@ -119,10 +119,10 @@ def faults_of(row: StandardRow, likeness: re.Pattern[str]) -> Iterator[Fault]:
         row: a row as its format made it.
         likeness: what finds special tokens in texts.
     """
-    found = {}
+    found: dict[str, Fault] = {}
     for chat in chats_of(row):
         for fault in _of_chat(chat, row):
-            found[fault.lint] = fault
+            found.setdefault(fault.lint, fault)  # the first of a kind tells enough
     for text in texts_of(row):
         if like := likeness.search(text):
             found["special-text"] = Fault("special-text", f"{like[0]!r}")
@@ -153,7 +153,8 @@ def texts_of(row: StandardRow) -> Iterator[str]:
                 if isinstance(value, str):
                     yield value
                 elif isinstance(value, list):
-                    yield from (p["text"] for p in value if isinstance(p.get("text"), str))
+                    parts = (p.get("text") for p in value if isinstance(p, Mapping))
+                    yield from (text for text in parts if isinstance(text, str))
             if calls := message.get("tool_calls"):
                 yield calls if isinstance(calls, str) else json.dumps(calls, ensure_ascii=False)
 
@@ -215,27 +216,32 @@ def _of_calls(
     chat: Sequence[Mapping[str, Any]], tools: Mapping[str, Mapping[str, Any]]
 ) -> Iterator[Fault]:
     """Yield what is odd about the calls and their results."""
-    open_calls: list[Any] = []
+    waiting: list[Any] | None = []  # ids of calls without a result; None where they are not known
     for number, message in enumerate(chat, 1):
         if message.get("role") == TOOL:
-            wanted = message.get("tool_call_id")
-            if not open_calls or (wanted and all(open_calls) and wanted not in open_calls):
+            if waiting is not None and not _is_taken(message.get("tool_call_id"), waiting):
                 yield Fault("result-without-call", f"message {number} answers no call")
-            else:
-                open_calls.remove(wanted if wanted in open_calls else open_calls[0])
             continue
-        open_calls = []
+        waiting = []
         try:
             calls = plain(message).get("tool_calls") or []
         except TemplateError as fault:
             if message.get("tool_calls"):
                 yield Fault("call-arguments", f"message {number}: {fault}")
-                open_calls = [None] * len(message["tool_calls"])
+            waiting = None
             continue
         for call in calls:
-            open_calls.append(call.get("id"))
+            waiting.append(call.get("id"))
             for lint, said in _of_call(call["function"], tools):
                 yield Fault(lint, f"message {number}: {said}")
+
+
+def _is_taken(wanted: Any, waiting: list[Any]) -> bool:
+    """Return whether a result is of one of the calls, which waits no more then."""
+    if not waiting or (wanted and all(waiting) and wanted not in waiting):
+        return False
+    waiting.remove(wanted if wanted in waiting else waiting[0])
+    return True
 
 
 def _of_call(

@@ -14,6 +14,8 @@ class _Mark(NamedTuple):
     """A token as the page prints it."""
 
     text: str
+    breaks: str
+    """The line ends that it ends with; they come after its ids."""
     ids: str
     looks: str
     """The names of its styles."""
@@ -41,8 +43,10 @@ def _marks(sequence: ShownSequence) -> Iterator[_Mark]:
     before = 0
     for one in sequence.stretches:
         part = before if one.part is None else one.part
+        text = visible(one.text)
+        line = text.rstrip("\n")
         yield _Mark(
-            visible(one.text), " ".join(map(str, one.ids)), _looks(one),
+            line, text[len(line) :], " ".join(map(str, one.ids)), _looks(one),
             part + 1 if part != before else 0,
         )  # fmt: skip
         before = part

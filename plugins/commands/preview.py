@@ -111,6 +111,9 @@ def _coloured(stretches: tuple[Stretch, ...], *, ids: bool) -> list[str]:
             made.append(typer.style(f"\n--- row {one.part + 1} made of it ---\n", dim=True))
             before = one.part
         text = printable(one.text)
+        line = text.rstrip("\n") if ids else text
+        breaks = text[len(line) :]
+        text = line + "⏎" * len(breaks)
         if one.part is None:
             made.append(_cut_off(text))
         elif one.special:
@@ -118,7 +121,7 @@ def _coloured(stretches: tuple[Stretch, ...], *, ids: bool) -> list[str]:
         else:
             made.append(typer.style(text, fg="green") if one.trained else text)
         if ids:
-            made.append(typer.style(f"[{' '.join(map(str, one.ids))}]", dim=True))
+            made.append(typer.style(f"[{' '.join(map(str, one.ids))}]", dim=True) + breaks)
     return made
 
 

@@ -39,7 +39,7 @@ def test_data_with_nothing_odd_has_no_remark_and_exit_code_0(linted):
     facts = report.facts[0]
     assert facts.rows == facts.lengths.counts.total() == 2
     assert 0 < facts.trained_tokens < facts.tokens
-    assert facts.languages["English"] == 1
+    assert facts.languages["English"] == 2
 
 
 def test_every_bad_row_is_named_with_its_remedy_and_is_an_error(linted):

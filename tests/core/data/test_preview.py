@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from luthier.core import BadRunFile, BadRunFolder
+from luthier.core import LuthierError
 from luthier.core.data.page import page_of
 from luthier.core.data.preview import preview
 
@@ -45,7 +45,7 @@ def test_the_totals_are_those_of_training(small_run):
 def test_overrides_hold_and_what_is_wrong_with_the_run_file_is_told(small_run):
     dataset = preview(small_run(), ["data.0.samples=2"], rows=5).datasets[0]
     assert len(dataset.rows) == dataset.totals["rows"] == 2
-    with pytest.raises(BadRunFile, match="overflow"):
+    with pytest.raises(LuthierError, match="overflow"):
         preview(small_run(), ["encoding.overflow=no"])
 
 
@@ -98,7 +98,7 @@ def test_a_run_folder_is_previewed_and_its_plugin_files_are_not_run_unasked(smal
     (folder / "run.yaml").write_text(json.dumps(small_run()))
     assert preview(folder, ["data.0.samples=4"]).datasets[0].totals["rows"] == 4
     (folder / "run.yaml").write_text(json.dumps(small_run(plugins=["mine.py"])))
-    with pytest.raises(BadRunFolder, match="--trust-plugins"):
+    with pytest.raises(LuthierError, match="--trust-plugins"):
         preview(folder)
 
 
@@ -120,8 +120,7 @@ def test_the_page_holds_the_data_as_text_and_needs_nothing_else(small_run, tmp_p
     assert "http" not in page
     assert "src=" not in page
     assert "prefers-color-scheme: dark" in page
-    for begins in ("cannot be", "&#39;output&#39; is empty"):
-        assert begins in page or begins == "cannot be"
+    assert "&#39;output&#39; is empty" in page
     assert "⇥" in page
 
 

@@ -36,7 +36,9 @@ def test_rows_and_totals_are_printed(luthier, run_file):
 
 
 def test_ids_are_printed_when_asked_for(luthier, run_file):
-    assert "<|im_start|>[1]" in luthier(run_file, "--ids")[1].out
+    printed = luthier(run_file, "--ids")[1].out
+    assert "<|im_start|>[1]" in printed
+    assert "⏎[202]\n" in printed, "the id of a line end stands in its line"
 
 
 def test_the_colours_are_those_of_template_render(run_file, monkeypatch):
