@@ -1,7 +1,7 @@
 """Ids with their texts: whole characters, special tokens, and what is cut off."""
 
 import pytest
-from transformers import AutoTokenizer
+from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from luthier.core.data.decoding import printable, stretches_of
 from luthier.core.templates import Encoded
@@ -55,3 +55,29 @@ def test_bytes_that_are_no_character_do_not_swallow_the_rest(tokenizer):
 
 def test_a_terminal_is_shown_no_text_that_it_would_obey():
     assert printable("a\x1b[31mb\u202ec\n\td 👩‍👧") == "a\\x1b[31mb\\u202ec\n\td 👩‍👧"
+
+
+def sentencepiece_like():
+    """A tokenizer that marks the spaces before words, and has bytes for what it does not know."""
+    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+
+    pieces = ["<unk>", "<s>", *(f"<0x{n:02X}>" for n in range(256)), *"▁abc", "▁a", "▁ab"]
+    model = models.BPE(
+        {piece: n for n, piece in enumerate(pieces)}, [("▁", "a"), ("▁a", "b")],
+        unk_token="<unk>", byte_fallback=True,
+    )  # fmt: skip
+    backend = Tokenizer(model)
+    backend.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first", split=False)
+    backend.decoder = decoders.Sequence(
+        [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(),
+         decoders.Strip(" ", 1, 0)]
+    )  # fmt: skip
+    backend.add_special_tokens([AddedToken("<s>", special=True)])
+    return PreTrainedTokenizerFast(tokenizer_object=backend, bos_token="<s>", unk_token="<unk>")
+
+
+def test_spaces_that_a_decoder_drops_at_a_start_are_shown():
+    tokenizer = sentencepiece_like()
+    ids, found = shown("ab a 你 c", tokenizer)
+    assert "".join(one.text for one in found) == tokenizer.decode(ids) == "ab a 你 c"
+    assert [one.text for one in found] == ["ab", " a", " ", "你", " ", "c"]
