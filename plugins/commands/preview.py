@@ -66,8 +66,8 @@ def _write(file: Path, text: str) -> None:
 def _tell(found: Previewed, *, ids: bool) -> None:
     template = f", chat template {found.template}" if found.template else ""
     typer.echo(f"model      {found.model}{template}")
-    looks = ("special", {"fg": "magenta"}), ("trained", {"fg": "green"}), ("not trained", {})
-    legend = [typer.style(word, **look) for word, look in looks]
+    looks = (("special", "magenta"), ("trained", "green"), ("not trained", None))
+    legend = [typer.style(word, fg=colour) for word, colour in looks]
     typer.echo(f"colours    {', '.join(legend)}, {_cut_off('cut off')}")
     for dataset in found.datasets:
         _tell_dataset(dataset, ids=ids)
