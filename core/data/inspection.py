@@ -4,34 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from luthier.core.data.encoding import EncodedRow, Encoder
-from luthier.core.data.standard import Aligned, BadValue, StandardRow
+from luthier.core.data.standard import Aligned
+from luthier.core.data.worker import DataWorker, SeenRow
 from luthier.core.model.opening import LocatedModel, locate, model_spec
 from luthier.core.run.program import RunLike, settled
 from luthier.core.run.reporting import quiet_libraries
 from luthier.core.runfile import Run
-from luthier.core.templates.encoding import text_encoder
-from luthier.core.wiring import first_answer, manager_of
+from luthier.core.templates.tokenizing import text_encoder
+from luthier.core.wiring import manager_of
 
 if TYPE_CHECKING:
     import pluggy
     from transformers import PreTrainedTokenizerBase
-
-BATCH = 500
-"""Rows rendered and encoded at once."""
-
-
-class SeenRow(NamedTuple):
-    """A row: as its format made it, and as the stage encoded that."""
-
-    number: int
-    """Its place in the source, from 1."""
-    standard: StandardRow | BadValue
-    encoded: EncodedRow
 
 
 @dataclass(frozen=True)
@@ -65,24 +52,9 @@ class Inspection:
             aligned: the dataset, as `standardized` gave it.
             first: how many; all of them where it is None.
         """
-        encoder = Encoder(self.located.template, self.tokenizer, self.run.encoding)
-        source, number = islice(aligned.read(), first), 0
-        while batch := list(islice(source, BATCH)):
-            for standard, row in zip(batch, self._encoded(batch, encoder), strict=True):
-                number += 1
-                yield SeenRow(number, standard, row)
-
-    def _encoded(
-        self, batch: Sequence[StandardRow | BadValue], encoder: Encoder
-    ) -> Iterator[EncodedRow]:
-        good = [row for row in batch if not isinstance(row, BadValue)]
-        found = first_answer(
-            self.manager, "encode_dataset", dataset=good, template=encoder.template,
-            tokenizer=encoder.tokenizer, encoder=encoder,
-        )  # fmt: skip
-        made = iter(found)
-        for row in batch:
-            yield row if isinstance(row, BadValue) else next(made)
+        if first is not None:
+            aligned = replace(aligned, rows=aligned.rows.first(first))
+        return DataWorker(aligned, self.run, self.located, self.manager).read()
 
 
 @contextmanager

@@ -14,13 +14,14 @@ from typing import Any
 from luthier.core.data.cleaning import Cleaned, cleaned, require_free
 from luthier.core.data.dataset import standardized
 from luthier.core.data.histogram import Histogram
-from luthier.core.data.inspection import Inspection, SeenRow, inspected, place_of
+from luthier.core.data.inspection import Inspection, inspected, place_of
 from luthier.core.data.languages import language_of
 from luthier.core.data.lengths import part_of, trained_count
 from luthier.core.data.lints import LINTS, canonical, faults_of, question_of, texts_of
 from luthier.core.data.nearness import Nearness, Sameness
 from luthier.core.data.preview import fate_of
 from luthier.core.data.standard import Aligned, BadValue
+from luthier.core.data.worker import SeenRow
 from luthier.core.run.program import RunLike
 
 MOST_EXAMPLES = 5

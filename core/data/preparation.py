@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from filelock import FileLock
 
 from luthier.core.data import worker
+from luthier.core.data.dataset import standardized
 from luthier.core.data.keys import key_of
 from luthier.core.data.mixing import Numbers, mixed
 from luthier.core.data.shards import Counts, Shard, Store
@@ -88,7 +89,7 @@ def prepare(
         BadData: a source or a row is not what is declared.
         TemplateError: the tokenizer lacks a token of the template.
     """
-    workers = (DataWorker(spec, run, located, manager) for spec in run.data)
+    workers = (DataWorker(standardized(spec), run, located, manager) for spec in run.data)
     if run.mix.streaming:
         return _streamed(list(workers), run, located)
     parts: list[_Part] = []

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from luthier.core.data.dataset import DatasetSpec, standardized
 from luthier.core.data.decoding import Stretch, stretches_of
-from luthier.core.data.inspection import Inspection, SeenRow, inspected
+from luthier.core.data.inspection import Inspection, inspected
 from luthier.core.data.lengths import TooLong, fitting, trained_count
 from luthier.core.data.preparation import prepare
 from luthier.core.data.standard import BadValue
+from luthier.core.data.worker import SeenRow
 from luthier.core.errors import BadData
 from luthier.core.run.program import RunLike
 from luthier.core.runfile.templating import OWN
