@@ -25,7 +25,7 @@ ALPACA = {
     "system": "system",
     "tools": "tools",
 }
-"""The option of a format for each column that an entry may name, where rows are of alpaca's form."""
+"""The option of a format for each column that an entry may name, of rows of alpaca's form."""
 CHAT = {"messages": "messages", "system": "system", "tools": "tools"}
 """The same, where rows hold messages."""
 ANSWERS = {"chosen": "chosen", "rejected": "rejected"}
@@ -174,8 +174,6 @@ class Entry(Location):
             return {"column": names["prompt"]}
         known = dict(ALPACA if self.formatting == "alpaca" else CHAT)
         known |= {"preference": ANSWERS, "kto": JUDGED}.get(self.format, {})
-        if self.formatting == "openai" and self.ranking:
-            known["prompt"] = "prompt"
         self._refuse_besides(known, names)
         tags = self.tags.named()
         if tags and self.formatting == "alpaca":
@@ -185,11 +183,11 @@ class Entry(Location):
 
     def _own_column(self) -> dict[str, str]:
         """Return the column that tells a format of several forms which one the rows have."""
-        if self.format == self.formatting or self.formatting == "openai":
+        if self.formatting in {self.format, "openai"}:
             return {}
-        column = "instruction" if self.formatting == "alpaca" else "conversations"
-        option = "instruction" if self.formatting == "alpaca" else "messages"
-        return {option: column}
+        if self.formatting == "alpaca":
+            return {"instruction": "instruction"}
+        return {"messages": "conversations"}
 
     def _refuse_besides(self, known: Mapping[str, str], names: Mapping[str, str]) -> None:
         for key in names:
@@ -204,7 +202,8 @@ def _said(error: Any) -> str:
     *above, last = map(str, error["loc"]) if error["loc"] else [""]
     where = ".".join((*above, last))
     if error["type"] == "extra_forbidden":
-        holder = {"columns": Columns, "tags": Tags}.get(above[-1] if above else "", Entry)
+        holders: dict[str, type[_Part]] = {"columns": Columns, "tags": Tags}
+        holder = holders.get(above[-1] if above else "", Entry)
         meant = nearest(last, holder.model_fields)
         return f"unknown key {where!r}. {meant}Known: {', '.join(holder.model_fields)}"
     return f"{where}: {error['msg']}" if where else str(error["msg"])

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from functools import partial
 from hashlib import file_digest, sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, cast
 
 from luthier.core import Finding, Plugin, hookimpl
 from luthier.core.data import BadSource, Rows
@@ -62,7 +62,7 @@ class Files(Plugin):
         digest = sha256()
         for file in files:
             with file.open() as stream:
-                digest.update(file_digest(stream, "sha256").digest())  # type: ignore[arg-type]
+                digest.update(file_digest(cast(Any, stream), "sha256").digest())
         return rows_of(files, digest.hexdigest(), self.text_rows)
 
 
@@ -90,9 +90,13 @@ def _files_of(path: Path) -> list[DataFile]:
     found = _data_files(path) if path.is_dir() else [path]
     if not found:
         raise BadSource(f"the folder {path} holds no data", ENDINGS)
-    files = [DataFile(str(file), file.name, partial(file.open, "rb")) for file in found]
+    files = [DataFile(str(file), file.name, partial(_opened, file)) for file in found]
     require_one_type(files, str(path))
     return files
+
+
+def _opened(file: Path) -> BinaryIO:
+    return file.open("rb")
 
 
 def _data_files(folder: Path) -> list[Path]:

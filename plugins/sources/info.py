@@ -48,6 +48,6 @@ def named_entry(entries: Mapping[str, Any], name: str, file: Path) -> Entry:
         which = "" if file == SHIPPED else f" {file}"
         raise BadSource(
             f"there is no set {name!r} in {file.name}",
-            f"{nearest(name, entries)}`luthier data list{which}` tells of the {len(entries)} there.",
+            f"{nearest(name, entries)}The {len(entries)} there: `luthier data list{which}`.",
         )
     return Entry.of(entries[name], name, file)

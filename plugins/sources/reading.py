@@ -14,13 +14,14 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import PurePath, PurePosixPath
-from typing import IO, Literal, TypeAlias
+from typing import Any, BinaryIO, Literal, TypeAlias, cast
 
 from luthier.core import BadData
 from luthier.core.data import BadSource, Rows
 from luthier.core.data.rows import Row
 from luthier.plugins.sources import tables, texts
 from luthier.plugins.sources.found import Reading
+from luthier.plugins.sources.unpacking import Unpacked
 
 TextRows: TypeAlias = Literal["lines", "paragraphs", "files"]
 
@@ -48,7 +49,7 @@ class DataFile:
     """As messages show it, without secrets."""
     path: str
     """What its ending is read from."""
-    open: Callable[[], IO[bytes]]
+    open: Callable[[], BinaryIO]
     """Opens it anew; the stream need not seek."""
 
     @property
@@ -61,21 +62,19 @@ class DataFile:
         """Open it, unpacked; it seeks where its type has to."""
         packing = PurePosixPath(self.path.lower()).suffix
         with self.open() as raw:
-            unpacked: IO[bytes] = raw
+            unpacked: Any = raw
             if packing == ".gz":
-                unpacked = gzip.GzipFile(fileobj=raw)  # type: ignore[assignment]
+                unpacked = gzip.GzipFile(fileobj=raw)
             elif packing == ".zst":
-                import zstandard
-
-                unpacked = zstandard.open(raw, closefd=False)  # read across its frames
+                unpacked = Unpacked(raw)
             seeks = packing not in PACKINGS and raw.seekable()
             if self.type in SEEKING and not seeks:
                 with tempfile.TemporaryFile() as spooled:
                     shutil.copyfileobj(unpacked, spooled)
                     spooled.seek(0)
-                    yield io.BufferedReader(spooled)  # type: ignore[type-var]
+                    yield io.BufferedReader(cast(Any, spooled))
             else:
-                yield io.BufferedReader(unpacked)  # type: ignore[type-var]
+                yield io.BufferedReader(unpacked)
 
     def read(self, start: int, text_rows: TextRows) -> Reading:
         """Yield its rows from the one of that number on; return how many there are in all.

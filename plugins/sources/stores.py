@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from functools import partial
 from pathlib import PurePosixPath
-from typing import IO, Any
+from typing import Any, BinaryIO
 
 from luthier.core import BadData
 from luthier.core.data.dataset import shown
@@ -23,7 +23,7 @@ def stored_files(url: str, options: Mapping[str, Any]) -> tuple[list[DataFile], 
     Raises:
         BadData: the store cannot be reached, or there is nothing.
     """
-    from fsspec.core import url_to_fs
+    from fsspec.core import url_to_fs  # type: ignore[import-untyped]
 
     try:
         system, path = url_to_fs(url, **options)
@@ -49,8 +49,8 @@ def _is_shown(path: str, folder: str) -> bool:
     return type_of(path) is not None and not is_hidden(inner)
 
 
-def _opened(system: Any, path: str) -> IO[bytes]:
-    stream: IO[bytes] = system.open(path, "rb")
+def _opened(system: Any, path: str) -> BinaryIO:
+    stream: BinaryIO = system.open(path, "rb")
     return stream
 
 

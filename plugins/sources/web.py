@@ -10,7 +10,7 @@ import netrc
 import urllib.request
 from contextlib import suppress
 from functools import partial
-from typing import IO, Any
+from typing import Any, BinaryIO, cast
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from luthier.core.data.dataset import shown
@@ -42,9 +42,9 @@ def web_file(url: str) -> tuple[list[DataFile], str]:
     return [DataFile(shown(url), urlsplit(url).path, partial(_buffered, url))], digest.hexdigest()
 
 
-def _buffered(url: str) -> IO[bytes]:
+def _buffered(url: str) -> BinaryIO:
     try:
-        return io.BufferedReader(_opened(url))
+        return cast("BinaryIO", io.BufferedReader(_opened(url)))
     except (OSError, http.client.HTTPException) as fault:
         raise unreachable(url, fault) from fault
 
