@@ -198,6 +198,23 @@ def wrap_attention(attention: Attention) -> Attention | None:
 # --- data -----------------------------------------------------------------------------------
 
 
+@hookspec(firstresult=True)
+def expand_dataset(spec: DatasetSpec) -> Mapping[str, Any] | None:
+    """Return what a dataset's path stands for: its declaration, as a run file would have it.
+
+    The keys are those of a dataset in a run file; `path` is among them, and a relative one is
+    found from nowhere, so it has to be whole. They take the places of `path` and `source`, and
+    of what else the run file leaves open; what it says itself stays. They are not expanded again.
+
+    Called once for each dataset, when its source is chosen and its format is not yet.
+
+    Raises:
+        BadSource: the path stands for nothing.
+
+    Answered by sources whose paths are names for others.
+    """
+
+
 @hookspec
 def check_dataset(spec: DatasetSpec) -> Iterable[Finding] | None:
     """Return what is wrong with a dataset that can be told without loading it.
@@ -311,6 +328,7 @@ ANSWERED_BY: Mapping[str, str] = {
     "load_tokenizer": "families",
     "load_model": "families",
     "attach_adapter": "tuners",
+    "expand_dataset": "sources",
     "open_dataset": "sources",
     "align_dataset": "formats",
     "encode_dataset": "stages",

@@ -69,6 +69,8 @@ class Plugin(BaseModel):
     """What it cannot be combined with."""
     needs: ClassVar[tuple[Need, ...]] = ()
     """What it cannot do without."""
+    schemes: ClassVar[frozenset[str]] = frozenset()
+    """Of a source: the schemes of the URLs that it reads, such as `s3`."""
     after: ClassVar[frozenset[str]] = frozenset()
     """Each hook asks it after plugins with one of these traits."""
     before: ClassVar[frozenset[str]] = frozenset()
@@ -109,7 +111,7 @@ def fault_of(cls: type[Plugin]) -> str | None:
 def _faults(cls: type[Plugin]) -> Iterator[str]:
     if not isinstance(cls.api, str):
         yield f"its `api` is {cls.api!r}, and should be a text such as {API_VERSION!r}"
-    for key in ("traits", "after", "before"):
+    for key in ("traits", "schemes", "after", "before"):
         if not isinstance(getattr(cls, key), frozenset):
             yield f"its `{key}` is no frozenset of texts"
     yield from _faults_of_rules(cls)

@@ -3,7 +3,7 @@
 What a source, a format or a stage needs of it stands here.
 """
 
-from luthier.core.data.dataset import BadRow, DatasetSpec
+from luthier.core.data.dataset import BadRow, BadSource, DatasetSpec
 from luthier.core.data.rows import Rows
 from luthier.core.data.standard import (
     Aligned,
@@ -20,6 +20,7 @@ from luthier.core.data.standard import (
 __all__ = [
     "Aligned",
     "BadRow",
+    "BadSource",
     "BadValue",
     "Conversation",
     "DatasetSpec",

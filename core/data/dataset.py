@@ -37,7 +37,26 @@ class DatasetSpec:
         return (self.base / Path(self.location).expanduser()).resolve()
 
     def __str__(self) -> str:
-        return self.section.path
+        return shown(self.section.path)
+
+
+def shown(path: str) -> str:
+    """Return a dataset's path as messages show it: of a URL, without what may be a secret."""
+    if "://" not in path:
+        return path
+    before, _, rest = path.partition("://")
+    rest = rest.partition("#")[0].partition("?")[0]
+    host, slash, after = rest.partition("/")
+    return f"{before}://{host.rpartition('@')[2]}{slash}{after}"
+
+
+class BadSource(BadData):
+    """What a dataset's source cannot take it from, told of a run file before anything is read."""
+
+    def __init__(self, problem: str, remedy: str) -> None:
+        """Keep both: a check of the run file tells them apart."""
+        self.problem, self.remedy = problem, remedy
+        super().__init__(f"{problem}. {remedy}")
 
 
 class BadRow(BadData):

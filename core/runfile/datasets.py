@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from luthier.core.data.dataset import DatasetSpec
+from luthier.core.errors import AmbiguousPlugin, BrokenPlugin
 from luthier.core.plugin import Plugin
 from luthier.core.problems import described
 from luthier.core.runfile.answering import DATASET, require_answers
 from luthier.core.runfile.choosing import Chooser, put_defaults
+from luthier.core.runfile.expanding import expand
 from luthier.core.runfile.nodes import Node, UnusablePath, base_of, dotted, opened, path_of
 from luthier.core.runfile.validation import sound_part, validate
 from luthier.core.sections import DatasetSection
+from luthier.core.selection import plugin_of
 from luthier.core.wiring import Selected, manager_of
 from luthier.registry import Entry
 
@@ -56,14 +61,17 @@ def _dataset(data: Node, index: int, chooser: Chooser) -> DatasetSpec | None:
         said = f"expected a path or a mapping, found {described(node.value)}"
         chooser.tell(node.place, dotted(path), said, "Write `- {path: FILE, format: NAME}`.")
         return None
-    own = Node({k: n for k, n in node.value.items() if k not in PLUGINS}, node.place)
-    section = validate(DatasetSection, own, path, chooser.problems, besides=PLUGINS)
-    source = _plugin(node, path, "sources", chooser)
+    right, source = _declared(node, path, chooser)
+    if right is not None and source is not None and right.path.strip():
+        named = node.mapping["path"]
+        if not expand(node, DatasetSpec(right, base_of(named), source, IDLE), path, chooser):
+            return None
+        if node.mapping["path"] is not named:
+            right, source = _declared(node, path, chooser)
     shape = _plugin(node, path, "formats", chooser)
-    right = section or sound_part(DatasetSection, own, path, chooser.problems)
     if right is None or source is None:
         return None
-    place = own.mapping["path"]
+    place = node.mapping["path"]
     if not right.path.strip():
         chooser.tell(place.place, dotted((*path, "path")), "the path is empty", _remedy(chooser))
         return None
@@ -73,6 +81,16 @@ def _dataset(data: Node, index: int, chooser: Chooser) -> DatasetSpec | None:
     if shape is not None:
         require_answers(DATASET, [source, shape], chooser)
     return spec
+
+
+def _declared(
+    node: Node, path: tuple[str | int, ...], chooser: Chooser
+) -> tuple[DatasetSection | None, Selected | None]:
+    """Return the settings of a dataset, as far as they are right, and its source."""
+    own = Node({k: n for k, n in node.mapping.items() if k not in PLUGINS}, node.place)
+    section = validate(DatasetSection, own, path, chooser.problems, besides=PLUGINS)
+    source = _plugin(node, path, "sources", chooser)
+    return section or sound_part(DatasetSection, own, path, chooser.problems), source
 
 
 def _plugin(
@@ -102,6 +120,8 @@ def _source_in(node: Node, chooser: Chooser) -> Node | None:
     scheme, colon, rest = path.value.partition(":")
     if not colon or not rest:
         return None
+    if rest.startswith("//") and (name := _reader_of(scheme, path, chooser)):
+        return Node(name, path.place)
     try:
         is_file = path_of(path, path.value).exists()
     except UnusablePath:
@@ -112,11 +132,27 @@ def _source_in(node: Node, chooser: Chooser) -> Node | None:
     return Node(scheme, path.place) if known or meant else None
 
 
+def _reader_of(scheme: str, path: Node, chooser: Chooser) -> str | None:
+    """Return the name of the source that reads URLs of a scheme; None where there is none."""
+    found = []
+    for name in chooser.catalogue.names("sources"):
+        # one that is broken, or that two offer, is told of where it is chosen
+        with suppress(BrokenPlugin, AmbiguousPlugin):
+            if scheme in plugin_of(chooser.catalogue.find("sources", name)).schemes:
+                found.append(name)
+    if len(found) > 1:
+        said = f"{scheme}:// is read by the sources {' and '.join(found)}"
+        chooser.tell(path.place, "data", said, f"Choose one: `source: {found[0]}`.")
+    return found[0] if found else None
+
+
 def _look_at(spec: DatasetSpec, node: Node, path: tuple[str | int, ...], chooser: Chooser) -> None:
     """Have a dataset's plugins say what is wrong with it; make the path of a local one whole."""
     named = node.mapping["path"]
+    # a URL may be longer than the name of a file can be
+    is_url = bool(spec.source.plugin.schemes)
     try:
-        there = path_of(named, spec.location).exists()
+        there = not is_url and path_of(named, spec.location).exists()
     except UnusablePath as fault:
         chooser.tell(named.place, dotted((*path, "path")), str(fault), "Name another path.")
         return
