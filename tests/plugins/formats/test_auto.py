@@ -76,4 +76,4 @@ def test_each_sample_file_is_of_the_format_in_its_name(spec_of, file):
 
 
 def test_there_is_a_sample_of_each_format():
-    assert len(SAMPLES) == 8
+    assert len(SAMPLES) == 7

@@ -47,7 +47,9 @@ def test_tags_and_columns_may_have_other_names(spec_of):
         {"chat": [{"role": "guest", "text": "A table?"}, {"role": "host", "text": "Here."}]},
         {"chat": [{"role": "user", "text": "A bed?"}, {"role": "assistant", "text": "Upstairs."}]},
     ]
-    found = list(standardized(spec_of([{**r, "setting": "An inn."} for r in rows], format=declared)))
+    found = list(
+        standardized(spec_of([{**r, "setting": "An inn."} for r in rows], format=declared))
+    )
     assert [one.prompt[0]["content"] for one in found] == ["A table?", "A bed?"]
     assert [one.response[0]["content"] for one in found] == ["Here.", "Upstairs."]
     assert {one.system for one in found} == {"An inn."}
