@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from filelock import FileLock
@@ -42,6 +42,8 @@ class PreparedData:
     """A hash of all ids and labels, in order."""
     rejected: list[dict[str, Any]] = field(default_factory=list)
     """The rows that were left out: dataset, place, problem."""
+    notes: list[str] = field(default_factory=list)
+    """What formats found out of rows, such as that they are of the format `sharegpt`, and why."""
 
     @property
     def rows(self) -> int:
@@ -89,9 +91,10 @@ def prepare(
         BadData: a source or a row is not what is declared.
         TemplateError: the tokenizer lacks a token of the template.
     """
-    workers = (DataWorker(standardized(spec), run, located, manager) for spec in run.data)
+    notes: list[str] = []
+    workers = _workers(run, located, manager, notes)
     if run.mix.streaming:
-        return _streamed(list(workers), run, located)
+        return replace(_streamed(list(workers), run, located), notes=notes)
     parts: list[_Part] = []
     for number, one in enumerate(workers):
         store = Store(key_of(run, one.spec, one.aligned, located))
@@ -102,7 +105,18 @@ def prepare(
                 _Part(number, shard, store.dataset(n))
                 for n, shard in enumerate(_shards(one, store, tell))
             )
-    return _merged(parts, run)
+    return replace(_merged(parts, run), notes=notes)
+
+
+def _workers(
+    run: Run, located: LocatedModel, manager: pluggy.PluginManager, notes: list[str]
+) -> Iterator[DataWorker]:
+    """Yield what prepares each dataset; what its format has to say is added to the notes."""
+    for spec in run.data:
+        aligned = standardized(spec)
+        if aligned.note:
+            notes.append(f"{spec}: {aligned.note}")
+        yield DataWorker(aligned, run, located, manager)
 
 
 def _streamed(workers: Sequence[DataWorker], run: Run, located: LocatedModel) -> PreparedData:

@@ -81,6 +81,8 @@ def _job(
         _require_same_run(run, stored)
         _require_same_files(run, stored)
     prepared = prepare(run, located, manager, reporter.prepared)
+    for note in prepared.notes:
+        reporter.say("data", note)
     reporter.say("data", str(prepared))
     if prepared.rejected:
         folder.write_rejected(prepared.rejected)

@@ -24,6 +24,7 @@ class Unpacked(io.RawIOBase):
         self.held = memoryview(b"")
 
     def readable(self) -> bool:
+        """Return whether it can be read: it can."""
         return True
 
     def readinto(self, buffer: Any) -> int:
