@@ -88,7 +88,7 @@ def test_the_nulls_with_which_parquet_fills_messages_up_are_left_out(spec_of, tm
         {"role": "tool", "content": "x", "name": "f"},
         {**ANSWER, "train": False},
     ]
-    spec = spec_of("", name="data.parquet", format="openai")
+    spec = spec_of("-", name="data.parquet", format="openai")
     write_table(pa.Table.from_pylist([{"messages": chat}]), tmp_path / "data.parquet")
     found = first(spec)
     assert [sorted(one) for one in found.prompt] == [
