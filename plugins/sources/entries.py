@@ -96,7 +96,7 @@ class Entry(Location):
     licence: str | None = None
     """The licence that its page names; None where it names none."""
     facts: str | None = None
-    """The page that all this is taken from."""
+    """The page that tells all this."""
     note: str | None = None
 
     @classmethod

@@ -79,6 +79,7 @@ class _Arriving(io.RawIOBase):
         self.missing = int(length) if length is not None else None
 
     def readable(self) -> bool:
+        """Return true: a stream that is wrapped is asked for it."""
         return True
 
     def readinto(self, buffer: Any) -> int:
