@@ -151,7 +151,7 @@ class _Answers(BaseHTTPRequestHandler):
 def host():
     """The address of a web server of this machine."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Answers)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     yield f"127.0.0.1:{server.server_port}"
     server.shutdown()
