@@ -15,7 +15,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import pluggy
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from luthier.core.model.opening import ModelSpec, OpenModel
     from luthier.core.problems import Finding
     from luthier.core.run.job import TrainingJob
-    from luthier.core.sections import GenerationSection
+    from luthier.core.sections import EncodingSection, GenerationSection
     from luthier.core.templates import ChatTemplate
     from luthier.core.training import Trainer
 
@@ -46,7 +46,17 @@ hookspec = pluggy.HookspecMarker(PROJECT)
 
 Undo = Callable[[], None]
 Phase = Literal["built", "adapted"]
-Collator = Callable[[list[dict[str, Any]]], "dict[str, torch.Tensor]"]
+Collator = Callable[[list[Any]], dict[str, Any]]
+
+
+class Items(Protocol):
+    """What batches are made of, by number."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, number: int) -> Any: ...
+
+
 Attention = Callable[..., "tuple[torch.Tensor, torch.Tensor | None]"]
 
 
@@ -246,12 +256,30 @@ def encode_dataset(
     """
 
 
+@hookspec(firstresult=True)
+def arrange_dataset(dataset: Dataset, encoding: EncodingSection) -> Items | None:
+    """Return what batches are made of, such as packs of rows; None for the rows as they are.
+
+    Called once a training run, with all encoded rows.
+
+    Args:
+        dataset: rows of `input_ids`, `labels` and `row`.
+        encoding: the run file's section of that name.
+
+    Answered by stages.
+    """
+
+
 # --- training -------------------------------------------------------------------------------
 
 
 @hookspec(firstresult=True)
-def build_collator(tokenizer: PreTrainedTokenizerBase) -> Collator | None:
+def build_collator(tokenizer: PreTrainedTokenizerBase, attention: str) -> Collator | None:
     """Return what makes a batch of encoded rows: a dict of tensors of shape (batch, tokens).
+
+    Args:
+        tokenizer: the model's.
+        attention: transformers' name of the model's attention backend.
 
     Answered by stages; a patch that lays sequences end to end answers in their place.
     """
@@ -304,6 +332,7 @@ ANSWERED_BY: Mapping[str, str] = {
     "open_dataset": "sources",
     "align_dataset": "formats",
     "encode_dataset": "stages",
+    "arrange_dataset": "stages",
     "build_collator": "stages",
     "build_trainer": "stages",
     "build_optimizer": "optimizers",

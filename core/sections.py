@@ -49,10 +49,29 @@ class DatasetSection(Section):
     """The split to take, where the source has several."""
     subset: str | None = None
     """The configuration of a Hub dataset."""
+    bad_rows: Literal["error", "drop"] = "error"
+    """What to do with a row that is not of the format, or that has nothing to learn: stop and name
+    it, or leave it out, count it and write it to `rejected.jsonl` in the run folder."""
     samples: Count | None = None
     """Take this many rows from the start; all of them where it is not given."""
+    weight: Annotated[float, Field(gt=0)] | None = None
+    """How likely this dataset gives the next row, relative to the others, where they alternate."""
+    repeat: Annotated[float, Field(gt=0)] = 1.0
+    """How often its rows are read in one pass: 1.5 is each once, and a random half again."""
     variables: dict[str, str] = {}
     """Texts to put in place of `{{key}}` wherever it stands in a row."""
+
+
+class MixSection(Section):
+    """How the rows of several datasets come together, and whether they are read all at once."""
+
+    strategy: Literal["concatenate", "under", "over", "once"] = "concatenate"
+    """One after the other, or in turn: until the first is through, until all have been, or until
+    each row has been read once (paper, section 3.2)."""
+    streaming: bool = False
+    """Whether rows are read while the model trains and none is kept, as sets beyond a disk need."""
+    shuffle_buffer: Count = 10_000
+    """Rows that are in memory to be shuffled, where they are streamed."""
 
 
 class EncodingSection(Section):
@@ -60,8 +79,13 @@ class EncodingSection(Section):
 
     max_length: Count = 2048
     """The longest row, in tokens."""
-    overflow: Literal["error", "drop"] = "error"
-    """What to do with a longer row: stop and name it, or leave it out and count it."""
+    overflow: Literal["error", "drop", "truncate", "split"] = "error"
+    """What to do with a longer row: stop and name it, leave it out, cut its end off, or, of plain
+    text, go on in a new row."""
+    loss: Literal["answers", "last-answer", "all"] = "answers"
+    """What the loss counts: every answer of a conversation, the last alone, or all of the text."""
+    special_text: Literal["text", "tokens"] = "text"
+    """What becomes of content that looks like a special token: it stays text, or is one."""
 
 
 class TrainingSection(Section):
@@ -117,6 +141,7 @@ class GenerationSection(Section):
 
 SECTIONS: dict[str, type[Section]] = {
     "model": ModelSection,
+    "mix": MixSection,
     "encoding": EncodingSection,
     "training": TrainingSection,
     "checkpoints": CheckpointSection,

@@ -1,50 +1,223 @@
-"""Encoding that stages share: from standardized rows to ids and labels."""
+"""Encoding that stages share: from standardized rows to ids, and what the loss counts of them."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from luthier.core.data.standard import (
+    BadValue,
+    Conversation,
+    Judged,
+    Message,
+    Preference,
+    StandardRow,
+    Text,
+    Tokens,
+)
 from luthier.core.errors import TemplateError
+from luthier.core.sections import EncodingSection
+from luthier.core.templates import IGNORED, Encoded
+from luthier.core.templates.encoding import encoded
 from luthier.core.templates.messages import tools_of
+from luthier.core.templates.pieces import Piece
 
 if TYPE_CHECKING:
-    from datasets import Dataset
     from transformers import PreTrainedTokenizerBase
 
     from luthier.core.templates import ChatTemplate
 
+EncodedRow = Mapping[str, Encoded] | BadValue
+"""A row as ids, or what is wrong with it. A row of one sequence has it under `""`; one of several
+has each under its name, as `chosen` and `rejected`, and a dataset has its columns so named:
+`chosen_input_ids`, `chosen_labels`."""
 
-def encode_conversations(
-    dataset: Dataset, template: ChatTemplate, tokenizer: PreTrainedTokenizerBase
-) -> Dataset:
-    """Return each conversation as `input_ids`, and as `labels` where an answer stands.
 
-    Args:
-        dataset: standardized rows.
-        template: the chat template that renders them.
-        tokenizer: the model's.
+@dataclass(frozen=True)
+class Encoder:
+    """Renders and encodes many rows at once, as the `encoding` of a run file says."""
+
+    template: ChatTemplate | None
+    tokenizer: PreTrainedTokenizerBase
+    section: EncodingSection = field(default_factory=EncodingSection)
+
+    def conversations(self, rows: Sequence[StandardRow]) -> list[EncodedRow]:
+        """Return each conversation as one sequence; rows of ids as they are.
+
+        Args:
+            rows: conversations, or rows of ids; any other is a bad row here.
+        """
+        return self._together(rows, self._conversation)
+
+    def texts(self, rows: Sequence[StandardRow]) -> list[EncodedRow]:
+        """Return each plain text as one sequence, all of it trained; rows of ids as they are.
+
+        It is begun as the tokenizer begins texts, and ended by its EOS.
+        """
+        return self._together(rows, self._text)
+
+    def preferences(self, rows: Sequence[StandardRow]) -> list[EncodedRow]:
+        """Return each preference as `chosen` and `rejected`, whose prompts are the same ids."""
+        return self._together(rows, self._preference)
+
+    def judged(self, rows: Sequence[StandardRow]) -> list[EncodedRow]:
+        """Return each judged answer as `desirable` or as `undesirable`."""
+        return self._together(rows, self._judged)
+
+    def _together(
+        self,
+        rows: Sequence[StandardRow],
+        parts_of: Callable[[Any], Mapping[str, Iterable[Piece] | Encoded]],
+    ) -> list[EncodedRow]:
+        """Return the rows, the texts of all their parts encoded at once."""
+        found: list[Mapping[str, Iterable[Piece] | Encoded] | BadValue] = []
+        for row in rows:
+            try:
+                found.append(parts_of(row))
+            except TemplateError as fault:
+                said, _, remedy = str(fault).rstrip(".").partition(". ")
+                found.append(BadValue(said, f"{remedy or _NO_PLACE}."))
+            except BadValue as fault:
+                found.append(fault)
+        pieces = [
+            part
+            for row in found if not isinstance(row, BadValue)
+            for part in row.values() if not isinstance(part, Encoded)
+        ]  # fmt: skip
+        tokens = self.template.all_special_tokens() if self.template is not None else ()
+        made = iter(encoded(pieces, self.tokenizer, tokens))
+        return [
+            row if isinstance(row, BadValue) else {
+                name: part if isinstance(part, Encoded) else next(made)
+                for name, part in row.items()
+            }
+            for row in found
+        ]  # fmt: skip
+
+    # --- what each kind of row is made of -----------------------------------------------------
+
+    def _conversation(self, row: StandardRow) -> Mapping[str, Iterable[Piece] | Encoded]:
+        if isinstance(row, Tokens):
+            return {"": _of_tokens(row)}
+        if isinstance(row, Conversation) and not isinstance(row, Preference):
+            return {"": self._pieces(row, row.response)}
+        raise BadValue(f"it is {_NAMES[type(row)]}, and this stage learns from answers", _STAGE)
+
+    def _text(self, row: StandardRow) -> Mapping[str, Iterable[Piece] | Encoded]:
+        if isinstance(row, Tokens):
+            return {"": _of_tokens(row)}
+        if not isinstance(row, Text):
+            raise BadValue(f"it is {_NAMES[type(row)]}, and this stage learns from texts", _STAGE)
+        begin, end = self._document_ends
+        return {"": [*begin, Piece(row.text, special=False, trained=True), *end]}
+
+    def _preference(self, row: StandardRow) -> Mapping[str, Iterable[Piece] | Encoded]:
+        if not isinstance(row, Preference):
+            said = f"it is {_NAMES[type(row)]}, and this stage learns from preferences"
+            raise BadValue(said, _STAGE)
+        return {
+            name: self._pieces(row, [answer], alone=True)
+            for name, answer in zip(("chosen", "rejected"), row.response, strict=True)
+        }
+
+    def _judged(self, row: StandardRow) -> Mapping[str, Iterable[Piece] | Encoded]:
+        if not isinstance(row, Judged):
+            said = f"it is {_NAMES[type(row)]}, and this stage learns from judged answers"
+            raise BadValue(said, _STAGE)
+        name = "desirable" if row.desirable else "undesirable"
+        return {name: self._pieces(row, row.response, alone=True)}
+
+    @cached_property
+    def _ends(self) -> dict[str, str | None]:
+        assert self.template is not None  # noqa: S101 - a run of conversations has one
+        return self.template.ends_of(self.tokenizer)
+
+    @property
+    def _document_ends(self) -> tuple[list[Piece], list[Piece]]:
+        """What the tokenizer puts before a text that stands alone, and the token that ends it."""
+        ids = self.tokenizer("")["input_ids"]
+        bos, eos = self.tokenizer.bos_token, self.tokenizer.eos_token
+        begun = bos and ids[:1] == [self.tokenizer.bos_token_id]
+        begin = [Piece(str(bos), special=True, trained=True)] if begun else []
+        return begin, [Piece(str(eos), special=True, trained=True)] if eos else []
+
+    def _pieces(
+        self, row: Conversation | Judged, response: Sequence[Message], *, alone: bool = False
+    ) -> list[Piece]:
+        """Return what the loss is to count marked; where `alone`, the last answer and no other."""
+        assert self.template is not None  # noqa: S101 - a run of conversations has one
+        messages = [*row.prompt, *response]
+        if row.system:
+            messages.insert(0, {"role": "system", "content": row.system})
+        told = [bool(message.get("train", True)) for message in _answers(messages)]
+        plain = [
+            {k: v for k, v in one.items() if k != "train"} if "train" in one else one
+            for one in messages
+        ]
+        ends = self._ends
+        rendered = self.template.render(
+            plain, tools_of(row.tools), training=True,
+            bos_token=ends["bos_token"], eos_token=ends["eos_token"],
+        )  # fmt: skip
+        pieces = list(rendered.pieces)
+        if self.section.special_text == "tokens":
+            pieces = list(self._with_tokens(pieces))
+        if self.section.loss == "all" and not alone:
+            return [piece._replace(trained=True) for piece in pieces]
+        if alone or self.section.loss == "last-answer":
+            told = [False] * (len(told) - 1) + told[-1:]
+        return pieces if all(told) else _counted(pieces, told)
+
+    def _with_tokens(self, pieces: Iterable[Piece]) -> Iterable[Piece]:
+        """Yield pieces, what looks like a special token being one."""
+        assert self.template is not None  # noqa: S101 - it rendered them
+        tokens = {*map(str, self.tokenizer.all_special_tokens), *self.template.all_special_tokens()}
+        longest_first = map(re.escape, sorted(tokens, key=len, reverse=True))
+        pattern = re.compile(f"({'|'.join(longest_first) or '(?!)'})")
+        for piece in pieces:
+            parts = [piece.text] if piece.special else pattern.split(piece.text)
+            for n, part in enumerate(parts):
+                if part:
+                    yield Piece(part, special=piece.special or n % 2 == 1, trained=piece.trained)
+
+
+_NAMES = {
+    Conversation: "a conversation", Preference: "a preference", Judged: "a judged answer",
+    Text: "plain text", Tokens: "a row of ids",
+}  # fmt: skip
+_STAGE = "Choose another `stage`, or another `format` of the data."
+_NO_PLACE = "Choose another `template`, or leave the row out"
+
+
+def _answers(messages: Sequence[Message]) -> list[Message]:
+    return [message for message in messages if message.get("role") == "assistant"]
+
+
+def _of_tokens(row: Tokens) -> Encoded:
+    labels = row.ids if row.labels is None else row.labels
+    return Encoded(list(row.ids), [(1, label != IGNORED) for label in labels])
+
+
+def _counted(pieces: Sequence[Piece], told: Sequence[bool]) -> list[Piece]:
+    """Return pieces, the n-th trained stretch of them only where the n-th answer is to be.
 
     Raises:
-        TemplateError: a row has a role or a tool that the template has no place for, or its calls
-            or tools are no JSON, or the tokenizer lacks a token; it tells the row.
+        BadValue: the answers are not one stretch each.
     """
-    from datasets import Features, List, Value
-
-    def encode(row: dict[str, Any], index: int) -> dict[str, Any]:
-        system = [{"role": "system", "content": row["system"]}] if row["system"] else []
-        messages = [*system, *row["prompt"], *row["response"]]
-        try:
-            encoded = template.encode(messages, tokenizer, tools_of(row["tools"]))
-        except TemplateError as fault:
-            raise TemplateError(f"row {index + 1}: {fault}") from fault
-        return {"input_ids": encoded.ids, "labels": encoded.labels}
-
-    ids = List(Value("int32"))
-    return dataset.map(
-        encode,
-        with_indices=True,
-        remove_columns=dataset.column_names,
-        features=Features(input_ids=ids, labels=ids),
-        keep_in_memory=True,
-        load_from_cache_file=False,
-    )
+    made, number, before = [], -1, False
+    for piece in pieces:
+        number += piece.trained and not before
+        before = piece.trained
+        keep = piece.trained and number < len(told) and told[number]
+        made.append(piece if keep == piece.trained else piece._replace(trained=keep))
+    if number + 1 != len(told):
+        raise BadValue(
+            f"it has {len(told)} answers, which the chat template prints as {number + 1} stretches,"
+            " so it cannot be told which of them the loss is to count",
+            "Let the loss count all (`encoding.loss: answers`, no `train` in the messages), or "
+            "choose another `template`.",
+        )
+    return made

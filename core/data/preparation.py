@@ -1,161 +1,206 @@
-"""From the datasets of a run to encoded rows: aligned, merged, encoded, measured."""
+"""From the datasets of a run to encoded rows: aligned, encoded, measured, kept."""
 
 from __future__ import annotations
 
+import gc
 import hashlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from filelock import FileLock
+
+from luthier.core.data import worker
 from luthier.core.data.dataset import standardized
-from luthier.core.data.thoughts import left_out, thoughtless
-from luthier.core.errors import BadData, TemplateError
+from luthier.core.data.keys import key_of
+from luthier.core.data.mixing import Numbers, mixed
+from luthier.core.data.shards import Counts, Shard, Store
+from luthier.core.data.worker import DataWorker
+from luthier.core.errors import BadData
 from luthier.core.model.opening import LocatedModel
 from luthier.core.runfile import Run
-from luthier.core.templates import IGNORED
-from luthier.core.wiring import first_answer
 
 if TYPE_CHECKING:
     import pluggy
     from datasets import Dataset
+
+Told = Callable[[str, int], None]
+"""Is told of a dataset how many of its rows are prepared."""
 
 
 @dataclass(frozen=True)
 class PreparedData:
     """The rows that a run trains on, and what is to be told of them."""
 
-    dataset: Dataset
-    rows: int
-    tokens: int
-    trained_tokens: int
-    dropped: int
-    """Rows left out because they are longer than `encoding.max_length`."""
-    thoughtless: int
-    """Rows whose answers hold no thoughts, where the template is one of thoughts."""
-    unprinted: int
-    """Rows whose answers hold thoughts that the template leaves out."""
+    dataset: Any
+    """The encoded rows, a dataset of the library; or such as are streamed."""
+    counts: Counts
+    """What became of the rows; of a stream nothing is known yet."""
     fingerprint: str
     """A hash of all ids and labels, in order."""
+    rejected: list[dict[str, Any]] = field(default_factory=list)
+    """The rows that were left out: dataset, place, problem."""
+    notes: list[str] = field(default_factory=list)
+    """What formats found out of rows, such as that they are of the format `sharegpt`, and why."""
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        return self.counts.rows
 
     def __str__(self) -> str:
+        counts = self.counts
+        if not counts.read:
+            return str(self.dataset)
         text = (
-            f"{self.rows:,} rows, {self.tokens:,} tokens, {self.trained_tokens:,} of them trained"
+            f"{counts.rows:,} rows, {counts.tokens:,} tokens, "
+            f"{counts.trained_tokens:,} of them trained"
         )
-        return text + (f"; {self.dropped:,} rows dropped as too long" if self.dropped else "")
+        for count, said in (
+            (counts.too_long, "dropped as too long"),
+            (counts.bad, "dropped as bad"),
+            (counts.cut, "cut"),
+        ):
+            text += f"; {count:,} rows {said}" if count else ""
+        return text
 
     def facts(self) -> dict[str, Any]:
         """Return what the manifest keeps."""
-        return {k: v for k, v in vars(self).items() if k != "dataset"}
+        counts = vars(self.counts)
+        dropped = self.counts.too_long + self.counts.bad
+        return {**counts, "dropped": dropped, "fingerprint": self.fingerprint}
 
 
-def prepare(run: Run, located: LocatedModel, manager: pluggy.PluginManager) -> PreparedData:
+def prepare(
+    run: Run, located: LocatedModel, manager: pluggy.PluginManager, tell: Told | None = None
+) -> PreparedData:
     """Return the encoded rows of all datasets of a run, one after the other.
+
+    What was prepared once, of the same rows by the same means, is taken from the user's cache; a
+    preparation that was stopped goes on behind its last whole shard.
 
     Args:
         run: the resolved run.
         located: its model; only tokenizer and template are used.
         manager: the run's stage among others, which answers `encode_dataset`.
+        tell: is told how far it is.
 
     Raises:
         BadData: a source or a row is not what is declared.
-        TemplateError: the template refuses a row, or the tokenizer lacks a token of it.
+        TemplateError: the tokenizer lacks a token of the template.
     """
-    import datasets
+    notes: list[str] = []
+    workers = _workers(run, located, manager, notes)
+    if run.mix.streaming:
+        return replace(_streamed(list(workers), run, located), notes=notes)
+    parts: list[_Part] = []
+    for number, one in enumerate(workers):
+        store = Store(key_of(run, one.spec, one.aligned, located))
+        store.folder.mkdir(parents=True, exist_ok=True)
+        # of several processes one prepares; the others wait here, and find it done
+        with FileLock(store.folder.with_suffix(".lock")):
+            parts += (
+                _Part(number, shard, store.dataset(n))
+                for n, shard in enumerate(_shards(one, store, tell))
+            )
+    return replace(_merged(parts, run), notes=notes)
 
-    parts, without, unprinted = [], 0, 0
+
+def _workers(
+    run: Run, located: LocatedModel, manager: pluggy.PluginManager, notes: list[str]
+) -> Iterator[DataWorker]:
+    """Yield what prepares each dataset; what its format has to say is added to the notes."""
     for spec in run.data:
         aligned = standardized(spec)
-        without += thoughtless(aligned, located.template)
-        unprinted += left_out(aligned, located.template)
-        parts.append(_checked(_encoded(aligned, str(spec), located, manager), str(spec), run))
-    merged = datasets.concatenate_datasets([kept for kept, _ in parts])
-    if len(merged) == 0:
+        if aligned.note:
+            notes.append(f"{spec}: {aligned.note}")
+        yield DataWorker(aligned, run, located, manager)
+
+
+def _streamed(workers: Sequence[DataWorker], run: Run, located: LocatedModel) -> PreparedData:
+    from luthier.core.training.streaming import StreamedRows
+
+    keys = [key_of(run, one.spec, one.aligned, located) for one in workers]
+    told = json.dumps([keys, run.mix.model_dump(mode="json")], sort_keys=True, default=str)
+    rows = StreamedRows(workers, run.mix, run.training.seed)
+    return PreparedData(rows, Counts(), hashlib.sha256(told.encode()).hexdigest())
+
+
+def _merged(parts: Sequence[_Part], run: Run) -> PreparedData:
+    import datasets
+
+    counts, rejected, digests = Counts(), [], hashlib.sha256()
+    for number, shard, _ in parts:
+        counts += shard.counts
+        digests.update(shard.digest.encode())
+        rejected += [{"dataset": str(run.data[number]), **one} for one in shard.rejected]
+    kept = [rows for _, shard, rows in parts if shard.counts.rows]
+    if not kept:
         raise BadData(
             f"no row is left: all are longer than {run.encoding.max_length} tokens. "
             "Raise `encoding.max_length`."
-        )
-    return PreparedData(
-        dataset=merged,
-        rows=len(merged),
-        tokens=int(_lengths(merged, "input_ids").sum()),
-        trained_tokens=int(_trained(merged).sum()),
-        dropped=sum(dropped for _, dropped in parts),
-        thoughtless=without,
-        unprinted=unprinted,
-        fingerprint=_fingerprint(merged),
-    )
-
-
-def _encoded(
-    rows: Dataset, name: str, located: LocatedModel, manager: pluggy.PluginManager
-) -> Dataset:
-    """Return what the stage makes of the rows; what the template refuses is told with its file."""
-    try:
-        return first_answer(
-            manager, "encode_dataset",
-            dataset=rows, template=located.template, tokenizer=located.tokenizer,
+            if counts.too_long else "no row is left: all were dropped as bad. Look at the data."
         )  # fmt: skip
-    except TemplateError as fault:
-        raise TemplateError(f"{name}: {fault}") from fault
+    merged = datasets.concatenate_datasets(kept)
+    sections = [spec.section for spec in run.data]
+    if run.mix.strategy != "concatenate" or any(section.repeat != 1 for section in sections):
+        merged = merged.select(_order(parts, run))
+        digests.update(repr(run.mix).encode())
+        counts.rows = len(merged)
+    return PreparedData(merged, counts, digests.hexdigest(), rejected)
 
 
-def _fingerprint(rows: Dataset) -> str:
-    """Return a hash of all ids and labels, and of where one row ends and the next begins."""
-    digest = hashlib.sha256()
-    for column in ("input_ids", "labels"):
-        digest.update(_flat(rows, column).tobytes())
-    digest.update(_lengths(rows, "input_ids").tobytes())
-    return digest.hexdigest()
-
-
-def _checked(encoded: Dataset, name: str, run: Run) -> tuple[Dataset, int]:
-    """Return the rows that fit and how many do not; a row with nothing to learn is an error."""
+def _order(parts: Sequence[_Part], run: Run) -> Numbers:
+    """Return the rows of all datasets, as they stand one after the other, in their mixed order."""
     import numpy as np
 
-    lengths = _lengths(encoded, "input_ids")
-    trained = _trained(encoded)
-    ends = np.cumsum(lengths)
-    counts = np.concatenate([[0], np.cumsum(trained)])
-    per_row = counts[ends] - counts[ends - lengths]
-    if (per_row == 0).any():
-        row = int(np.argmax(per_row == 0)) + 1
-        raise BadData(
-            f"{name}, row {row}: no token of it is trained, as its answer is empty. "
-            "Give the row an answer, or leave it out."
-        )
-    limit = run.encoding.max_length
-    too_long = lengths > limit
-    if too_long.any() and run.encoding.overflow == "error":
-        row = int(np.argmax(too_long)) + 1
-        raise BadData(
-            f"{name}, row {row}: it has {lengths[row - 1]} tokens, and encoding.max_length is "
-            f"{limit} ({int(too_long.sum())} of {len(lengths)} rows are longer). "
-            "Raise `encoding.max_length`, or leave long rows out: `encoding.overflow=drop`."
-        )
-    if not too_long.any():
-        return encoded, 0
-    return encoded.select(np.flatnonzero(~too_long)), int(too_long.sum())
+    sections = [spec.section for spec in run.data]
+    lengths = [0] * len(sections)
+    for number, shard, _ in parts:
+        lengths[number] += shard.counts.rows
+    weights = [one.weight for one in sections]
+    order = mixed(
+        lengths, run.mix.strategy, run.training.seed,
+        weights=[one or 1 for one in weights] if any(weights) else None,
+        repeats=[one.repeat for one in sections],
+    )  # fmt: skip
+    before = np.cumsum([0, *lengths])
+    return before[order[:, 0]] + order[:, 1]
 
 
-def _trained(rows: Dataset) -> Any:
-    """Return for each token whether it is trained; the first of a row has nothing before it."""
-    import numpy as np
+class _Part(NamedTuple):
+    """A shard of a dataset."""
 
-    lengths = _lengths(rows, "labels")
-    trained = _flat(rows, "labels") != IGNORED
-    trained[np.cumsum(lengths) - lengths] = False
-    return trained
-
-
-def _lengths(rows: Dataset, column: str) -> Any:
-    import pyarrow.compute
-
-    table = rows.with_format("arrow")[:]
-    return pyarrow.compute.list_value_length(table[column]).to_numpy()
+    dataset: int
+    """The number of the dataset in the run file."""
+    shard: Shard
+    rows: Dataset
 
 
-def _flat(rows: Dataset, column: str) -> Any:
-    """Return the values of a list column end to end, as one numpy array."""
-    import pyarrow.compute
+def _shards(one: DataWorker, store: Store, tell: Told | None) -> Iterator[Shard]:
+    """Yield a dataset's shards, those that are there and then new ones."""
+    number, shard = -1, None
+    for number, shard in enumerate(store):  # noqa: B007 (where it stopped)
+        yield shard
+    while shard is None or not shard.last:
+        number += 1
+        with _without_collection():
+            columns, shard = one.shard(number * worker.ROWS)
+            shard = store.write(number, columns.table(), shard)
+        yield shard
+        if tell is not None:
+            tell(str(one.spec), number * worker.ROWS + shard.counts.read)
 
-    table = rows.with_format("arrow")[:]
-    return pyarrow.compute.list_flatten(table[column]).to_numpy()
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """Keep Python from looking for cycles among a shard's rows: it finds none, time and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

@@ -78,6 +78,8 @@ class Aligned:
     rows: Rows
     spec: DatasetSpec
     standard_of: Callable[[Row], StandardRow]
+    note: str = ""
+    """What the format has to say of them, as which one it took them for."""
 
     def read(self, start: int = 0) -> Iterator[StandardRow | BadValue]:
         """Yield the rows from the one of that number on; a bad one as its fault."""

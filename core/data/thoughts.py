@@ -5,41 +5,49 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from luthier.core.data.standard import Conversation, StandardRow
 from luthier.core.errors import TemplateError
 
 if TYPE_CHECKING:
-    from datasets import Dataset
-
     from luthier.core.templates import ChatTemplate
 
 _PROBE = "A thought."
 
 
-def thoughtless(rows: Dataset, template: ChatTemplate | None) -> int:
-    """Return how many rows hold no thoughts; none where the template is to have none."""
-    if template is None or template.thinking is None or not template.thinks:
-        return 0
-    close = template.thinking.close
-    return sum(
-        not any(_apart(message) or _within(message, close) for message in answers)
-        for answers in rows["response"]
-    )
+class Thoughts:
+    """What a chat template does with the thoughts of answers."""
 
+    def __init__(self, template: ChatTemplate | None) -> None:
+        """Read a template once."""
+        marks = template.thinking if template is not None else None
+        self._close = marks.close if marks is not None else ""
+        self._asked_for = template is not None and marks is not None and template.thinks
+        self._drops_apart = template is not None and _leaves_out(
+            template, {"content": "Yes.", "reasoning_content": _PROBE}
+        )
+        self._drops_within = (
+            template is not None
+            and marks is not None
+            and _leaves_out(template, {"content": f"{marks.open}{_PROBE}{marks.close}Yes."})
+        )
 
-def left_out(rows: Dataset, template: ChatTemplate | None) -> int:
-    """Return how many rows hold thoughts that the template does not print in an answer."""
-    if template is None:
-        return 0
-    marks = template.thinking
-    apart = _leaves_out(template, {"content": "Yes.", "reasoning_content": _PROBE})
-    within = marks is not None and _leaves_out(
-        template, {"content": f"{marks.open}{_PROBE}{marks.close}Yes."}
-    )
-    close = marks.close if marks is not None and within else ""
-    return sum(
-        any((apart and _apart(one)) or (close and _within(one, close)) for one in answers)
-        for answers in rows["response"]
-    )
+    def are_missing(self, row: StandardRow) -> bool:
+        """Return whether a row has none, where the template is one of a model that thinks."""
+        return (
+            self._asked_for
+            and isinstance(row, Conversation)
+            and not any(_apart(one) or self._within(one) for one in row.response)
+        )
+
+    def are_left_out(self, row: StandardRow) -> bool:
+        """Return whether a row holds thoughts that the template does not print in an answer."""
+        return isinstance(row, Conversation) and any(
+            (self._drops_apart and _apart(one)) or (self._drops_within and self._within(one))
+            for one in row.response
+        )
+
+    def _within(self, message: Mapping[str, Any]) -> bool:
+        return bool(self._close) and self._close in (message.get("content") or "")
 
 
 def _leaves_out(template: ChatTemplate, answer: Mapping[str, str]) -> bool:
@@ -53,7 +61,3 @@ def _leaves_out(template: ChatTemplate, answer: Mapping[str, str]) -> bool:
 
 def _apart(message: Mapping[str, Any]) -> bool:
     return bool(message.get("reasoning_content"))
-
-
-def _within(message: Mapping[str, Any], close: str) -> bool:
-    return close in (message["content"] or "")

@@ -15,8 +15,10 @@ from luthier.core.wiring import steps
 
 if TYPE_CHECKING:
     import pluggy
+    from transformers import PreTrainedModel
 
 DEFAULT_BACKEND = "sdpa"
+_PREFIX = "luthier_"
 _numbers = itertools.count(1)
 
 
@@ -50,7 +52,13 @@ def composed_attention(backend: str | None, manager: pluggy.PluginManager) -> st
     for wrapper in wrappers:
         attention = wrapper.call(attention=attention) or attention
     # the number keeps two runs of one process apart, whose wrappers may have other options
-    own = f"luthier_{name}_{next(_numbers)}"
+    own = f"{_PREFIX}{name}_{next(_numbers)}"
     AttentionInterface.register(own, attention)
     AttentionMaskInterface.register(own, ALL_MASK_ATTENTION_FUNCTIONS[name])
     return own
+
+
+def backend_of(model: PreTrainedModel) -> str:
+    """Return transformers' name of a model's attention backend, whatever is laid over it."""
+    name = str(model.config._attn_implementation)  # noqa: SLF001 - there is no other way to ask
+    return name.removeprefix(_PREFIX).rpartition("_")[0] if name.startswith(_PREFIX) else name

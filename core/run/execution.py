@@ -67,6 +67,7 @@ def _job(
     from transformers import set_seed
 
     from luthier.core.data.preparation import prepare
+    from luthier.core.model.attention import backend_of
     from luthier.core.model.opening import locate, model_spec, open_model
     from luthier.core.run.job import TrainingJob
     from luthier.core.run.manifest import manifest_of
@@ -79,8 +80,13 @@ def _job(
     if stored is not None:
         _require_same_run(run, stored)
         _require_same_files(run, stored)
-    prepared = prepare(run, located, manager)
+    prepared = prepare(run, located, manager, reporter.prepared)
+    for note in prepared.notes:
+        reporter.say("data", note)
     reporter.say("data", str(prepared))
+    if prepared.rejected:
+        folder.write_rejected(prepared.rejected)
+        reporter.warn(f"{len(prepared.rejected):,} rows were left out: {folder.rejected}")
     _tell_of_template(run, prepared, reporter)
     if stored is not None:
         _require_same_data(stored, prepared.fingerprint)
@@ -91,8 +97,14 @@ def _job(
     if stored is not None:
         manifest["created"] = stored["created"]
     write_json_whole(folder.manifest, manifest)
-    job = TrainingJob(run, folder, opened, prepared.dataset, spec.dtype, manager)
-    job.collator = first_answer(manager, "build_collator", tokenizer=opened.tokenizer)
+    items = manager.hook.arrange_dataset(dataset=prepared.dataset, encoding=run.encoding)
+    if items is not None:
+        reporter.say("packing", str(items))
+    rows = prepared.dataset if items is None else items
+    job = TrainingJob(run, folder, opened, rows, spec.dtype, manager)
+    job.collator = first_answer(
+        manager, "build_collator", tokenizer=opened.tokenizer, attention=backend_of(opened.model)
+    )
     job.optimizer = manager.hook.build_optimizer(job=job)
     observers = [one for one in manager.hook.build_callback(job=job) if one is not None]
     job.callbacks = (Recorder(folder, reporter), *observers)
@@ -112,16 +124,17 @@ def _tell_of_template(run: Run, prepared: PreparedData, reporter: Reporter) -> N
         node = run.tree.at(("template",))
         place = node.at(("name",) if "name" in node.mapping else ("source",)).place
         reporter.say("template", f"{one.name} ({place})" if one.name != OWN else str(place))
-        rows = f"{prepared.rows + prepared.dropped:,} rows"
-        if prepared.unprinted:
+        counts = prepared.counts
+        rows = f"{counts.read:,} rows"
+        if counts.unprinted:
             reporter.warn(
-                f"{prepared.unprinted:,} of {rows} hold thoughts, which the chat template "
+                f"{counts.unprinted:,} of {rows} hold thoughts, which the chat template "
                 f"{one.name!r} leaves out, as its authors' does, so they are not trained. See "
                 "`thinking` in docs/templates.md."
             )
-        if prepared.thoughtless:
+        if counts.thoughtless:
             reporter.warn(
-                f"{prepared.thoughtless:,} of {rows} have no "
+                f"{counts.thoughtless:,} of {rows} have no "
                 f"thoughts, and the chat template {one.name!r} is one of a model that thinks: it "
                 "learns to answer without. If that is meant, see `thinking` in docs/templates.md."
             )

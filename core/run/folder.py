@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,6 +46,11 @@ class RunFolder:
         return self.path / "log.txt"
 
     @property
+    def rejected(self) -> Path:
+        """The rows of the data that were left out, a line of JSON each, with the reason."""
+        return self.path / "rejected.jsonl"
+
+    @property
     def loss_plot(self) -> Path:
         """The loss against the steps."""
         return self.path / "loss.png"
@@ -59,6 +64,11 @@ class RunFolder:
     def model(self) -> Path:
         """The trained model, or the adapter; it is there when the run has ended well."""
         return self.path / "model"
+
+    def write_rejected(self, rows: Iterable[dict[str, Any]]) -> None:
+        """Write which rows of the data were left out, and why."""
+        lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        write_text_whole(self.rejected, "".join(lines))
 
     def existing_checkpoints(self) -> list[Path]:
         """Return the complete checkpoints, the oldest first."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from luthier.core.hooks import Collator
+from luthier.core.hooks import Collator, Items
 from luthier.core.model.opening import OpenModel
 from luthier.core.run.folder import RunFolder
 from luthier.core.runfile import Run
@@ -14,7 +14,6 @@ from luthier.core.runfile import Run
 if TYPE_CHECKING:
     import pluggy
     import torch
-    from datasets import Dataset
 
 
 @dataclass
@@ -24,8 +23,8 @@ class TrainingJob:
     run: Run
     folder: RunFolder
     opened: OpenModel
-    dataset: Dataset
-    """Encoded rows: what `encode_dataset` gave."""
+    dataset: Items
+    """What batches are made of: encoded rows, or what `arrange_dataset` made of them."""
     dtype: str
     """Name of the precision of the weights; training is mixed where it is a half precision."""
     manager: pluggy.PluginManager

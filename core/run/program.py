@@ -1,4 +1,4 @@
-"""The commands as functions: `train`, `resume`, `check`, `load`."""
+"""The commands as functions: `train`, `resume`, `check`, `load`; and a run `settled` for others."""
 
 from __future__ import annotations
 
@@ -45,6 +45,26 @@ def check(run: RunLike, overrides: Sequence[str] = (), *, device: Device | None 
     """
     tree, name = _tree_of(run, overrides)
     return resolve(tree, name=name, device=device)
+
+
+def settled(run: RunLike, overrides: Sequence[str] = (), *, trust_plugins: bool = False) -> Run:
+    """Return a run as its training would have it; no weights are loaded.
+
+    Args:
+        run: a run file, its contents, or a run folder.
+        overrides: `key.path=value` and `~key.path`, as on the command line.
+        trust_plugins: let the plugin files that a run folder's run.yaml names be run.
+
+    Raises:
+        BadRunFile: the run file is wrong.
+        BadRunFolder: the folder holds no run, or names plugin files that are not trusted.
+    """
+    if not isinstance(run, Mapping) and Path(run).is_dir():
+        folder = RunFolder(Path(run).absolute())
+        folder.require_run()
+        return _stored_run(folder, overrides, trust_plugins=trust_plugins, purpose="training")
+    tree, name = _tree_of(run, overrides)
+    return _settled(tree, resolve(tree, name=name), "training")
 
 
 def train(
@@ -216,8 +236,10 @@ def _fetched(run: Run) -> Path:
         ) from fault
 
 
-def _stored_run(folder: RunFolder, *, trust_plugins: bool, purpose: Purpose) -> Run:
-    tree = read_tree(folder.run_file)
+def _stored_run(
+    folder: RunFolder, overrides: Sequence[str] = (), *, trust_plugins: bool, purpose: Purpose
+) -> Run:
+    tree = read_tree(folder.run_file, overrides)
     plugins = tree.mapping.get("plugins")
     if plugins is not None and plugins.value not in (None, []) and not trust_plugins:
         names = ", ".join(str(node.value) for node in plugins.items or [plugins])

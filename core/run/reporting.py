@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("luthier")
 
+MANY_ROWS = 10_000
+"""From so many rows on, their preparation takes a while."""
+
 
 class Reporter:
     """Says things to the log alone. The command line takes `ConsoleReporter` instead."""
@@ -24,6 +27,10 @@ class Reporter:
     def warn(self, text: str) -> None:
         """Tell something that the user should look at."""
         logger.warning(text)
+
+    def prepared(self, dataset: str, rows: int) -> None:
+        """Tell that so many rows of a dataset are prepared."""
+        logger.info("data: %s: %d rows prepared", dataset, rows)
 
     @contextmanager
     def progress(self, total: int) -> Iterator[Reporter]:
@@ -53,6 +60,12 @@ class ConsoleReporter(Reporter):
         """Print one fact of the run, its subject in a column of its own."""
         super().say(subject, text)
         self.console.print(f"{subject:<10} {text}", markup=False, highlight=False, soft_wrap=True)
+
+    def prepared(self, dataset: str, rows: int) -> None:
+        """Print how far a large dataset is; the whole is told when it is done."""
+        super().prepared(dataset, rows)
+        if rows >= MANY_ROWS:
+            self.say("data", f"{rows:,} rows of {dataset} prepared")
 
     def warn(self, text: str) -> None:
         """Print a warning."""

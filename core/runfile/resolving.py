@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from luthier.core.compatibility import conflicts
 from luthier.core.data.dataset import DatasetSpec
@@ -32,6 +32,7 @@ from luthier.core.sections import (
     CheckpointSection,
     EncodingSection,
     GenerationSection,
+    MixSection,
     ModelSection,
     Section,
     TrainingSection,
@@ -46,6 +47,7 @@ class Run:
     """A run file, resolved: every value is set, every plugin chosen and checked."""
 
     model: ModelSection
+    mix: MixSection
     encoding: EncodingSection
     training: TrainingSection
     checkpoints: CheckpointSection
@@ -145,6 +147,7 @@ class _Resolver:
         ]
         require_answers(TRAINING if self.training else INFERENCE, selected, self.chooser)
         self._judge()
+        self._require_an_end(tree, sections)
         if self.problems or not all(sections.values()):
             raise BadRunFile([_placed(problem, tree) for problem in self.problems])
         return Run(
@@ -253,6 +256,14 @@ class _Resolver:
         for conflict in conflicts([one for one, _, _ in self.chooser.chosen], self.device):
             place, key = places[id(conflict.culprit)]
             self._tell(place, key, conflict.problem, conflict.remedy)
+
+    def _require_an_end(self, tree: Node, sections: dict[str, Any]) -> None:
+        """Refuse a stream that nothing ends: how many rows there are is not known before."""
+        mix, training = sections["mix"], sections["training"]
+        if self.training and mix and training and mix.streaming and training.max_steps is None:
+            said = "rows are streamed, so it is not known how many there are, nor when to stop"
+            place = tree.at(("mix", "streaming")).place
+            self._tell(place, "mix.streaming", said, "Give `training.max_steps`.")
 
     def _tell(self, place: Place, key: str, problem: str, remedy: str) -> None:
         self.problems.append(Problem(place, key, problem, remedy))

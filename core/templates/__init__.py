@@ -6,12 +6,13 @@ is saved with a model, and reads what a model answers.
 """
 
 from luthier.core.templates.catalogue import load_template
-from luthier.core.templates.encoding import IGNORED, Encoded, special_id
+from luthier.core.templates.encoding import IGNORED, Encoded
 from luthier.core.templates.foreign import JinjaTemplate
 from luthier.core.templates.messages import Message
 from luthier.core.templates.pieces import Piece, Rendered
 from luthier.core.templates.reading import Event, Reader, Reply
 from luthier.core.templates.template import ChatTemplate, Thinking
+from luthier.core.templates.tokenizing import special_id
 from luthier.core.templates.tools import TableSeven, ToolCall, ToolStyle
 
 __all__ = [

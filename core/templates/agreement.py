@@ -88,7 +88,7 @@ def _compare(
         expected = None  # the authors refuse it, and so has the template to
     try:
         pieces = template.render(one.messages, one.tools, **how).pieces
-        found = encoded(pieces, tokenizer, template.special_tokens)
+        found = encoded([pieces], tokenizer, template.special_tokens)[0]
     except TemplateError as fault:
         if expected is None:
             checked.passed += 1
@@ -224,7 +224,8 @@ def _unlike_before(
     for n, message in enumerate(one.messages[:-1]):
         if message["role"] == "assistant":
             # up to the end of what is said: a last answer may be ended by another token
-            ids, mask = encode(n + 1)
+            found = encode(n + 1)
+            ids, mask = found.ids, found.mask
             said = len(mask) - 1 - mask[::-1].index(True)
             yield from compare(f"message {n + 1} is another in what goes on", ids[:said])
 

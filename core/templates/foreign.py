@@ -100,7 +100,7 @@ class JinjaTemplate(ChatTemplate):
 
     def _cut(self, **variables: Any) -> Cut:
         messages, tools = variables.pop("messages"), variables.pop("tools")
-        special = self._special_tokens(variables["bos_token"], variables["eos_token"])
+        special = self.all_special_tokens(variables["bos_token"], variables["eos_token"])
         text = self._text(messages, tools, **variables)
         holder = Holder(special)
         shown = [holder.placeheld(message, SAID, n) for n, message in enumerate(messages)]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from luthier.core.errors import TemplateError
 
 Message = Mapping[str, Any]
 
+_PLAIN = {"role", "content"}
 _REASONING = ("reasoning_content", "reasoning", "thinking")
 _OPTIONAL = (*_REASONING, "tool_calls", "name", "tool_call_id")
 """What a row has a place for and a message may be without: there it is None."""
@@ -29,7 +30,7 @@ def plain_all(messages: Sequence[Message]) -> list[dict[str, Any]]:
     told = []
     for number, message in enumerate(messages, 1):
         try:
-            told.append(plain(message))
+            told.append(message if _is_plain(message) else plain(message))
         except TemplateError as fault:
             raise TemplateError(f"message {number}: {fault}") from None
     return told
@@ -89,6 +90,16 @@ def _read(text: str, key: str) -> Any:
         raise TemplateError(
             f"`{key}` is {text!r}, no JSON. Write a list in OpenAI's form, or its JSON text."
         ) from None
+
+
+def _is_plain(message: Any) -> TypeGuard[dict[str, Any]]:
+    """Whether a message is as templates read it already, which most are."""
+    return (
+        type(message) is dict
+        and message.keys() == _PLAIN
+        and type(message["role"]) is str
+        and type(message["content"]) is str
+    )
 
 
 def _text_of(part: Any) -> str:

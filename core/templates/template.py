@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from luthier.core.errors import TemplateError
 from luthier.core.plugin import Plugin
-from luthier.core.templates.encoding import Encoded, encoded, known_id, special_id
+from luthier.core.templates.encoding import Encoded, encoded
 from luthier.core.templates.marking import Marked, compiled
 from luthier.core.templates.messages import Message, folded, plain_all, tools_of
 from luthier.core.templates.moulds import moulds_of
@@ -18,6 +18,7 @@ from luthier.core.templates.options import PREPEND, SYSTEM, as_defaults, chosen
 from luthier.core.templates.pieces import Cut, Piece, Rendered, cut, with_stops
 from luthier.core.templates.reading import Reader, Reply
 from luthier.core.templates.source import source_of
+from luthier.core.templates.tokenizing import known_id, special_id
 from luthier.core.templates.tools import TableSeven, ToolStyle
 
 if TYPE_CHECKING:
@@ -161,10 +162,9 @@ class ChatTemplate(Plugin):
         """
         rendered = self.render(
             messages, tools, generation_prompt=generation_prompt, training=True,
-            **{"bos_token": self._of(tokenizer, "bos_token"),
-               "eos_token": self._of(tokenizer, "eos_token"), **options},
+            **{**self.ends_of(tokenizer), **options},
         )  # fmt: skip
-        return encoded(rendered.pieces, tokenizer, self._special_tokens())
+        return encoded([rendered.pieces], tokenizer, self.all_special_tokens())[0]
 
     def jinja(self, **options: Any) -> str:
         """Return the format as a Jinja chat template of transformers, with loss marks.
@@ -177,7 +177,7 @@ class ChatTemplate(Plugin):
     def stop_ids(self, tokenizer: PreTrainedTokenizerBase) -> list[int]:
         """Return the ids at which generation has to stop: the ends of an answer, and the EOS."""
         eos = tokenizer.eos_token
-        special = [t for t in self.ends(eos) if t in self._special_tokens(None, eos)]
+        special = [t for t in self.ends(eos) if t in self.all_special_tokens(None, eos)]
         ids = [special_id(token, tokenizer) for token in special[:1]]
         ids += [found for token in special[1:] if (found := known_id(token, tokenizer)) is not None]
         if tokenizer.eos_token_id is not None:
@@ -262,7 +262,7 @@ class ChatTemplate(Plugin):
 
     def _end_of(self, messages: Sequence[Message], eos_token: str | None) -> str | None:
         """Return what ends the final answer; None where there is none, or no end is known."""
-        special = self._special_tokens(eos_token)
+        special = self.all_special_tokens(eos_token)
         stops = [stop for stop in self.ends(eos_token) if stop in special]
         if not stops or not messages or messages[-1]["role"] != "assistant":
             return None
@@ -272,7 +272,7 @@ class ChatTemplate(Plugin):
     def _cut(self, **variables: Any) -> Cut:
         ends = {name: Marked(variables[name]) for name in ("bos_token", "eos_token")}
         stretches = compiled(self._source)(**{**variables, **ends})
-        return cut(stretches, self._special_tokens(*ends.values()))
+        return cut(stretches, self.all_special_tokens(*ends.values()))
 
     @property
     def thinks(self) -> bool:
@@ -284,10 +284,12 @@ class ChatTemplate(Plugin):
     def _source(self) -> str:
         return source_of(self) if self.source is None else self.source
 
-    def _special_tokens(self, *more: str | None) -> tuple[str, ...]:
+    def all_special_tokens(self, *more: str | None) -> tuple[str, ...]:
+        """Return the special tokens of its texts, its BOS and EOS, and more."""
         known = (*self.special_tokens, self.bos_token, self.eos_token, *more)
         return tuple(dict.fromkeys(token for token in known if token))
 
-    def _of(self, tokenizer: PreTrainedTokenizerBase, name: str) -> str | None:
-        """Return the tokenizer's BOS or EOS where the template prints one at all."""
-        return getattr(tokenizer, name, None) if getattr(self, name) else None
+    def ends_of(self, tokenizer: PreTrainedTokenizerBase) -> dict[str, str | None]:
+        """Return a tokenizer's BOS and EOS, as `render` takes them, where it prints one at all."""
+        names = ("bos_token", "eos_token")
+        return {n: getattr(tokenizer, n, None) if getattr(self, n) else None for n in names}

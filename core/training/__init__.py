@@ -2,6 +2,7 @@
 
 from luthier.core.training.collation import PaddingCollator
 from luthier.core.training.loss import token_mean_loss
+from luthier.core.training.packed import PackedCollator, require_isolated
 from luthier.core.training.trainer import Trainer
 
-__all__ = ["PaddingCollator", "Trainer", "token_mean_loss"]
+__all__ = ["PackedCollator", "PaddingCollator", "Trainer", "require_isolated", "token_mean_loss"]

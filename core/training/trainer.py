@@ -18,6 +18,7 @@ from luthier.core.run.folder import CHECKPOINT, discard, written_whole
 from luthier.core.templates import IGNORED
 from luthier.core.training.checkpoints import STATE
 from luthier.core.training.loss import token_mean_loss
+from luthier.core.training.packed import tokens_of
 from luthier.core.training.state import load_state, random_state, restore_random_state, save_state
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class Trainer(transformers.Trainer):
     ) -> Any:
         """Return transformers' loss, and keep what the logged means are made of."""
         trained = (inputs["labels"][:, 1:] != IGNORED).sum()
-        tokens = inputs["attention_mask"].sum()
+        tokens = tokens_of(inputs)
         result = super().compute_loss(
             model, inputs, return_outputs=return_outputs, num_items_in_batch=num_items_in_batch
         )

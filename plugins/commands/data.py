@@ -1,4 +1,4 @@
-"""`luthier data`: what sets a dataset_info.json offers."""
+"""`luthier data`: what sets a dataset_info.json offers, and what is wrong with those of a run."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ HEADINGS = ("name", "from", "format", "licence")
 
 
 class Data(Plugin):
-    """List data sets."""
+    """List data sets, and look for faults in those of a run."""
 
     @hookimpl
     def build_command(self) -> Mapping[str, Callable[..., None]]:
         """Return the subcommands."""
-        return {"list": names}
+        from luthier.plugins.commands.data_check import check
+
+        return {"list": names, "check": check}
 
 
 def names(

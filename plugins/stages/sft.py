@@ -6,43 +6,64 @@ https://arxiv.org/abs/2203.02155).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from luthier.core import Plugin, hookimpl
-from luthier.core.data.encoding import encode_conversations
 
 if TYPE_CHECKING:
     from datasets import Dataset
     from transformers import PreTrainedTokenizerBase
 
-    from luthier.core.hooks import Collator
+    from luthier.core.data import StandardRow
+    from luthier.core.data.encoding import EncodedRow, Encoder
+    from luthier.core.hooks import Collator, Items
     from luthier.core.run.job import TrainingJob
-    from luthier.core.templates import ChatTemplate
+    from luthier.core.sections import EncodingSection
     from luthier.core.training import Trainer
 
 
 class SupervisedFineTuning(Plugin):
     """Train on the answers of conversations."""
 
+    packing: bool = False
+    """Put short rows together in sequences of `encoding.max_length` tokens; none sees another."""
+
     serves: ClassVar = "training"
 
     @hookimpl
     def encode_dataset(
-        self, dataset: Dataset, template: ChatTemplate, tokenizer: PreTrainedTokenizerBase
-    ) -> Dataset | None:
-        """Return each conversation as ids, and as labels where an answer stands."""
-        return encode_conversations(dataset, template, tokenizer)
+        self, dataset: Sequence[StandardRow], encoder: Encoder
+    ) -> Sequence[EncodedRow] | None:
+        """Return each conversation as ids, its answers trained."""
+        return encoder.conversations(dataset)
 
     @hookimpl
-    def build_collator(self, tokenizer: PreTrainedTokenizerBase) -> Collator | None:
-        """Return what pads rows to a batch."""
-        from luthier.core.training import PaddingCollator
+    def arrange_dataset(self, dataset: Dataset, encoding: EncodingSection) -> Items | None:
+        """Return packs of rows, or the rows as they are."""
+        from luthier.core.data.arrangement import packs
 
+        return packs(dataset, encoding.max_length) if self.packing else None
+
+    @hookimpl
+    def build_collator(self, tokenizer: PreTrainedTokenizerBase, attention: str) -> Collator | None:
+        """Return what pads rows to a batch, or lays packs out."""
+        from luthier.core.training import PackedCollator, PaddingCollator
+
+        if self.packing:
+            return PackedCollator.of(tokenizer, attention)
         return PaddingCollator.of(tokenizer)
 
     @hookimpl
     def build_trainer(self, job: TrainingJob) -> Trainer | None:
-        """Return the trainer with the mean loss over the tokens of each step."""
-        from luthier.core.training import Trainer
+        """Return the trainer with the mean loss over the tokens of each step.
 
+        Raises:
+            BadModel: rows are to be packed, and in this model one would see another.
+        """
+        from luthier.core.model.attention import backend_of
+        from luthier.core.training import Trainer, require_isolated
+
+        if self.packing:
+            require_isolated(job.opened.model, backend_of(job.opened.model))
         return Trainer(job)

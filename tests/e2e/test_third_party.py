@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from luthier.core import BadModel, Plugin, check, train
-from luthier.core.data.dataset import BadRow
+from luthier.core.data import BadRow, Rows
 from luthier.core.model.attention import composed_attention
 from luthier.core.model.families import Family
 from luthier.core.model.layers import LayerMap
@@ -320,12 +320,12 @@ def test_bitfit_on_a_model_with_no_bias_says_what_to_do(examples):
 
 
 def test_a_row_without_an_answer_is_named(examples):
-    from datasets import Dataset
     from luthier_examples.question_answer import QuestionAnswer
 
-    rows = Dataset.from_list([{"question": "Why?", "answer": "So."}, {"question": "Who?"}])
+    rows = Rows.of([{"question": "Why?", "answer": "So."}, {"question": "Who?"}])
+    found = QuestionAnswer().align_dataset(dataset=rows, spec="qa.jsonl")
     with pytest.raises(BadRow, match=r"qa.jsonl, row 2: there is no text in 'answer'"):
-        QuestionAnswer().align_dataset(dataset=rows, spec="qa.jsonl")
+        list(found)
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.3])

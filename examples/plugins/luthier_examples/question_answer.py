@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from luthier.core import Plugin, hookimpl
-from luthier.core.data.dataset import BadValue, Conversation, aligned
+from luthier.core.data import Aligned, BadValue, Conversation, aligned
 
 if TYPE_CHECKING:
-    from datasets import Dataset
-
-    from luthier.core.data.dataset import DatasetSpec
+    from luthier.core.data import DatasetSpec, Rows
 
 
 class QuestionAnswer(Plugin):
@@ -22,7 +20,7 @@ class QuestionAnswer(Plugin):
     """The column of the answer."""
 
     @hookimpl
-    def align_dataset(self, dataset: Dataset, spec: DatasetSpec) -> Dataset | None:
+    def align_dataset(self, dataset: Rows, spec: DatasetSpec) -> Aligned | None:
         """Return each row as a conversation of one turn."""
         return aligned(dataset, spec, self._conversation)
 

@@ -5,20 +5,20 @@ Source: label smoothing (Szegedy et al., 2016, section 7, https://arxiv.org/abs/
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
 from luthier.core import Plugin, hookimpl
-from luthier.core.data.encoding import encode_conversations
 
 if TYPE_CHECKING:
-    from datasets import Dataset
     from transformers import PreTrainedTokenizerBase
 
+    from luthier.core.data import StandardRow
+    from luthier.core.data.encoding import EncodedRow, Encoder
     from luthier.core.hooks import Collator
     from luthier.core.run.job import TrainingJob
-    from luthier.core.templates import ChatTemplate
     from luthier.core.training import Trainer
 
 
@@ -32,10 +32,10 @@ class WeightedSft(Plugin):
 
     @hookimpl
     def encode_dataset(
-        self, dataset: Dataset, template: ChatTemplate, tokenizer: PreTrainedTokenizerBase
-    ) -> Dataset | None:
-        """Return each conversation as ids, and as labels where an answer stands."""
-        return encode_conversations(dataset, template, tokenizer)
+        self, dataset: Sequence[StandardRow], encoder: Encoder
+    ) -> Sequence[EncodedRow] | None:
+        """Return each conversation as ids, its answers trained."""
+        return encoder.conversations(dataset)
 
     @hookimpl
     def build_collator(self, tokenizer: PreTrainedTokenizerBase) -> Collator | None:

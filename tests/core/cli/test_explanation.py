@@ -44,8 +44,10 @@ def test_what_is_explained_is_what_is_called_in_that_order(
     tmp_path, small_run, data_file, monkeypatch
 ):
     (tmp_path / "wide.py").write_text(PLUGINS)
+    other = tmp_path / "other.jsonl"
+    other.write_text('{"instruction": "Who?", "output": "I."}\n')
     run = small_run(
-        data=[str(data_file), str(data_file)], plugins=[str(tmp_path / "wide.py")],
+        data=[str(data_file), str(other)], plugins=[str(tmp_path / "wide.py")],
         patches=["wide", "sdpa"], tuner="mine", training={"max_steps": 1},
     )  # fmt: skip
     explained = [

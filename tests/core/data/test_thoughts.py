@@ -1,10 +1,10 @@
 """Rows with thoughts and without: they are counted, and the run tells of those that are lost."""
 
 import pytest
-from datasets import Dataset
 
 from luthier.core import train
-from luthier.core.data.thoughts import left_out, thoughtless
+from luthier.core.data import Conversation
+from luthier.core.data.thoughts import Thoughts
 from luthier.core.templates import load_template
 
 WITHOUT = {"content": "Yes.", "reasoning_content": None}
@@ -12,13 +12,19 @@ APART = {"content": "Yes.", "reasoning_content": "It is."}
 WITHIN = {"content": "<think>It is.</think>Yes.", "reasoning_content": None}
 
 
-def rows(*answers):
-    return Dataset.from_dict({"response": [[answer] for answer in answers]})
+def missing(name, *answers):
+    thoughts = Thoughts(load_template(name))
+    return sum(thoughts.are_missing(Conversation([], [answer])) for answer in answers)
+
+
+def left_out(name, *answers):
+    thoughts = Thoughts(load_template(name))
+    return sum(thoughts.are_left_out(Conversation([], [answer])) for answer in answers)
 
 
 def test_thoughts_are_seen_wherever_they_stand():
-    assert thoughtless(rows(WITHOUT, APART, WITHIN, WITHOUT), load_template("qwen3")) == 2
-    assert thoughtless(rows(WITHOUT), load_template("chatml")) == 0
+    assert missing("qwen3", WITHOUT, APART, WITHIN, WITHOUT) == 2
+    assert missing("chatml", WITHOUT) == 0
 
 
 @pytest.mark.parametrize(
@@ -31,7 +37,7 @@ def test_thoughts_are_seen_wherever_they_stand():
     ],
 )
 def test_thoughts_that_a_template_does_not_print_are_counted(name, count):
-    assert left_out(rows(WITHOUT, APART, WITHIN), load_template(name)) == count
+    assert left_out(name, WITHOUT, APART, WITHIN) == count
 
 
 def test_a_run_warns_of_thoughts_that_are_not_trained(small_run, data_file, caplog):

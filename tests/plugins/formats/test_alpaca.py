@@ -3,37 +3,34 @@
 import pytest
 
 from luthier.core import BadData
-from luthier.core.data.dataset import MESSAGE, standardized
+from luthier.core.data import Conversation
+from luthier.core.data.dataset import standardized
 
 ROW = {"instruction": "Add.", "input": "1, 2", "output": "3"}
 
 
 def first(spec):
-    return standardized(spec)[0]
+    return next(iter(standardized(spec)))
 
 
 def test_instruction_and_input_are_the_prompt_and_output_the_response(spec_of):
-    nothing = dict.fromkeys(MESSAGE)
-    assert first(spec_of([ROW])) == {
-        "prompt": [{**nothing, "role": "user", "content": "Add.\n1, 2"}],
-        "response": [{**nothing, "role": "assistant", "content": "3"}],
-        "system": "",
-        "tools": "",
-    }
+    assert first(spec_of([ROW])) == Conversation(
+        [{"role": "user", "content": "Add.\n1, 2"}], [{"role": "assistant", "content": "3"}]
+    )
 
 
 def test_system_and_history_come_before(spec_of):
     row = {**ROW, "system": "Be brief.", "history": [["Hi.", "Hello."]]}
     found = first(spec_of([row]))
-    assert found["system"] == "Be brief."
-    assert [m["content"] for m in found["prompt"]] == ["Hi.", "Hello.", "Add.\n1, 2"]
-    assert [m["role"] for m in found["prompt"]] == ["user", "assistant", "user"]
+    assert found.system == "Be brief."
+    assert [m["content"] for m in found.prompt] == ["Hi.", "Hello.", "Add.\n1, 2"]
+    assert [m["role"] for m in found.prompt] == ["user", "assistant", "user"]
 
 
 def test_columns_may_have_other_names(spec_of):
     declared = {"name": "alpaca", "instruction": "question", "output": "answer"}
     spec = spec_of([{"question": "Who?", "answer": "Me."}], format=declared)
-    assert first(spec)["response"][0]["content"] == "Me."
+    assert first(spec).response[0]["content"] == "Me."
 
 
 BAD = [
@@ -47,16 +44,17 @@ BAD = [
 @pytest.mark.parametrize(("row", "said"), BAD, ids=[said for _, said in BAD])
 def test_a_bad_row_is_named_with_its_file_its_number_and_what_to_do(spec_of, row, said):
     with pytest.raises(BadData, match=rf"data\.jsonl, row 2: .*{said}") as fault:
-        standardized(spec_of([{**ROW, "history": []}, {"history": [], **row}]))
+        list(standardized(spec_of([{**ROW, "history": []}, {"history": [], **row}])))
     assert "\n    " in str(fault.value)
 
 
 def test_a_text_that_is_a_number_is_named(spec_of):
     with pytest.raises(BadData, match="row 1: the field 'output' is 3, no text"):
-        standardized(spec_of([{**ROW, "output": 3}]))
+        list(standardized(spec_of([{**ROW, "output": 3}])))
 
 
 def test_a_missing_column_is_answered_with_those_there_are(spec_of):
+    declared = {"name": "alpaca", "instruction": "question"}
+    spec = spec_of([{"question": "a", "answer": "b"}], format=declared)
     with pytest.raises(BadData, match=r"no column 'output'; there are: question, answer"):
-        standardized(spec_of([{"question": "a", "answer": "b"}], format={
-            "name": "alpaca", "instruction": "question"}))  # fmt: skip
+        list(standardized(spec))

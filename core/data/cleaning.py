@@ -1,0 +1,104 @@
+"""Rows written anew, as JSON lines in OpenAI's form, without those that are of no use."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from luthier.core.data.standard import (
+    Aligned,
+    BadValue,
+    Judged,
+    Preference,
+    StandardRow,
+    Text,
+    Tokens,
+)
+from luthier.core.errors import LuthierError
+from luthier.core.run.folder import PARTIAL
+from luthier.core.templates.messages import tools_of
+
+
+@dataclass
+class Cleaned:
+    """What was written, and what was left out."""
+
+    files: dict[str, int] = field(default_factory=dict)
+    """Each file, and its rows."""
+    unusable: int = 0
+    """Rows left out because they cannot be trained on."""
+    repeated: int = 0
+    """Rows left out because an earlier one is the same."""
+
+
+def files_of(out: Path, count: int) -> list[Path]:
+    """Return a file for each of so many datasets: one itself, several numbered before the end."""
+    if count == 1:
+        return [out]
+    return [out.with_name(f"{out.stem}-{n}{out.suffix}") for n in range(1, count + 1)]
+
+
+def require_free(out: Path, count: int) -> None:
+    """Refuse to write over anything.
+
+    Raises:
+        LuthierError: one of the files is there already, or its folder is not.
+    """
+    if not out.parent.is_dir():
+        raise LuthierError(f"there is no folder {out.parent}. Make it, or name another.")
+    for file in files_of(out, count):
+        if file.exists():
+            raise LuthierError(f"{file} is there already. Name another file, or move it away.")
+
+
+def cleaned(
+    datasets: Sequence[Aligned], out: Path, unusable: Sequence[int], repeated: Sequence[int]
+) -> Cleaned:
+    """Write the rows of datasets, a file for each, and return what was written.
+
+    Args:
+        datasets: the rows; they are read once more.
+        out: the file of JSON lines.
+        unusable: the numbers of rows that cannot be trained on, counted over all from 0.
+        repeated: likewise, of those that are the same as an earlier row.
+    """
+    broken, again = set(unusable), set(repeated)
+    done, begin = Cleaned(), 0
+    for aligned, file in zip(datasets, files_of(out, len(datasets)), strict=True):
+        beside = file.with_name(f".{file.name}{PARTIAL}")
+        count = 0
+        with beside.open("w", encoding="utf-8") as lines:
+            for number, row in enumerate(aligned.read(), begin):
+                if number in broken or isinstance(row, BadValue):
+                    done.unusable += 1
+                elif number in again:
+                    done.repeated += 1
+                else:
+                    lines.write(json.dumps(openai_row(row), ensure_ascii=False) + "\n")
+                    count += 1
+        begin = number + 1
+        beside.replace(file)
+        done.files[str(file)] = count
+    return done
+
+
+def openai_row(row: StandardRow) -> dict[str, Any]:
+    """Return a row as OpenAI's files have it; what they have no form for, by its plain names."""
+    if isinstance(row, Text):
+        return {"text": row.text}
+    if isinstance(row, Tokens):
+        labels = {} if row.labels is None else {"labels": list(row.labels)}
+        return {"input_ids": list(row.ids), **labels}
+    head = [{"role": "system", "content": row.system}] if row.system else []
+    prompt = [dict(one) for one in (*head, *row.prompt)]
+    response = [dict(one) for one in row.response]
+    tools = tools_of(row.tools)
+    offered = {"tools": tools} if tools else {}
+    if isinstance(row, Preference):
+        chosen, rejected = response
+        return {"messages": prompt, "chosen": chosen, "rejected": rejected, **offered}
+    judged = {"label": row.desirable} if isinstance(row, Judged) else {}
+    return {"messages": [*prompt, *response], **judged, **offered}

@@ -1,0 +1,181 @@
+"""The first rows of a run's datasets exactly as its training encodes them, and the totals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from luthier.core.data.dataset import DatasetSpec, standardized
+from luthier.core.data.decoding import Stretch, stretches_of
+from luthier.core.data.inspection import Inspection, inspected
+from luthier.core.data.lengths import TooLong, fitting, trained_count
+from luthier.core.data.preparation import prepare
+from luthier.core.data.standard import BadValue
+from luthier.core.data.worker import SeenRow
+from luthier.core.errors import BadData
+from luthier.core.run.program import RunLike
+from luthier.core.runfile.templating import OWN
+from luthier.core.sections import EncodingSection
+
+if TYPE_CHECKING:
+    from luthier.core.data.encoding import EncodedRow
+    from luthier.core.templates import Encoded
+
+
+@dataclass(frozen=True)
+class ShownSequence:
+    """One sequence of a row."""
+
+    name: str
+    """Its name where a row has several, as `chosen`; else an empty text."""
+    tokens: int
+    trained: int
+    """How many of its tokens the loss counts, were none cut off."""
+    stretches: tuple[Stretch, ...]
+
+
+@dataclass(frozen=True)
+class ShownRow:
+    """One row, and what becomes of it."""
+
+    number: int
+    """Its place in the source, from 1."""
+    fate: str
+    """`whole`, `cut`, `split`, `too long`, `nothing trained` or `bad`."""
+    problem: str
+    """What is wrong with it; empty where nothing is."""
+    remedy: str
+    sequences: tuple[ShownSequence, ...]
+
+
+@dataclass(frozen=True)
+class ShownDataset:
+    """One dataset of a run."""
+
+    name: str
+    rows: tuple[ShownRow, ...]
+    """The first of them."""
+    totals: dict[str, int] | None
+    """What becomes of all rows, as `train` counts them; None where no row is left."""
+    stops: str
+    """Why training would stop at this dataset; empty where it would not."""
+
+
+@dataclass(frozen=True)
+class Preview:
+    """The data of a run, to be looked at."""
+
+    model: str
+    template: str
+    """The name of the chat template, or the place of one's own; empty where there is none."""
+    encoding: dict[str, Any]
+    """The section `encoding` of the run."""
+    datasets: tuple[ShownDataset, ...]
+
+    def json(self) -> dict[str, Any]:
+        """Return all of it as JSON has it."""
+        return asdict(self)
+
+
+def preview(
+    run: RunLike, overrides: Sequence[str] = (), *, rows: int = 3, trust_plugins: bool = False
+) -> Preview:
+    """Return the first rows of each dataset as training encodes them, and the totals of all rows.
+
+    What is prepared for the totals stays in the user's cache, where training finds it.
+
+    Args:
+        run: a run file, its contents, or a run folder.
+        overrides: `key.path=value` and `~key.path`, as on the command line.
+        rows: how many rows of each dataset are shown.
+        trust_plugins: let the plugin files that a run folder's run.yaml names be run.
+
+    Raises:
+        LuthierError: the run file, the model or a source is not what it has to be.
+    """
+    with inspected(run, overrides, trust_plugins=trust_plugins) as inspection:
+        of_run = inspection.run
+        template = next(iter(of_run.of("templates")), None)
+        name = template.name if template is not None else ""
+        return Preview(
+            model=of_run.model.path,
+            template=str(of_run.tree.at(("template",)).place) if name == OWN else name,
+            encoding=of_run.encoding.model_dump(mode="json"),
+            datasets=tuple(_shown_dataset(spec, inspection, rows) for spec in of_run.data),
+        )
+
+
+def _shown_dataset(spec: DatasetSpec, inspection: Inspection, count: int) -> ShownDataset:
+    aligned = standardized(spec)
+    rows = tuple(_shown_row(row, inspection) for row in inspection.rows(aligned, count))
+    totals, stops = _totals(spec, inspection)
+    return ShownDataset(str(spec), rows, totals, stops)
+
+
+def _totals(spec: DatasetSpec, inspection: Inspection) -> tuple[dict[str, int] | None, str]:
+    """Return what training counts; where it would stop, what it would count if it did not."""
+    stops, lenient = "", inspection.run.encoding
+    if lenient.overflow == "error":
+        lenient = lenient.model_copy(update={"overflow": "drop"})
+    dropping = replace(spec, section=spec.section.model_copy(update={"bad_rows": "drop"}))
+    for encoding, one in ((inspection.run.encoding, spec), (lenient, dropping)):
+        alone = replace(inspection.run, data=(one,), encoding=encoding)
+        try:
+            prepared = prepare(alone, inspection.located, inspection.manager)
+        except BadData as fault:
+            stops = stops or str(fault)
+        else:
+            return dict(vars(prepared.counts)), stops
+    return None, stops
+
+
+# --- a row ----------------------------------------------------------------------------------
+
+
+def _shown_row(row: SeenRow, inspection: Inspection) -> ShownRow:
+    section = inspection.run.encoding
+    fate, fault = fate_of(row.encoded, section)
+    problem, remedy = (fault.problem, fault.remedy) if fault is not None else ("", "")
+    if isinstance(row.encoded, BadValue):
+        return ShownRow(row.number, fate, problem, remedy, ())
+    part_of = _part_of(fate, section.max_length)
+    sequences = tuple(
+        ShownSequence(name, len(one.ids), trained_count(one), _stretches(one, inspection, part_of))
+        for name, one in row.encoded.items()
+    )
+    return ShownRow(row.number, fate, problem, remedy, sequences)
+
+
+def fate_of(row: EncodedRow, section: EncodingSection) -> tuple[str, BadValue | None]:
+    """Return what training makes of a row: a `fate` of `ShownRow`, and what is wrong with it."""
+    try:
+        if isinstance(row, BadValue):
+            raise row
+        parts = list(fitting(row, section))
+    except TooLong as fault:
+        return "too long", fault
+    except BadValue as fault:
+        return ("bad" if isinstance(row, BadValue) else "nothing trained"), fault
+    longest = max(len(one.ids) for one in row.values())
+    if longest <= section.max_length:
+        return "whole", None
+    if parts:
+        return ("cut" if len(parts) == 1 else "split"), None
+    said = f"it has {longest} tokens, and encoding.max_length is {section.max_length}"
+    if section.overflow == "truncate":
+        said += ", behind which all its trained tokens stand"
+    return "too long", BadValue(f"{said}, so it is left out", "Raise `encoding.max_length`.")
+
+
+def _part_of(fate: str, limit: int) -> Callable[[int], int | None]:
+    """Return what tells of a token's place to which of the rows that are made it goes."""
+    if fate == "split":
+        return lambda at: at // limit
+    return lambda at: 0 if at < limit else None
+
+
+def _stretches(
+    row: Encoded, inspection: Inspection, part_of: Callable[[int], int | None]
+) -> tuple[Stretch, ...]:
+    return tuple(stretches_of(row, inspection.tokenizer, inspection.special_ids, part_of))

@@ -1,0 +1,56 @@
+"""OpenAI: rows of messages, each with a role and a content, as chat APIs take them.
+
+Source: https://platform.openai.com/docs/guides/supervised-fine-tuning. The columns `prompt` and
+`completion` are TRL's (https://huggingface.co/docs/trl/dataset_formats#prompt-completion).
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, ClassVar
+
+from luthier.core.data import Conversation
+from luthier.plugins.formats.messages import Exchange, MessageFormat, require_calls
+
+
+class OpenAI(MessageFormat):
+    """Rows of messages with a role and a content; or of a prompt and its completion."""
+
+    messages: str = "messages"
+    """The column of the messages."""
+    prompt: str = "prompt"
+    """The column of a prompt, a text or messages, where there is none of messages."""
+    completion: str = "completion"
+    """The column of what completes the prompt, a text or messages; the loss counts it alone."""
+    system: str = "system"
+    """The column of the system prompt, which a first message of the system overrides; may be
+    absent."""
+    tools: str = "tools"
+    """The column of the function tools, a list in OpenAI's form or its JSON text; may be absent."""
+
+    called: ClassVar = "openai"
+
+    def standard(self, row: dict[str, Any]) -> Conversation:
+        """Return the messages of a row as a conversation that the last one answers."""
+        if self.messages in row:
+            found = self.exchange(row, "messages")
+            require_calls(found, partial(self.fault_of, "messages"))
+            prompt, answer = self.answered(found, "messages")
+        elif self.prompt in row and self.completion in row:
+            found = self._completed(row)
+            prompt, answer = self.answered(found, "completion")
+        else:
+            raise self.absent(row, "messages", "prompt")
+        system = found.system or self.text(row, "system")
+        return Conversation(prompt, [answer], system, self.functions(row))
+
+    def _completed(self, row: dict[str, Any]) -> Exchange:
+        asked = self.said(row, "prompt", "user")
+        told = self.said(row, "completion", "assistant")
+        require_calls(asked, partial(self.fault_of, "prompt"))
+        last = asked.messages[-1]["role"] if asked.messages else ""
+        require_calls(told, partial(self.fault_of, "completion"), after=last)
+        prompt = [
+            {**one, "train": False} if one["role"] == "assistant" else one for one in asked.messages
+        ]
+        return Exchange(asked.system, prompt + told.messages, told.first - len(prompt))

@@ -1,0 +1,81 @@
+"""Preference pairs: rows of a prompt, a good answer and a bad one.
+
+A list of two as `output` is the form of LLaMA-Factory's paper (Table 2,
+https://arxiv.org/abs/2403.13372); `chosen` and `rejected`, with a prompt or with it in both, are
+TRL's (https://huggingface.co/docs/trl/dataset_formats#preference).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from luthier.core.data import Preference
+from luthier.plugins.formats.asking import AskingFormat
+from luthier.plugins.formats.columns import shown
+from luthier.plugins.formats.messages import Exchange
+
+
+class PreferencePairs(AskingFormat):
+    """Rows of two answers, of which one is preferred."""
+
+    chosen: str = "chosen"
+    """The column of the better answer: a text, a message, or a conversation that ends with it."""
+    rejected: str = "rejected"
+    """The column of the worse answer, in the form of the better one."""
+
+    called: ClassVar = "preference"
+
+    def standard(self, row: dict[str, Any]) -> Preference:
+        """Return a row as what is asked and its two answers, the better one first."""
+        if self.chosen in row or self.rejected in row:
+            answers = [self._answer(row, option) for option in ("chosen", "rejected")]
+        elif self.output in row:
+            answers = self._outputs(row)
+        else:
+            raise self.absent(row, "chosen", "rejected", "output")
+        whole = any(one.messages[0]["role"] != "assistant" for one in answers)
+        asked = Exchange(answers[0].system, []) if whole else self.asked(row)
+        chosen, rejected = answers
+        if (chosen.system, chosen.messages[:-1]) != (rejected.system, rejected.messages[:-1]):
+            raise self.bad(
+                "rejected",
+                f"{self.chosen!r} and {self.rejected!r} differ before their last messages",
+                "Let both begin with the same conversation",
+            )
+        prompt = [*asked.messages, *chosen.messages[:-1]]
+        if not prompt or prompt[-1]["role"] == "assistant":
+            said = "what the two answer ends with an answer; expected was a question or a result"
+            raise self.bad("prompt", said, "End the prompt with a question")
+        response = [chosen.messages[-1], rejected.messages[-1]]
+        if response[0] == response[1]:
+            said = f"the better and the worse answer are the same: {shown(response[0]['content'])}"
+            raise self.bad("rejected", said, "Write another one, leave the row out")
+        system = asked.system or self.text(row, "system")
+        return Preference(prompt, response, system, self.functions(row))
+
+    def _answer(self, row: dict[str, Any], option: str) -> Exchange:
+        """Return one answer, or the conversation that ends with it."""
+        if getattr(self, option) not in row:
+            raise self.absent(row, option)
+        value = row[getattr(self, option)]
+        if isinstance(value, Mapping):
+            value = [value]
+        found = self.said({**row, getattr(self, option): value}, option, "assistant")
+        if not found.messages or found.messages[0]["role"] != "assistant":
+            self.in_order(found, option)
+        if found.messages[-1]["role"] != "assistant":
+            said = f"the field {getattr(self, option)!r} ends with no answer"
+            raise self.bad(option, said, "Add the answer")
+        return found
+
+    def _outputs(self, row: dict[str, Any]) -> list[Exchange]:
+        found = self.parsed(row, "output")
+        texts = isinstance(found, list) and all(isinstance(t, str) and t.strip() for t in found)
+        if not texts or len(found) != len(("chosen", "rejected")):
+            said = (
+                f"the field {self.output!r} is {shown(found)}; expected were two texts, the better "
+                "one first"
+            )
+            raise self.bad("output", said, 'Write ["the better answer", "the worse one"]')
+        return [Exchange("", [{"role": "assistant", "content": text}]) for text in found]

@@ -1,0 +1,84 @@
+"""Rows that are too long, and rows of which nothing is trained."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from luthier.core import BadData, train
+from luthier.core.data import BadValue
+from luthier.core.data.lengths import TooLong, fitting, part_of, trained_count
+from luthier.core.sections import EncodingSection
+from luthier.core.templates import Encoded
+
+encoded_rows = st.lists(st.tuples(st.integers(0, 5), st.booleans()), min_size=1).map(
+    lambda runs: Encoded(list(range(sum(count for count, _ in runs))), runs)
+)
+
+
+@given(encoded_rows, st.integers(0, 12), st.integers(0, 12))
+def test_a_part_of_a_row_is_what_stands_there(row, start, size):
+    part = part_of(row, start, start + size)
+    assert part.ids == row.ids[start : start + size]
+    assert part.mask == row.mask[start : start + size]
+
+
+@given(encoded_rows)
+def test_the_first_token_is_never_counted(row):
+    assert trained_count(row) == sum(row.mask[1:])
+
+
+def kept(row, limit, overflow):
+    section = EncodingSection(max_length=limit, overflow=overflow)
+    return [part[""] for part in fitting({"": row}, section)]
+
+
+ROW = Encoded([1, 2, 3, 4, 5, 6], [(2, False), (4, True)])
+
+
+def test_a_longer_row_is_an_error_dropped_cut_or_split():
+    with pytest.raises(TooLong, match=r"6 tokens, and encoding\.max_length is 4"):
+        kept(ROW, 4, "error")
+    assert kept(ROW, 4, "drop") == []
+    assert [list(part) for part in kept(ROW, 4, "truncate")] == [
+        [[1, 2, 3, 4], [False, False, True, True]]
+    ]
+    assert [part.ids for part in kept(ROW, 4, "split")] == [[1, 2, 3, 4], [5, 6]]
+    assert kept(ROW, 6, "error") == [ROW]
+
+
+def test_a_row_is_left_out_where_cutting_leaves_nothing_trained():
+    assert kept(ROW, 2, "truncate") == []
+
+
+def test_a_row_with_nothing_trained_is_bad_whatever_its_length():
+    with pytest.raises(BadValue, match="no token of it is trained"):
+        kept(Encoded([1, 2], [(1, True), (1, False)]), 9, "error")
+
+
+BAD = [
+    {"instruction": "a", "output": "b"},
+    {"instruction": "a", "output": 3},
+    {"instruction": "c", "output": "d"},
+    {"instruction": "", "output": "d"},
+]
+
+
+def test_bad_rows_are_dropped_counted_and_written_with_their_reasons(small_run, data_file, caplog):
+    data_file.write_text("".join(json.dumps(row) + "\n" for row in BAD))
+    entry = {"path": str(data_file), "bad_rows": "drop"}
+    folder = train(small_run(data=[entry], training={"max_steps": 1}))
+    data = json.loads(folder.manifest.read_text())["data"]
+    assert (data["read"], data["rows"], data["bad"]) == (4, 2, 2)
+    rejected = [json.loads(line) for line in folder.rejected.read_text().splitlines()]
+    assert [one["row"] for one in rejected] == [2, 4]
+    assert "3, no text" in rejected[0]["problem"]
+    assert rejected[0]["dataset"] == str(data_file)
+    assert "2 rows were left out" in caplog.text
+
+
+def test_a_run_whose_rows_are_all_bad_is_refused(small_run, data_file):
+    data_file.write_text(json.dumps(BAD[1]) + "\n")
+    with pytest.raises(BadData, match="all were dropped as bad"):
+        train(small_run(data=[{"path": str(data_file), "bad_rows": "drop"}]))
