@@ -91,15 +91,15 @@ def test_a_fault_behind_a_name_says_which_name_led_to_it(own):
          {"name": "sharegpt", "tools": "t", "user_tag": "u"}),
         ({"formatting": "openai", "columns": {"messages": "m"}},
          {"name": "openai", "messages": "m"}),
-        ({"ranking": True}, {"name": "preference", "instruction": "instruction"}),
+        ({"ranking": True}, {"name": "preference", "prompt": "instruction"}),
         ({"ranking": True, "columns": {"prompt": "q", "chosen": "c", "rejected": "r"}},
-         {"name": "preference", "instruction": "q", "chosen": "c", "rejected": "r"}),
+         {"name": "preference", "prompt": "q", "chosen": "c", "rejected": "r"}),
         ({"ranking": True, "formatting": "sharegpt", "columns": {"chosen": "c"}},
          {"name": "preference", "messages": "conversations", "chosen": "c"}),
         ({"columns": {"prompt": "p", "response": "r", "kto_tag": "good"}},
-         {"name": "kto", "instruction": "p", "output": "r", "label": "good"}),
+         {"name": "kto", "prompt": "p", "completion": "r", "label": "good"}),
         ({"formatting": "sharegpt", "columns": {"messages": "m", "kto_tag": "good"}},
-         {"name": "kto", "messages": "m", "label": "good"}),
+         {"name": "kto", "messages": "m", "completion": "", "output": "", "label": "good"}),
     ],
 )  # fmt: skip
 def test_an_entry_changes_what_it_names_and_nothing_else(tmp_path, entry, shape):
@@ -152,6 +152,48 @@ def test_split_subset_and_samples_are_taken_over(tmp_path):
 def test_an_entry_that_cannot_be_taken_is_told(own, entry, said):
     with pytest.raises(BadRunFile, match=f"data.0.path: .*{said}"):
         own(entry)
+
+
+TURNS = [{"from": "human", "value": "Hi."}, {"from": "gpt", "value": "Hello."}]
+SAID = [{"role": "user", "content": "Hi."}, {"role": "assistant", "content": "Hello."}]
+
+
+@pytest.mark.parametrize(
+    ("entry", "row"),
+    [
+        ({}, {"instruction": "Hi.", "input": "", "output": "Hello."}),
+        ({"formatting": "sharegpt"}, {"conversations": TURNS}),
+        ({"formatting": "openai"}, {"messages": SAID}),
+        ({"ranking": True}, {"instruction": "Hi.", "prompt": "?", "chosen": "Hello.",
+          "rejected": "No."}),
+        ({"ranking": True, "columns": {"prompt": "q", "chosen": "yes", "rejected": "no"}},
+         {"q": "Hi.", "prompt": "?", "yes": "Hello.", "no": "No."}),
+        ({"ranking": True, "formatting": "sharegpt"},
+         {"conversations": TURNS[:1], "chosen": TURNS[1],
+          "rejected": {"from": "gpt", "value": "No."}}),
+        ({"ranking": True, "formatting": "openai"},
+         {"prompt": "?", "chosen": SAID, "rejected": [SAID[0], {**SAID[1], "content": "No."}]}),
+        ({"columns": {"prompt": "q", "response": "a", "kto_tag": "good"}},
+         {"q": "Hi.", "prompt": "?", "a": "Hello.", "output": "?", "good": True}),
+        ({"formatting": "sharegpt", "columns": {"kto_tag": "good"}},
+         {"conversations": TURNS, "output": "?", "good": True}),
+        ({"formatting": "openai", "columns": {"messages": "completion", "kto_tag": "label"}},
+         {"completion": SAID, "label": True}),
+        ({"formatting": "openai", "columns": {"kto_tag": "label"}},
+         {"prompt": SAID[:1], "completion": SAID[1:], "label": True}),
+    ],
+)  # fmt: skip
+def test_rows_of_each_form_are_read_as_their_entry_says(own, tmp_path, entry, row):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "mine.jsonl").write_text(json.dumps(row))
+    (found,) = standardized(own({"file_name": "mine.jsonl", **entry}).data[0])
+    assert [message["content"] for message in found.prompt] == ["Hi."]
+    assert found.response[0]["content"] == "Hello."
+
+
+def test_the_formats_of_all_shipped_sets_know_their_options():
+    names = list(KNOWN)
+    assert len(check({"data": [f"info:{name}" for name in names]}).data) == len(names)
 
 
 def test_a_misspelt_name_of_a_set_is_answered_with_the_nearest_one():
