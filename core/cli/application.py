@@ -115,6 +115,8 @@ def _built(name: str, catalogue: Catalogue) -> Any:
 def _group(name: str, help_text: str, functions: Mapping[str, Any]) -> Any:
     """Return a command that has commands of its own."""
     app = _typer(help=help_text, no_args_is_help=True)
+    # without a callback, a command of one command would be that one, and take its name for a value
+    app.callback()(_nothing)
     for own, function in functions.items():
         app.command(name=own, cls=Command)(function)
     group = command_of(app)
@@ -126,6 +128,10 @@ def _typer(**settings: Any) -> typer.Typer:
     return typer.Typer(
         add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None, **settings
     )
+
+
+def _nothing() -> None:
+    """Do nothing before a command of a group."""
 
 
 def _broken(name: str, fault: LuthierError) -> Any:

@@ -28,8 +28,10 @@ ALPACA = {
 """The option of a format for each column that an entry may name, of rows of alpaca's form."""
 CHAT = {"messages": "messages", "system": "system", "tools": "tools"}
 """The same, where rows hold messages."""
-ANSWERS = {"chosen": "chosen", "rejected": "rejected"}
-JUDGED = {"kto_tag": "label"}
+PREFERENCE = {"prompt": "prompt", "chosen": "chosen", "rejected": "rejected"}
+"""What is called otherwise, or is besides, where rows hold two answers."""
+KTO = {"prompt": "prompt", "response": "completion", "kto_tag": "label"}
+"""The same, where rows hold an answer that was judged."""
 MEDIA = ("images", "videos", "audios")
 
 
@@ -96,7 +98,7 @@ class Entry(Location):
     licence: str | None = None
     """The licence that its page names; None where it names none."""
     facts: str | None = None
-    """The page that all this is taken from."""
+    """The page that tells all this."""
     note: str | None = None
 
     @classmethod
@@ -172,22 +174,33 @@ class Entry(Location):
         if self.format == "text":
             self._refuse_besides({"prompt": "column"}, names)
             return {"column": names["prompt"]}
-        known = dict(ALPACA if self.formatting == "alpaca" else CHAT)
-        known |= {"preference": ANSWERS, "kto": JUDGED}.get(self.format, {})
+        known = self._known()
         self._refuse_besides(known, names)
         tags = self.tags.named()
         if tags and self.formatting == "alpaca":
             said = f"{next(iter(tags))!r} is told of rows that hold messages, and these hold none"
             raise BadSource(said, 'Add `"formatting": "sharegpt"`, or leave `tags` out.')
-        return {**self._own_column(), **{known[k]: v for k, v in names.items()}, **tags}
+        return {**self._understood(), **{known[k]: v for k, v in names.items()}, **tags}
 
-    def _own_column(self) -> dict[str, str]:
-        """Return the column that tells a format of several forms which one the rows have."""
-        if self.formatting in {self.format, "openai"}:
+    def _known(self) -> dict[str, str]:
+        """Return the option of the format for each column that the entry may name."""
+        known = ALPACA if self.formatting == "alpaca" else CHAT
+        more = {"preference": PREFERENCE, "kto": KTO}.get(self.format, {})
+        if self.formatting != "alpaca":
+            more = {key: option for key, option in more.items() if key not in ALPACA}
+        return known | more
+
+    def _understood(self) -> dict[str, str]:
+        """Return what a format of rows of several forms is to be told, though it is not named."""
+        if self.format == self.formatting:
             return {}
         if self.formatting == "alpaca":
-            return {"instruction": "instruction"}
-        return {"messages": "conversations"}
+            return {"prompt": "instruction"}
+        told = {"messages": "conversations"} if self.formatting == "sharegpt" else {}
+        if self.format == "kto" and (told or self.columns.messages):
+            # the answer is the last message, whatever other columns are called
+            told |= {"completion": "", "output": ""}
+        return told
 
     def _refuse_besides(self, known: Mapping[str, str], names: Mapping[str, str]) -> None:
         for key in names:

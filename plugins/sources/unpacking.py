@@ -24,7 +24,7 @@ class Unpacked(io.RawIOBase):
         self.held = memoryview(b"")
 
     def readable(self) -> bool:
-        """Return whether it can be read: it can."""
+        """Return true: a stream that is wrapped is asked for it."""
         return True
 
     def readinto(self, buffer: Any) -> int:

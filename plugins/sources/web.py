@@ -7,6 +7,7 @@ import hashlib
 import http.client
 import io
 import netrc
+import urllib.error
 import urllib.request
 from contextlib import suppress
 from functools import partial
@@ -57,7 +58,11 @@ def _opened(url: str) -> _Arriving:
         # sent to this host alone, not to one that it sends us on to
         given = base64.b64encode(":".join(login).encode()).decode()
         request.add_unredirected_header("Authorization", f"Basic {given}")
-    return _Arriving(urllib.request.urlopen(request, timeout=SECONDS))  # noqa: S310 - as above
+    try:
+        return _Arriving(urllib.request.urlopen(request, timeout=SECONDS))  # noqa: S310 - as above
+    except urllib.error.HTTPError as refusal:
+        refusal.close()
+        raise
 
 
 def _login(parts: Any) -> tuple[str, str] | None:
@@ -79,6 +84,7 @@ class _Arriving(io.RawIOBase):
         self.missing = int(length) if length is not None else None
 
     def readable(self) -> bool:
+        """Return true: a stream that is wrapped is asked for it."""
         return True
 
     def readinto(self, buffer: Any) -> int:

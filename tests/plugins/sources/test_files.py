@@ -20,9 +20,14 @@ ROW = {"instruction": "Add.", "input": "1, 2", "output": "3"}
 COUNTED = [{"instruction": f"Say {n}.", "input": "", "output": str(n)} for n in range(2500)]
 
 
-def opened(path, **declared):
+def declared(path, **settings):
+    """Return a dataset as a run file declares it."""
+    return check({"data": [{"path": str(path), "format": "alpaca", **settings}]}).data[0]
+
+
+def opened(path, **settings):
     """Return the rows of a dataset as its source gives them."""
-    spec = check({"data": [{"path": str(path), **declared}]}).data[0]
+    spec = declared(path, **settings)
     return Rows.of(first_answer(manager_of([spec.source]), "open_dataset", spec=spec))
 
 
@@ -189,7 +194,7 @@ def test_a_file_that_is_not_compressed_as_it_says_is_named(tmp_path):
 
 def test_a_file_that_is_no_json_is_named(spec_of):
     with pytest.raises(BadData, match=r"data\.jsonl:1:2: Expecting property name"):
-        standardized(spec_of("{not json\n"))
+        standardized(spec_of("{not json\n", format="alpaca"))
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
@@ -200,7 +205,9 @@ def test_a_text_that_looks_like_a_number_or_a_date_stays_text(tmp_path, name):
 
 def test_a_key_that_only_later_rows_have_is_read_too(spec_of):
     full = {**ROW, "system": "Be brief.", "history": [["Hi.", "Hello."]]}
-    rows = list(standardized(spec_of([{"instruction": "Add.", "output": "3"}, full])))
+    rows = list(
+        standardized(spec_of([{"instruction": "Add.", "output": "3"}, full], format="alpaca"))
+    )
     assert [row.system for row in rows] == ["", "Be brief."]
     assert [len(row.prompt) for row in rows] == [1, 3]
 
@@ -218,7 +225,7 @@ def written_lines(file, rows):
 
 def test_a_bad_row_is_told_with_its_file_its_number_and_its_line(tmp_path):
     file = written_lines(tmp_path / "a.jsonl", [ROW, {**ROW, "output": 3}])
-    spec = check({"data": [str(file)]}).data[0]
+    spec = declared(file)
     with pytest.raises(BadRow, match=r"a\.jsonl, row 2 \(line 4\): the field 'output' is 3"):
         list(standardized(spec))
 
@@ -226,12 +233,12 @@ def test_a_bad_row_is_told_with_its_file_its_number_and_its_line(tmp_path):
 def test_a_row_with_more_values_than_columns_is_told_with_its_line(spec_of):
     text = "instruction,output\nAdd.,3\nAdd 1, 2.,3\n"
     with pytest.raises(BadData, match=r"data\.csv:3: the row has more values .*double quotes"):
-        list(standardized(spec_of(text, "data.csv")))
+        list(standardized(spec_of(text, "data.csv", format="alpaca")))
 
 
 def test_two_columns_of_one_name_are_refused(spec_of):
     with pytest.raises(BadData, match=r"data\.csv:1: two columns are called 'output'"):
-        standardized(spec_of("output,output\na,b\n", "data.csv"))
+        standardized(spec_of("output,output\na,b\n", "data.csv", format="alpaca"))
 
 
 def test_a_value_of_a_table_may_be_long_and_hold_new_lines(tmp_path):
@@ -243,15 +250,15 @@ def test_a_value_of_a_table_may_be_long_and_hold_new_lines(tmp_path):
 
 def test_a_row_that_is_no_object_is_told_with_what_to_write(spec_of):
     with pytest.raises(BadData, match=r"data\.jsonl, row 2: found 3, .* Write it as"):
-        list(standardized(spec_of(json.dumps(ROW) + "\n3\n")))
+        list(standardized(spec_of(json.dumps(ROW) + "\n3\n", format="alpaca")))
 
 
 @pytest.mark.parametrize("key", ["split", "subset"])
 def test_a_part_of_a_file_cannot_be_named(spec_of, key):
     with pytest.raises(BadRunFile, match=rf"data\.0\.{key}: a file has no {key}s") as fault:
-        spec_of([ROW], **{key: "test"})
+        spec_of([ROW], format="alpaca", **{key: "test"})
     assert "name the file" in str(fault.value)
-    assert spec_of([ROW], split="train")
+    assert spec_of([ROW], format="alpaca", split="train")
 
 
 def test_what_is_wrong_with_a_path_is_told_before_anything_is_read(tmp_path):
@@ -265,4 +272,4 @@ def test_what_is_wrong_with_a_path_is_told_before_anything_is_read(tmp_path):
         "nowhere.jsonl": "there is no file .*\n.*Data files in that folder: empty.jsonl",
     }.items():
         with pytest.raises(BadRunFile, match=said):
-            check({"data": [str(tmp_path / name)]})
+            declared(tmp_path / name)
