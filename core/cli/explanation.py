@@ -11,7 +11,13 @@ DATA = ("open_dataset", "align_dataset")
 ENCODE = ("encode_dataset",)
 LOCATE = ("locate_model", "load_tokenizer")
 MODEL = ("plan_load", "wrap_attention", "load_model", "patch_model", "attach_adapter")
-TRAINING = ("build_collator", "build_optimizer", "build_callback", "build_trainer")
+TRAINING = (
+    "arrange_dataset",
+    "build_collator",
+    "build_optimizer",
+    "build_callback",
+    "build_trainer",
+)
 
 
 def hooks_in_order(run: Run) -> list[tuple[str, list[str]]]:

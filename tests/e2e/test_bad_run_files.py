@@ -151,7 +151,7 @@ CASES = {
         "run.yaml:1:8", "data.0.path", "empty.jsonl is empty", "Fill it"),
     "a data file of no known type": bad(
         "data: [notes.docx]\n",
-        "run.yaml:1:8", "data.0.path", "of no type that is known", ".jsonl, .csv, .parquet"),
+        "run.yaml:1:8", "data.0.path", "of no type that is known", ".jsonl, .csv, .tsv, .parquet"),
     "no data at all": bad(
         "tuner: lora\n",
         "run.yaml:1:1", "data", "no dataset is named", "Write `data: ["),

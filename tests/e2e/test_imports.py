@@ -7,6 +7,8 @@ import time
 
 import pytest
 
+from luthier.registry import Catalogue
+
 HEAVY = ("torch", "transformers", "datasets", "peft", "trl", "accelerate", "matplotlib", "gradio")
 
 RUNS_MAIN = """
@@ -76,12 +78,9 @@ def test_help_and_check_take_a_small_part_of_what_torch_alone_takes(run_file):
 
 
 def plugin_modules(modules):
-    """Return the modules of luthier's plugins and templates, without their packages."""
-    own = {m for m in modules if m.startswith(("luthier.plugins.", "luthier.templates."))}
-    packages = {m for m in own if any(other.startswith(f"{m}.") for other in own)}
-    return {m for m in own if m.count(".") > 2 or "templates" in m} - {
-        m for m in packages if m.count(".") == 2
-    }
+    """Return the modules of luthier's plugins and templates, without what they share."""
+    named = {entry.target.partition(":")[0] for entry in Catalogue.installed()}
+    return {m for m in modules if m in named or m.endswith(".making")}
 
 
 SELECTED = {
@@ -96,15 +95,22 @@ SELECTED = {
 }
 
 
-def test_a_run_that_names_its_family_imports_exactly_its_own_plugins(small_run):
-    contents = small_run(model={"path": "tiny", "family": "tiny"}, training={"max_steps": 1})
+def alpaca(file):
+    """Return a dataset whose format is named, so that none has to be guessed."""
+    return [{"path": str(file), "format": "alpaca"}]
+
+
+def test_a_run_that_names_its_family_imports_exactly_its_own_plugins(small_run, data_file):
+    contents = small_run(
+        model={"path": "tiny", "family": "tiny"}, training={"max_steps": 1}, data=alpaca(data_file)
+    )
     modules = modules_after(RUNS_TRAIN.format(contents=json.dumps(contents)))
     assert plugin_modules(modules) == SELECTED
     assert "trl" not in modules
 
 
-def test_recognising_a_family_reads_the_families_besides(small_run):
-    contents = small_run(training={"max_steps": 1})
+def test_recognising_a_family_reads_the_families_besides(small_run, data_file):
+    contents = small_run(training={"max_steps": 1}, data=alpaca(data_file))
     modules = modules_after(RUNS_TRAIN.format(contents=json.dumps(contents)))
     assert plugin_modules(modules) == SELECTED | {"luthier.plugins.families.llama"}
 

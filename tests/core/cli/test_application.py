@@ -35,10 +35,10 @@ def luthier(monkeypatch, capsys):
 def test_a_misspelt_command_is_answered_with_the_nearest_and_with_all_there_are(luthier):
     code, said = luthier("trian", "run.yaml")
     assert code == 2
-    assert "no command 'trian'. Did you mean 'train'? Commands: chat, check, explain" in said
+    assert "no command 'trian'. Did you mean 'train'? Commands: chat, check, data, explain" in said
     code, said = luthier("frob")
     assert code == 2
-    assert "Commands: chat, check, explain" in said
+    assert "Commands: chat, check, data, explain" in said
 
 
 @pytest.mark.parametrize("words", [["run.yaml", "--overwrite"], ["--help"], []])

@@ -13,12 +13,12 @@ def run(data_file):
 
 
 def test_an_option_on_the_command_line_is_the_default_plugins_where_none_is_named(run):
-    resolved = check(run, ["tuner.rank=16", "data.0.format.instruction=instruction"])
+    resolved = check(run, ["tuner.rank=16", "stage.packing=true"])
     (tuner,) = resolved.of("tuners")
     assert (tuner.name, tuner.plugin.rank) == ("lora", 16)
     assert resolved.tree.at(("tuner", "name")).place == DEFAULT
     assert resolved.tree.at(("tuner", "rank")).place == COMMAND_LINE
-    assert resolved.data[0].format.name == "alpaca"
+    assert resolved.of("stages")[0].plugin.packing is True
 
 
 def test_an_option_that_the_default_plugin_does_not_have_is_answered_with_those_it_has(run):

@@ -10,7 +10,7 @@ def test_a_default_is_its_own_packages_plugin_where_another_has_the_name(small_r
     points = {
         "luthier.tuners": {"lora": "fake_any:Fake"},
         "luthier.stages": {"sft": "fake_any:Fake"},
-        "luthier.formats": {"alpaca": "fake_any:Fake"},
+        "luthier.formats": {"auto": "fake_any:Fake"},
         "luthier.sources": {"files": "fake_any:Fake"},
     }
     install("fake-a", points, fake_any="1 / 0")
@@ -19,7 +19,7 @@ def test_a_default_is_its_own_packages_plugin_where_another_has_the_name(small_r
     run = check(contents)
     (dataset,) = run.data
     chosen = [*run.of("tuners", "stages"), dataset.format, dataset.source]
-    assert [one.name for one in chosen] == ["lora", "sft", "alpaca", "files"]
+    assert [one.name for one in chosen] == ["lora", "sft", "auto", "files"]
     assert {one.entry.distribution for one in chosen} == {"luthier"}
     with pytest.raises(BadRunFile, match="Choose one: `fake-a:lora` or `luthier:lora`"):
         check({**contents, "tuner": "lora"})
