@@ -12,7 +12,6 @@ import typer
 from luthier.core import Plugin, hookimpl
 from luthier.core.cli.options import DeviceName, Overrides, device_or_probe
 
-
 URL = re.compile(r'\w+://[^\s"]+')
 
 
