@@ -87,7 +87,7 @@ def _ids(row: Row) -> Guess | None:
 
 def _judged(row: Row) -> Guess | None:
     answers = ("completion", "output", "messages", "conversations")
-    answer = next((column for column in answers if row.get(column)), None)
+    answer = next((column for column in answers if column in row), None)
     label = next((column for column in ("label", "kto_tag") if column in row), None)
     if answer is None or label is None:
         return None
@@ -114,6 +114,10 @@ def _messages(row: Row) -> Guess | None:
         if {"from", "value"} <= first.keys():
             plugin = ShareGpt(messages=column)
             return Guess("sharegpt", plugin, f"there is a column {column!r} of from and value")
+    # what is wrong in these columns is for their formats to say
+    for format_ in (OpenAI(), ShareGpt()):
+        if format_.messages in row:
+            return Guess(format_.called, format_, f"there is a column {format_.messages!r}")
     return None
 
 
@@ -125,7 +129,7 @@ def _completed(row: Row) -> Guess | None:
 
 def _instructed(row: Row) -> Guess | None:
     for asked, answered in ASKED_AND_ANSWERED:
-        if isinstance(row.get(asked), str) and isinstance(row.get(answered), str):
+        if {asked, answered} <= row.keys():
             # a column cannot be the instruction and follow it, too
             after = "" if asked == "input" else "input"
             plugin = Alpaca(instruction=asked, output=answered, input=after)
@@ -135,7 +139,7 @@ def _instructed(row: Row) -> Guess | None:
 
 def _document(row: Row) -> Guess | None:
     for column in ("text", "content"):
-        if isinstance(row.get(column), str):
+        if column in row:
             return Guess("text", PlainText(column=column), f"there is a column {column!r}")
     return None
 

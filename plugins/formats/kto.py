@@ -46,7 +46,7 @@ class Kto(AskingFormat):
 
     def _completed(self, row: dict[str, Any], option: str) -> Exchange:
         asked = self.asked(row)
-        told = self.said(row, option, "assistant")
+        told = self.completion_of(row, option)
         whole = Exchange(asked.system, asked.messages + told.messages, 1 - len(asked.messages))
         return self.in_order(whole, option)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 from luthier.core.data import BadValue
 from luthier.plugins.formats.columns import Read, RowFormat, shown
@@ -32,8 +32,9 @@ class Exchange(NamedTuple):
 class MessageFormat(RowFormat):
     """Base of a format whose rows hold messages in OpenAI's form."""
 
-    example: ClassVar = '{"role": "user", "content": "..."}'
-    """A message, as this format has it."""
+    def example(self) -> str:
+        """Return a message as this format has it, for what is said of bad ones."""
+        return '{"role": "user", "content": "..."}'
 
     def exchange(self, row: Read, option: str) -> Exchange:
         """Return the messages of a column, a list of them or its JSON text."""
@@ -45,7 +46,7 @@ class MessageFormat(RowFormat):
         """Return the messages of a list; a first system message is the system prompt."""
         if not isinstance(value, list) or not value:
             said = f"the field {getattr(self, option)!r} is {shown(value)}, no list of messages"
-            raise self.bad(option, said, f"Write [{self.example}, ...]")
+            raise self.bad(option, said, f"Write [{self.example()}, ...]")
         messages = [
             self.message_of(one, self.fault_of(option, number))
             for number, one in enumerate(value, 1)
@@ -62,7 +63,7 @@ class MessageFormat(RowFormat):
     def message_of(self, value: Any, bad: Fault) -> Read:
         """Return one message in OpenAI's form, with what templates read of it and no nulls."""
         if not isinstance(value, Mapping) or value.get("role") is None:
-            raise bad(f"is {shown(value)}, and expected was {self.example}", "Write it so")
+            raise bad(f"is {shown(value)}, and expected was {self.example()}", "Write it so")
         return openai_message(value, bad)
 
     def said(self, row: Read, option: str, role: str) -> Exchange:
@@ -72,6 +73,14 @@ class MessageFormat(RowFormat):
             return self.exchange_of(value, option)
         text = self.filled(row, option, "there is nothing to learn")
         return Exchange("", [{"role": role, "content": text}])
+
+    def completion_of(self, row: Read, option: str) -> Exchange:
+        """Return what completes a prompt: an answer as a text, or messages of no system prompt."""
+        found = self.said(row, option, "assistant")
+        if found.first > 1:
+            said = "is of the system; expected was an answer"
+            raise self.fault_of(option, 1)(said, "Put it at the start of the prompt")
+        return found
 
     def holds_messages(self, row: Read, option: str) -> bool:
         """Return whether a column holds a list of messages, or its JSON text."""
@@ -133,7 +142,7 @@ def sound(message: Read, bad: Fault) -> Read:
     """Return a message that says something; a tool's result and a system prompt may be empty."""
     says = message["content"].strip() or len(message.keys() - {"role", "content", "train"})
     if not says and message["role"] in {"user", "assistant"}:
-        raise bad(f"of the {message['role']} is empty", "Fill it in, leave the row out")
+        raise bad(f"is of the {message['role']} and empty", "Fill it in, leave the row out")
     return message
 
 

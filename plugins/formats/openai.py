@@ -46,11 +46,11 @@ class OpenAI(MessageFormat):
 
     def _completed(self, row: dict[str, Any]) -> Exchange:
         asked = self.said(row, "prompt", "user")
-        told = self.said(row, "completion", "assistant")
+        told = self.completion_of(row, "completion")
         require_calls(asked, partial(self.fault_of, "prompt"))
         last = asked.messages[-1]["role"] if asked.messages else ""
         require_calls(told, partial(self.fault_of, "completion"), after=last)
         prompt = [
             {**one, "train": False} if one["role"] == "assistant" else one for one in asked.messages
         ]
-        return Exchange(asked.system, prompt + told.messages, told.first - len(prompt))
+        return Exchange(asked.system, prompt + told.messages, 1 - len(prompt))

@@ -35,7 +35,7 @@ class PreferencePairs(AskingFormat):
         else:
             raise self.absent(row, "chosen", "rejected", "output")
         whole = any(one.messages[0]["role"] != "assistant" for one in answers)
-        asked = Exchange(answers[0].system, []) if whole else self.asked(row)
+        asked = Exchange("", []) if whole else self.asked(row)
         chosen, rejected = answers
         if (chosen.system, chosen.messages[:-1]) != (rejected.system, rejected.messages[:-1]):
             raise self.bad(
@@ -45,13 +45,13 @@ class PreferencePairs(AskingFormat):
             )
         prompt = [*asked.messages, *chosen.messages[:-1]]
         if not prompt or prompt[-1]["role"] == "assistant":
-            said = "what the two answer ends with an answer; expected was a question or a result"
+            said = "the prompt of the two answers ends with an answer itself"
             raise self.bad("prompt", said, "End the prompt with a question")
         response = [chosen.messages[-1], rejected.messages[-1]]
         if response[0] == response[1]:
             said = f"the better and the worse answer are the same: {shown(response[0]['content'])}"
             raise self.bad("rejected", said, "Write another one, leave the row out")
-        system = asked.system or self.text(row, "system")
+        system = asked.system or chosen.system or self.text(row, "system")
         return Preference(prompt, response, system, self.functions(row))
 
     def _answer(self, row: dict[str, Any], option: str) -> Exchange:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from luthier.core.data import Tokens
-from luthier.core.templates import IGNORED
 from luthier.plugins.formats.columns import RowFormat, shown
 
 
@@ -21,6 +20,8 @@ class Pretokenized(RowFormat):
 
     def standard(self, row: dict[str, Any]) -> Tokens:
         """Return the ids and labels of a row."""
+        from luthier.core.templates import IGNORED
+
         if self.input_ids not in row:
             raise self.absent(row, "input_ids")
         ids = self._integers(row, "input_ids", "from 0 on")

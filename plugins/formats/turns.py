@@ -51,6 +51,10 @@ class TurnFormat(MessageFormat):
             self.system_tag: "system",
         }
 
+    def example(self) -> str:
+        """Return a turn as this format has it, for what is said of bad ones."""
+        return json.dumps({self.role_tag: self.user_tag, self.content_tag: "..."})
+
     def message_of(self, value: Any, bad: Fault) -> Read:
         """Return a turn in OpenAI's form, whichever of the two it is written in."""
         if isinstance(value, Mapping):
@@ -58,9 +62,8 @@ class TurnFormat(MessageFormat):
                 return self._turn(value, bad)
             if value.get("role") is not None:
                 return openai_message(value, bad)
-        example = json.dumps({self.role_tag: self.user_tag, self.content_tag: "..."})
         raise bad(
-            f"is {shown(value)}, and expected was {example}",
+            f"is {shown(value)}, and expected was {self.example()}",
             f"Write it so, name its keys by `format: {{name: {self.called}, role_tag: KEY, "
             "content_tag: KEY}`",
         )

@@ -29,10 +29,13 @@ TOLD = [
     ({"input_ids": [1], "labels": [1], "attention_mask": [1]}, "pretokenized"),
     ({"text": "a", "url": "b"}, "text"),
     ({"text": "a", "label": 1}, "text"),
+    ({"instruction": "a", "output": 3}, "alpaca"),
+    ({"conversations": None}, "sharegpt"),
+    ({"messages": [], "id": 1}, "openai"),
 ]
 
 
-@pytest.mark.parametrize(("row", "name"), TOLD, ids=[f"{list(row)}" for row, _ in TOLD])
+@pytest.mark.parametrize(("row", "name"), TOLD, ids=[f"{row}" for row, _ in TOLD])
 def test_columns_and_what_they_hold_tell_the_format(row, name):
     found = guessed(row)
     assert (found.name, found.plugin.called) == (name, name)

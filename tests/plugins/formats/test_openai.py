@@ -75,3 +75,23 @@ def test_messages_may_be_the_json_text_that_a_table_holds(spec_of):
     text += '{""role"": ""assistant"", ""content"": ""Me.""}]"\n'
     found = first(spec_of(text, name="data.csv", format="openai"))
     assert found == Conversation([QUESTION], [ANSWER])
+
+
+def test_the_nulls_with_which_parquet_fills_messages_up_are_left_out(spec_of, tmp_path):
+    import pyarrow as pa
+    from pyarrow.parquet import write_table
+
+    calling = {"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": "{}"}}]}
+    chat = [
+        QUESTION,
+        calling,
+        {"role": "tool", "content": "x", "name": "f"},
+        {**ANSWER, "train": False},
+    ]
+    spec = spec_of("-", name="data.parquet", format="openai")
+    write_table(pa.Table.from_pylist([{"messages": chat}]), tmp_path / "data.parquet")
+    found = first(spec)
+    assert [sorted(one) for one in found.prompt] == [
+        ["content", "role"], ["content", "role", "tool_calls"], ["content", "name", "role"],
+    ]  # fmt: skip
+    assert found.response == [{**ANSWER, "train": False}]

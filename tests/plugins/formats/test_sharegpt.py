@@ -2,7 +2,7 @@
 
 import json
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from luthier.core.data.dataset import standardized
@@ -75,6 +75,7 @@ CALLS = st.lists(
 EXCHANGES = st.tuples(TEXTS, st.lists(st.tuples(CALLS, TEXTS), max_size=2), TEXTS)
 
 
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.text(), st.lists(EXCHANGES, min_size=1, max_size=4))
 def test_a_conversation_is_the_same_in_both_forms(system, exchanges):
     turns, messages = [], []
