@@ -115,7 +115,8 @@ def _versions() -> dict[str, str]:
 
 
 def _source(path: Path, name: str) -> dict[str, Any]:
-    if not path.is_file():
+    # a URL may be longer than the name of a file can be
+    if "://" in name or not path.is_file():
         return {"path": name}
     return {"path": str(path), "sha256": _file_sha256(path)}
 

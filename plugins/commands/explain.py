@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +11,8 @@ import typer
 
 from luthier.core import Plugin, hookimpl
 from luthier.core.cli.options import DeviceName, Overrides, device_or_probe
+
+URL = re.compile(r'\w+://[^\s"]+')
 
 
 class Explain(Plugin):
@@ -30,10 +33,12 @@ def command(
     """Explain."""
     from luthier.core import check
     from luthier.core.cli.explanation import hooks_in_order
+    from luthier.core.data.dataset import shown
     from luthier.core.runfile.writing import annotated
 
     resolved = check(run, overrides or (), device=device_or_probe(device))
-    typer.echo(annotated(resolved.tree))
+    # what is printed may be shown to others: a URL without its secrets
+    typer.echo(URL.sub(lambda url: shown(url[0]), annotated(resolved.tree)))
     typer.echo(f"# judged for: {resolved.device}, weights in {resolved.dtype}")
     typer.echo("# hooks, in the order in which they run:")
     for hook, owners in hooks_in_order(resolved):

@@ -15,8 +15,14 @@ from pydantic import Field, field_validator
 from luthier.core import BadData, Finding, Plugin, hookimpl
 from luthier.core.data import BadSource, Rows
 from luthier.core.data.dataset import shown
-from luthier.plugins.sources.files import no_parts
-from luthier.plugins.sources.reading import ENDINGS, TextRows, require_one_type, rows_of, type_of
+from luthier.plugins.sources.reading import (
+    ENDINGS,
+    TextRows,
+    no_parts,
+    require_one_type,
+    rows_of,
+    type_of,
+)
 
 if TYPE_CHECKING:
     from luthier.core.data import DatasetSpec

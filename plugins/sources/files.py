@@ -18,6 +18,7 @@ from luthier.plugins.sources.reading import (
     DataFile,
     TextRows,
     is_hidden,
+    no_parts,
     require_one_type,
     rows_of,
     type_of,
@@ -26,8 +27,6 @@ from luthier.plugins.sources.reading import (
 if TYPE_CHECKING:
     from luthier.core.data import DatasetSpec
 
-SPLIT = "train"
-"""What `split` says where a run file does not."""
 SAVED = ("state.json", "dataset_dict.json")
 """What `datasets` writes into the folder of a set that it saves."""
 
@@ -64,16 +63,6 @@ class Files(Plugin):
             with file.open() as stream:
                 digest.update(file_digest(cast(Any, stream), "sha256").digest())
         return rows_of(files, digest.hexdigest(), self.text_rows)
-
-
-def no_parts(spec: DatasetSpec) -> Iterator[Finding]:
-    """Yield what is wrong where a run file names a part of files, which have none."""
-    if spec.section.split != SPLIT:
-        said = "a file has no splits: all of it would be taken"
-        yield Finding("split", said, "Leave it out, and name the file of that split as `path`.")
-    if spec.section.subset is not None:
-        said = "a file has no subsets: all of it would be taken"
-        yield Finding("subset", said, "Leave it out, and name the file of that one as `path`.")
 
 
 def _files_of(path: Path) -> list[DataFile]:

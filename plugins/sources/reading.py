@@ -14,14 +14,17 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import PurePath, PurePosixPath
-from typing import Any, BinaryIO, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeAlias, cast
 
-from luthier.core import BadData
+from luthier.core import BadData, Finding
 from luthier.core.data import BadSource, Rows
 from luthier.core.data.rows import Row
 from luthier.plugins.sources import tables, texts
 from luthier.plugins.sources.found import Reading
 from luthier.plugins.sources.unpacking import Unpacked
+
+if TYPE_CHECKING:
+    from luthier.core.data import DatasetSpec
 
 TextRows: TypeAlias = Literal["lines", "paragraphs", "files"]
 
@@ -37,6 +40,8 @@ TYPES = {
 """The type that each ending means."""
 PACKINGS = (".gz", ".zst")
 ENDINGS = f"Data files end in: {', '.join(TYPES)}; each of them also in {' or '.join(PACKINGS)}."
+SPLIT = "train"
+"""What `split` says where a run file does not."""
 SEEKING = ("parquet", "arrow")
 """The types whose tables of contents stand at their ends."""
 
@@ -117,6 +122,16 @@ def type_of(path: str) -> str | None:
 def is_hidden(path: PurePath) -> bool:
     """Return whether a path, relative to the folder that was named, is hidden."""
     return any(part.startswith(".") for part in path.parts)
+
+
+def no_parts(spec: DatasetSpec) -> Iterator[Finding]:
+    """Yield what is wrong where a run file names a part of files, which have none."""
+    if spec.section.split != SPLIT:
+        said = "a file has no splits: all of it would be taken"
+        yield Finding("split", said, "Leave it out, and name the file of that split as `path`.")
+    if spec.section.subset is not None:
+        said = "a file has no subsets: all of it would be taken"
+        yield Finding("subset", said, "Leave it out, and name the file of that one as `path`.")
 
 
 def require_one_type(files: Sequence[DataFile], named: str) -> None:

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from luthier.core import BadData, check
+from luthier.core.cli.application import main
 from luthier.core.data import Rows
 from luthier.core.data.dataset import standardized
 from luthier.core.problems import BadRunFile
@@ -187,3 +188,41 @@ def test_secrets_of_a_url_are_used_and_never_shown(host):
     for secret in ("hunter3", "abc"):
         assert secret not in str(fault.value)
     assert str(spec_at(f"http://me:hunter2@{host}/a.jsonl?token=abc#x")) == f"http://{host}/a.jsonl"
+
+
+def test_a_secret_of_a_url_is_in_nothing_that_explain_prints(tmp_path, monkeypatch, capsys):
+    url = "http://me:hunter2@127.0.0.1:1/a.jsonl?token=abc"
+    run = tmp_path / "run.yaml"
+    run.write_text(json.dumps({"data": [{"path": url, "format": "alpaca"}]}))
+    monkeypatch.setattr("sys.argv", ["luthier", "explain", str(run)])
+    with pytest.raises(SystemExit) as left:
+        main()
+    printed = capsys.readouterr().out
+    assert left.value.code == 0
+    assert '"http://127.0.0.1:1/a.jsonl"' in printed
+    assert "hunter2" not in printed
+    assert "abc" not in printed
+
+
+def test_a_url_longer_than_the_name_of_a_file_is_no_fault():
+    assert spec_at("http://127.0.0.1:1/a.jsonl?token=" + "x" * 9000).source.name == "cloud"
+
+
+def test_two_sources_of_one_scheme_are_told_with_both_names(install):
+    source = """
+from typing import ClassVar
+from luthier.core import Plugin, hookimpl
+
+class Other(Plugin):
+    "Another one."
+    schemes: ClassVar = frozenset({"memory"})
+
+    @hookimpl
+    def open_dataset(self, spec):
+        return [{"instruction": "Hi.", "output": "Yo."}]
+"""
+    points = {"luthier.sources": {"other": "fake_other:Other"}}
+    install("fake-other", points, fake_other=source)
+    with pytest.raises(BadRunFile, match="memory:// is read by the sources cloud and other"):
+        spec_at("memory://bucket/a.jsonl")
+    assert spec_at("memory://bucket/a.jsonl", source="other").source.name == "other"
