@@ -18,7 +18,10 @@ from luthier.core.runfile.templating import OWN
 from luthier.core.wiring import first_answer, manager_of
 
 if TYPE_CHECKING:
+    import pluggy
+
     from luthier.core.data.preparation import PreparedData
+    from luthier.core.hooks import Items
     from luthier.core.run.job import TrainingJob
 
 
@@ -67,11 +70,9 @@ def _job(
     from transformers import set_seed
 
     from luthier.core.data.preparation import prepare
-    from luthier.core.model.attention import backend_of
     from luthier.core.model.opening import locate, model_spec, open_model
     from luthier.core.run.job import TrainingJob
     from luthier.core.run.manifest import manifest_of
-    from luthier.core.training.recording import Recorder
 
     spec = model_spec(run, training=True)
     manager = manager_of(run.selected)
@@ -81,12 +82,7 @@ def _job(
         _require_same_run(run, stored)
         _require_same_files(run, stored)
     prepared = prepare(run, located, manager, reporter.prepared)
-    for note in prepared.notes:
-        reporter.say("data", note)
-    reporter.say("data", str(prepared))
-    if prepared.rejected:
-        folder.write_rejected(prepared.rejected)
-        reporter.warn(f"{len(prepared.rejected):,} rows were left out: {folder.rejected}")
+    _tell_of_data(folder, prepared, reporter)
     _tell_of_template(run, prepared, reporter)
     if stored is not None:
         _require_same_data(stored, prepared.fingerprint)
@@ -97,18 +93,48 @@ def _job(
     if stored is not None:
         manifest["created"] = stored["created"]
     write_json_whole(folder.manifest, manifest)
-    items = manager.hook.arrange_dataset(dataset=prepared.dataset, encoding=run.encoding)
-    if items is not None:
-        reporter.say("packing", str(items))
-    rows = prepared.dataset if items is None else items
+    rows = _arranged(run, prepared, manager, reporter)
     job = TrainingJob(run, folder, opened, rows, spec.dtype, manager)
-    job.collator = first_answer(
-        manager, "build_collator", tokenizer=opened.tokenizer, attention=backend_of(opened.model)
-    )
-    job.optimizer = manager.hook.build_optimizer(job=job)
-    observers = [one for one in manager.hook.build_callback(job=job) if one is not None]
-    job.callbacks = (Recorder(folder, reporter), *observers)
+    _equip(job, reporter)
     return job, manifest
+
+
+def _equip(job: TrainingJob, reporter: Reporter) -> None:
+    """Have the run's plugins build what the trainer is built with."""
+    from luthier.core.model.attention import backend_of
+    from luthier.core.training.recording import Recorder
+
+    opened, hook = job.opened, job.manager.hook
+    job.collator = first_answer(
+        job.manager, "build_collator",
+        tokenizer=opened.tokenizer, attention=backend_of(opened.model),
+    )  # fmt: skip
+    job.optimizer = hook.build_optimizer(job=job)
+    observers = [one for one in hook.build_callback(job=job) if one is not None]
+    job.callbacks = (Recorder(job.folder, reporter), *observers)
+
+
+def _tell_of_data(folder: RunFolder, prepared: PreparedData, reporter: Reporter) -> None:
+    for note in prepared.notes:
+        reporter.say("data", note)
+    reporter.say("data", str(prepared))
+    if prepared.rejected:
+        folder.write_rejected(prepared.rejected)
+        reporter.warn(f"{len(prepared.rejected):,} rows were left out: {folder.rejected}")
+
+
+def _arranged(
+    run: Run, prepared: PreparedData, manager: pluggy.PluginManager, reporter: Reporter
+) -> Items:
+    """Return what batches are made of: what the stage makes of the rows, or these themselves."""
+    items: Items | None = manager.hook.arrange_dataset(
+        dataset=prepared.dataset, encoding=run.encoding
+    )
+    if items is None:
+        rows: Items = prepared.dataset
+        return rows
+    reporter.say("packing", str(items))
+    return items
 
 
 def _tell_of_model(run: Run, dtype: str, counts: dict[str, int], reporter: Reporter) -> None:

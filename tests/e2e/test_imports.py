@@ -80,7 +80,8 @@ def test_help_and_check_take_a_small_part_of_what_torch_alone_takes(run_file):
 def plugin_modules(modules):
     """Return the modules of luthier's plugins and templates, without what they share."""
     named = {entry.target.partition(":")[0] for entry in Catalogue.installed()}
-    return {m for m in modules if m in named or m.endswith(".making")}
+    own = {m for m in modules if m.startswith(("luthier.plugins.", "luthier.templates."))}
+    return {m for m in own if m in named or m.endswith(".making")}
 
 
 SELECTED = {

@@ -80,6 +80,6 @@ def test_bad_rows_are_dropped_counted_and_written_with_their_reasons(small_run, 
 
 def test_a_run_whose_rows_are_all_bad_is_refused(small_run, data_file):
     data_file.write_text(json.dumps(BAD[1]) + "\n")
+    entry = {"path": str(data_file), "bad_rows": "drop", "format": "alpaca"}
     with pytest.raises(BadData, match="all were dropped as bad"):
-        entry = {"path": str(data_file), "bad_rows": "drop", "format": "alpaca"}
         train(small_run(data=[entry]))

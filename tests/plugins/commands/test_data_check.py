@@ -36,7 +36,7 @@ def test_a_fault_is_told_with_count_places_and_remedy(checked):
     _, told = checked([("a", "b"), ("a", "b"), ("c", "")])
     assert "error      bad-row: 1 of 3 rows" in told
     assert "rows.jsonl, row 3: the field 'output' is empty" in told
-    assert "Give each row an output" in told
+    assert "Fill it in, leave the row out" in told
     assert told.index("bad-row") < told.index("duplicate: 1 of 3 rows")
     assert "8 to 15  ████" in told or "16 to 31  ████" in told
 

@@ -75,5 +75,5 @@ def test_a_bad_row_is_named_with_its_remedy(luthier, run_file, data_file):
     code, printed = luthier(run_file)
     assert code == 0
     assert "row 1      bad" in printed.out
-    assert "Give each row an output" in printed.out
+    assert "Fill it in, leave the row out" in printed.out
     assert "training would stop" in printed.out
