@@ -20,6 +20,7 @@ from luthier.core.runfile.nodes import (
     Node,
     UnusablePath,
     base_of,
+    dotted,
     opened,
     path_of,
 )
@@ -148,6 +149,7 @@ class _Resolver:
         require_answers(TRAINING if self.training else INFERENCE, selected, self.chooser)
         self._judge()
         self._require_an_end(tree, sections)
+        self._refuse_repeated_streams(tree, sections["mix"], data)
         if self.problems or not all(sections.values()):
             raise BadRunFile([_placed(problem, tree) for problem in self.problems])
         return Run(
@@ -256,6 +258,17 @@ class _Resolver:
         for conflict in conflicts([one for one, _, _ in self.chooser.chosen], self.device):
             place, key = places[id(conflict.culprit)]
             self._tell(place, key, conflict.problem, conflict.remedy)
+
+    def _refuse_repeated_streams(
+        self, tree: Node, mix: Section | None, data: list[DatasetSpec]
+    ) -> None:
+        if not isinstance(mix, MixSection) or not mix.streaming:
+            return
+        for number, spec in enumerate(data):
+            if spec.section.repeat != 1:
+                key = ("data", number, "repeat")
+                said = "rows are streamed, so it is not known how many a part of a pass would be"
+                self._tell(tree.at(key).place, dotted(key), said, "Leave it out; `weight` it.")
 
     def _require_an_end(self, tree: Node, sections: dict[str, Any]) -> None:
         """Refuse a stream that nothing ends: how many rows there are is not known before."""

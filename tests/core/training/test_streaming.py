@@ -81,6 +81,12 @@ def test_a_stopped_run_goes_on_at_the_right_row(small_run, tmp_path, monkeypatch
     assert last[0] == last[1]
 
 
+def test_a_stream_is_not_repeated_in_part(small_run, data_file):
+    repeated = [{"path": str(data_file)}, {"path": str(data_file), "repeat": 1.5}]
+    with pytest.raises(BadRunFile, match=r"data\.1\.repeat: rows are streamed"):
+        check(small_run(data=repeated, mix={"streaming": True}))
+
+
 def test_a_stream_wants_an_end_and_is_not_packed(small_run):
     endless = small_run(mix={"streaming": True}, training={"epochs": 1})
     with pytest.raises(BadRunFile, match=r"mix\.streaming.*\n.*training\.max_steps"):
