@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,16 @@ class Columns:
         for name, sequences in self._rows.items():
             sequences.append(row.get(name, self._absent))
         self._numbers.append(number)
+
+    def rows(self) -> Iterator[dict[str, list[int]]]:
+        """Yield the rows one by one, as the table has them, without their numbers."""
+        for n in range(len(self)):
+            row = {}
+            for name, sequences in self._rows.items():
+                before = f"{name}_" if name else ""
+                row[f"{before}input_ids"] = sequences[n].ids
+                row[f"{before}labels"] = sequences[n].labels
+            yield row
 
     def table(self) -> pa.Table:
         """Return the rows as `input_ids` and `labels`, with their names before them, and `row`."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from luthier.core.data.standard import (
@@ -135,7 +136,7 @@ class Encoder:
         assert self.template is not None  # noqa: S101 - a run of conversations has one
         return self.template.ends_of(self.tokenizer)
 
-    @property
+    @cached_property
     def _document_ends(self) -> tuple[list[Piece], list[Piece]]:
         """What the tokenizer puts before a text that stands alone, and the token that ends it."""
         ids = self.tokenizer("")["input_ids"]
@@ -171,14 +172,18 @@ class Encoder:
             told = [False] * (len(told) - 1) + told[-1:]
         return pieces if all(told) else _counted(pieces, told)
 
-    def _with_tokens(self, pieces: Iterable[Piece]) -> Iterable[Piece]:
-        """Yield pieces, what looks like a special token being one."""
-        assert self.template is not None  # noqa: S101 - it rendered them
+    @cached_property
+    def _likeness(self) -> re.Pattern[str]:
+        """What finds the text of any special token."""
+        assert self.template is not None  # noqa: S101 - a run of conversations has one
         tokens = {*map(str, self.tokenizer.all_special_tokens), *self.template.all_special_tokens()}
         longest_first = map(re.escape, sorted(tokens, key=len, reverse=True))
-        pattern = re.compile(f"({'|'.join(longest_first) or '(?!)'})")
+        return re.compile(f"({'|'.join(longest_first) or '(?!)'})")
+
+    def _with_tokens(self, pieces: Iterable[Piece]) -> Iterable[Piece]:
+        """Yield pieces, what looks like a special token being one."""
         for piece in pieces:
-            parts = [piece.text] if piece.special else pattern.split(piece.text)
+            parts = [piece.text] if piece.special else self._likeness.split(piece.text)
             for n, part in enumerate(parts):
                 if part:
                     yield Piece(part, special=piece.special or n % 2 == 1, trained=piece.trained)
@@ -198,7 +203,8 @@ def _answers(messages: Sequence[Message]) -> list[Message]:
 
 def _of_tokens(row: Tokens) -> Encoded:
     labels = row.ids if row.labels is None else row.labels
-    return Encoded(list(row.ids), [(1, label != IGNORED) for label in labels])
+    alike = groupby(labels, lambda label: label != IGNORED)
+    return Encoded(list(row.ids), [(len(list(run)), trained) for trained, run in alike])
 
 
 def _counted(pieces: Sequence[Piece], told: Sequence[bool]) -> list[Piece]:

@@ -75,9 +75,3 @@ def inspected(
     with quiet_libraries():
         located = locate(model_spec(resolved, training=True))
         yield Inspection(resolved, located, manager_of(resolved.selected))
-
-
-def place_of(aligned: Aligned, number: int) -> str:
-    """Return where a row stands, for messages: file and row; `number` counts from 1."""
-    place = aligned.rows.place
-    return place(number - 1) if place is not None else f"{aligned.spec}, row {number}"

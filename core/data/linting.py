@@ -14,7 +14,7 @@ from typing import Any
 from luthier.core.data.cleaning import Cleaned, cleaned, require_free
 from luthier.core.data.dataset import standardized
 from luthier.core.data.histogram import Histogram
-from luthier.core.data.inspection import Inspection, inspected, place_of
+from luthier.core.data.inspection import Inspection, inspected
 from luthier.core.data.languages import language_of
 from luthier.core.data.lengths import part_of, trained_count
 from luthier.core.data.lints import LINTS, canonical, faults_of, question_of, texts_of
@@ -267,7 +267,7 @@ class _Look:
         aligned = self._datasets[at]
         # finding a row's file takes a reading of the files: only where there are several
         several = aligned.spec.local_path.is_dir()
-        return place_of(aligned, row) if several else f"{aligned.spec}, row {row}"
+        return aligned.place(row - 1) if several else f"{aligned.spec}, row {row}"
 
     def _found(self, number: int) -> tuple[int, int]:
         """Return the dataset of a row, and its number there, which counts from 1."""

@@ -43,7 +43,7 @@ class PreparedData:
     rejected: list[dict[str, Any]] = field(default_factory=list)
     """The rows that were left out: dataset, place, problem."""
     notes: list[str] = field(default_factory=list)
-    """What formats found out of rows, such as that they are of the format `sharegpt`, and why."""
+    """What formats found out of rows, such as what they took them for, and why."""
 
     @property
     def rows(self) -> int:

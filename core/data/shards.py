@@ -67,7 +67,6 @@ class Store:
         """
         text = json.dumps(key, sort_keys=True, ensure_ascii=False, default=str)
         self.folder = cache_folder() / "data" / hashlib.sha256(text.encode()).hexdigest()[:32]
-        self._key = text
 
     def __iter__(self) -> Iterator[Shard]:
         """Yield the shards that are there, as far as none is missing."""

@@ -102,8 +102,11 @@ class Aligned:
         """Return a bad row's fault, with its file and its number, which counts from 0."""
         from luthier.core.data.dataset import BadRow
 
-        place = self.rows.place(number) if self.rows.place else f"{self.spec}, row {number + 1}"
-        return BadRow(place, fault.problem, fault.remedy)
+        return BadRow(self.place(number), fault.problem, fault.remedy)
+
+    def place(self, number: int) -> str:
+        """Return where a row stands: its file, and its number there; `number` counts from 0."""
+        return self.rows.place(number) if self.rows.place else f"{self.spec}, row {number + 1}"
 
 
 def aligned(

@@ -78,7 +78,7 @@ class DataWorker:
         for row in self.read():
             columns = Columns()
             self._take(row, columns, Shard(Counts(), "", last=False))
-            yield from columns.table().drop_columns("row").to_pylist()
+            yield from columns.rows()
 
     def _encoded(self, batch: Sequence[StandardRow | BadValue]) -> Iterator[EncodedRow]:
         """Yield the rows of a batch as the stage encodes them; bad ones as they are."""
