@@ -20,6 +20,7 @@ from luthier.core.data.shards import Counts, Shard, Store
 from luthier.core.data.worker import DataWorker
 from luthier.core.errors import BadData
 from luthier.core.model.opening import LocatedModel
+from luthier.core.run.ranks import rank, world
 from luthier.core.runfile import Run
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class PreparedData:
     dataset: Any
     """The encoded rows, a dataset of the library; or such as are streamed."""
     counts: Counts
-    """What became of the rows; of a stream nothing is known yet."""
+    """What became of the rows; of a stream nothing is known before the end."""
     fingerprint: str
     """A hash of all ids and labels, in order."""
     rejected: list[dict[str, Any]] = field(default_factory=list)
@@ -51,26 +52,11 @@ class PreparedData:
         return self.counts.rows
 
     def __str__(self) -> str:
-        counts = self.counts
-        if not counts.read:
-            return str(self.dataset)
-        text = (
-            f"{counts.rows:,} rows, {counts.tokens:,} tokens, "
-            f"{counts.trained_tokens:,} of them trained"
-        )
-        for count, said in (
-            (counts.too_long, "dropped as too long"),
-            (counts.bad, "dropped as bad"),
-            (counts.cut, "cut"),
-        ):
-            text += f"; {count:,} rows {said}" if count else ""
-        return text
+        return str(self.counts) if self.counts.read else str(self.dataset)
 
     def facts(self) -> dict[str, Any]:
         """Return what the manifest keeps."""
-        counts = vars(self.counts)
-        dropped = self.counts.too_long + self.counts.bad
-        return {**counts, "dropped": dropped, "fingerprint": self.fingerprint}
+        return {**self.counts.facts(), "fingerprint": self.fingerprint}
 
 
 def prepare(
@@ -120,11 +106,12 @@ def _workers(
 
 
 def _streamed(workers: Sequence[DataWorker], run: Run, located: LocatedModel) -> PreparedData:
-    from luthier.core.training.streaming import StreamedRows
+    from luthier.core.training.streaming import Stream
 
     keys = [key_of(run, one.spec, one.aligned, located) for one in workers]
-    told = json.dumps([keys, run.mix.model_dump(mode="json")], sort_keys=True, default=str)
-    rows = StreamedRows(workers, run.mix, run.training.seed)
+    shares = [(one.section.weight, one.section.repeat) for one in run.data]
+    told = json.dumps([keys, shares, run.mix.model_dump(mode="json")], sort_keys=True, default=str)
+    rows = Stream(workers, run.mix, run.training.seed, (rank(), world()))
     return PreparedData(rows, Counts(), hashlib.sha256(told.encode()).hexdigest())
 
 

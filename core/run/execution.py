@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import time
@@ -10,8 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from luthier.core.errors import BadRunFolder, Diverged
+from luthier.core.errors import Diverged
 from luthier.core.run.folder import RunFolder, step_of, write_json_whole
+from luthier.core.run.ranks import is_first
 from luthier.core.run.reporting import Reporter, quiet_libraries
 from luthier.core.runfile import Run
 from luthier.core.runfile.templating import OWN
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import pluggy
 
     from luthier.core.data.preparation import PreparedData
+    from luthier.core.data.shards import Counts
     from luthier.core.hooks import Items
     from luthier.core.run.job import TrainingJob
 
@@ -42,7 +43,8 @@ def execute(run: Run, folder: RunFolder, reporter: Reporter, *, resuming: bool) 
     from luthier.core.training.checkpoints import newest_whole
     from luthier.core.training.trainer import require_finite
 
-    folder.remove_leftovers()
+    if is_first():
+        folder.remove_leftovers()
     with _logged(folder), quiet_libraries():
         checkpoint = newest_whole(folder, reporter) if resuming else None
         job, manifest = _job(run, folder, reporter, resuming=checkpoint is not None)
@@ -58,7 +60,7 @@ def execute(run: Run, folder: RunFolder, reporter: Reporter, *, resuming: bool) 
             _interrupted(trainer, folder, manifest, reporter)
             raise
         except Diverged:
-            write_json_whole(folder.manifest, {**manifest, "status": "diverged"})
+            _write(folder, {**manifest, "status": "diverged"})
             raise
         _finish(trainer, job, manifest, reporter, time.monotonic() - began)
 
@@ -71,28 +73,34 @@ def _job(
 
     from luthier.core.data.preparation import prepare
     from luthier.core.model.opening import locate, model_spec, open_model
+    from luthier.core.run.continuation import (
+        require_same_data,
+        require_same_files,
+        require_same_run,
+        stored_manifest,
+    )
     from luthier.core.run.job import TrainingJob
     from luthier.core.run.manifest import manifest_of
 
     spec = model_spec(run, training=True)
     manager = manager_of(run.selected)
     located = locate(spec)
-    stored = _stored_manifest(folder) if resuming else None
+    stored = stored_manifest(folder) if resuming else None
     if stored is not None:
-        _require_same_run(run, stored)
-        _require_same_files(run, stored)
+        require_same_run(run, stored)
+        require_same_files(run, stored)
     prepared = prepare(run, located, manager, reporter.prepared)
     _tell_of_data(folder, prepared, reporter)
     _tell_of_template(run, prepared, reporter)
     if stored is not None:
-        _require_same_data(stored, prepared.fingerprint)
+        require_same_data(stored, prepared.fingerprint)
     set_seed(run.training.seed)
     opened = open_model(located, training=True)
     manifest = manifest_of(run, opened, prepared)
     _tell_of_model(run, spec.dtype, manifest["parameters"], reporter)
     if stored is not None:
         manifest["created"] = stored["created"]
-    write_json_whole(folder.manifest, manifest)
+    _write(folder, manifest)
     rows = _arranged(run, prepared, manager, reporter)
     job = TrainingJob(run, folder, opened, rows, spec.dtype, manager)
     _equip(job, reporter)
@@ -118,7 +126,7 @@ def _tell_of_data(folder: RunFolder, prepared: PreparedData, reporter: Reporter)
     for note in prepared.notes:
         reporter.say("data", note)
     reporter.say("data", str(prepared))
-    if prepared.rejected:
+    if prepared.rejected and is_first():
         folder.write_rejected(prepared.rejected)
         reporter.warn(f"{len(prepared.rejected):,} rows were left out: {folder.rejected}")
 
@@ -172,7 +180,7 @@ def _interrupted(
     """Say where the run stands and how it goes on."""
     step = trainer.state.global_step
     manifest["status"] = "interrupted"
-    write_json_whole(folder.manifest, manifest)
+    _write(folder, manifest)
     latest = next(reversed(folder.existing_checkpoints()), None)
     again = f"from step {step_of(latest)}" if latest else "from the beginning: no checkpoint yet"
     reporter.say("stopped", f"at step {step}; go on ({again}) with: luthier resume {folder.path}")
@@ -186,8 +194,12 @@ def _finish(
     from luthier.core.training.recording import duration, plot_loss, read_metrics
 
     folder = job.folder
-    if not trainer.is_world_process_zero():
+    read = trainer.read()
+    if not is_first():
         return
+    if read is not None:
+        manifest["data"].update(read.facts())
+        _tell_of_stream(folder, read, reporter)
     plot_loss(folder)
     manifest["memory"]["measured_peak_bytes"] = measured_peak_bytes()
     manifest["status"] = "finished"
@@ -206,66 +218,15 @@ def _finish(
     reporter.say("model", f"written to {folder.model}")
 
 
-def _stored_manifest(folder: RunFolder) -> dict[str, Any]:
-    """Return the manifest of a run that is to be gone on with.
-
-    Raises:
-        BadRunFolder: it is not what a run writes.
-    """
-    try:
-        stored: dict[str, Any] = json.loads(folder.manifest.read_text(encoding="utf-8"))
-        # what the comparisons below need; a mapping is what can be unpacked so
-        _ = {**stored["settings"]}, stored["created"], stored["data"]["fingerprint"]
-    except (OSError, ValueError, KeyError, TypeError) as fault:
-        said = f"there is no {fault} in it" if isinstance(fault, KeyError) else str(fault)
-        raise BadRunFolder(
-            f"{folder.manifest} is not what a run writes: {said}. Put it back from a copy, or "
-            "train anew with `--overwrite`."
-        ) from fault
-    return stored
+def _tell_of_stream(folder: RunFolder, read: Counts, reporter: Reporter) -> None:
+    reporter.say("data", f"{read.read:,} rows were read: {read}")
+    if read.bad + read.too_long:
+        reporter.warn(f"{read.bad + read.too_long:,} rows were left out: {folder.rejected}")
 
 
-def _require_same_run(run: Run, stored: dict[str, Any]) -> None:
-    """Refuse to go on where run.yaml was changed: its settings would not be those that acted."""
-    from luthier.core.run.manifest import settings_of
-
-    before, now = stored["settings"], settings_of(run)
-    changed = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
-    if changed:
-        listed = "; ".join(
-            f"{key} was {before.get(key)!r} and is {now.get(key)!r}" for key in changed[:MOST_TOLD]
-        )
-        raise BadRunFolder(
-            f"the run file has changed since the run was begun: {listed}. "
-            "Put it back, or train anew with the new settings."
-        )
-
-
-MOST_TOLD = 8
-
-
-def _require_same_files(run: Run, stored: dict[str, Any]) -> None:
-    """Refuse to go on with plugin files that were changed; packages are what is installed."""
-    from luthier.core.run.manifest import plugins_of
-
-    before, now = (
-        {one["distribution"]: one["sha256"] for one in plugins if "sha256" in one}
-        for plugins in (stored.get("plugins", []), plugins_of(run))
-    )
-    for name, digest in before.items():
-        if now.get(name) != digest:
-            raise BadRunFolder(
-                f"the plugin file {name} has changed since the run was begun. "
-                "Put it back, or train anew with `--overwrite`."
-            )
-
-
-def _require_same_data(stored: dict[str, Any], fingerprint: str) -> None:
-    if stored["data"]["fingerprint"] != fingerprint:
-        raise BadRunFolder(
-            "the data, the template or the tokenizer has changed since the run was begun, so it "
-            "cannot be continued as it was. Put them back, or train anew."
-        )
+def _write(folder: RunFolder, manifest: dict[str, Any]) -> None:
+    if is_first():
+        write_json_whole(folder.manifest, manifest)
 
 
 def _total_steps(trainer: Any) -> int:
@@ -280,6 +241,9 @@ def _total_steps(trainer: Any) -> int:
 @contextmanager
 def _logged(folder: RunFolder) -> Iterator[None]:
     """Write all that is logged, by us and by libraries, to the run's log.txt."""
+    if not is_first():
+        yield
+        return
     root = logging.getLogger()
     level = root.level
     writer = logging.FileHandler(folder.log, encoding="utf-8")

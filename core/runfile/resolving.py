@@ -265,10 +265,10 @@ class _Resolver:
         if not isinstance(mix, MixSection) or not mix.streaming:
             return
         for number, spec in enumerate(data):
-            if spec.section.repeat != 1:
+            if spec.section.repeat % 1:
                 key = ("data", number, "repeat")
                 said = "rows are streamed, so it is not known how many a part of a pass would be"
-                self._tell(tree.at(key).place, dotted(key), said, "Leave it out; `weight` it.")
+                self._tell(tree.at(key).place, dotted(key), said, "Give a whole number.")
 
     def _require_an_end(self, tree: Node, sections: dict[str, Any]) -> None:
         """Refuse a stream that nothing ends: how many rows there are is not known before."""

@@ -12,14 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 import transformers
+from accelerate.utils import gather_object
 
+from luthier.core.data.shards import Counts
 from luthier.core.errors import BadRunFolder, Diverged
 from luthier.core.run.folder import CHECKPOINT, discard, written_whole
+from luthier.core.run.ranks import is_first, rank, world
 from luthier.core.templates import IGNORED
 from luthier.core.training.checkpoints import STATE
 from luthier.core.training.loss import token_mean_loss
 from luthier.core.training.packed import tokens_of
 from luthier.core.training.state import load_state, random_state, restore_random_state, save_state
+from luthier.core.training.streaming import Stream
 
 if TYPE_CHECKING:
     from luthier.core.run.job import TrainingJob
@@ -52,6 +56,41 @@ class Trainer(transformers.Trainer):
         # of the steps since the last log: summed loss, counted tokens, all tokens
         self._window = torch.zeros(3, dtype=torch.float64)
         self._lost = 0  # logs in a row whose loss was no finite number
+        self._written = 0  # rows of a stream that stand in rejected.jsonl
+
+    # --- data ---------------------------------------------------------------------------------
+
+    def get_train_dataloader(self) -> Any:
+        """Return the batches. Of a stream each process draws its own share, so none is split."""
+        if not isinstance(self.train_dataset, Stream):
+            return super().get_train_dataloader()
+        return torch.utils.data.DataLoader(
+            self.train_dataset,
+            batch_size=self._train_batch_size,
+            collate_fn=self.data_collator,
+            pin_memory=self.args.dataloader_pin_memory,
+        )
+
+    def read(self) -> Counts | None:
+        """Return what became of all rows of a stream, and write those that were left out.
+
+        Called when the run has ended, by all processes; None where nothing is streamed.
+        """
+        if not isinstance(self.train_dataset, Stream):
+            return None
+        self._write_rejected(ended=True)
+        total = Counts()
+        for one in gather_object([self.train_dataset.counts()]):
+            total += one
+        return total
+
+    def _write_rejected(self, *, ended: bool = False) -> None:
+        """Add to rejected.jsonl what the stream has left out since the last time."""
+        if isinstance(self.train_dataset, Stream):
+            rows = gather_object(self.train_dataset.rejected(ended=ended))
+            if rows and is_first():
+                self.job.folder.write_rejected(rows, after=self._written)
+            self._written += len(rows)
 
     # --- figures ----------------------------------------------------------------------------
 
@@ -89,6 +128,9 @@ class Trainer(transformers.Trainer):
             logs["loss"] = summed / trained if trained else math.nan
             logs["trained_tokens"], logs["tokens"] = int(trained), int(tokens)
             self._window = torch.zeros_like(self._window)
+        if isinstance(self.train_dataset, Stream):
+            # transformers counts this from where the run was gone on with
+            self.state.epoch = self.state.global_step / self.state.max_steps
         super().log(logs, start_time)
         self._lost = 0 if math.isfinite(summed) else self._lost + 1
         # in float16 a step that overflows is skipped, and the next may be sound
@@ -99,16 +141,19 @@ class Trainer(transformers.Trainer):
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:  # noqa: ARG002
         """Write all that a continuation needs, whole or not at all, and drop what is too old."""
+        require_finite(self.job.opened.model, self.state.global_step)
+        self._write_rejected()
+        states = gather_object([self._own_state()])
         if not self.args.should_save:
             return
-        require_finite(self.job.opened.model, self.state.global_step)
         folder = self.job.folder.checkpoints / f"{CHECKPOINT}{self.state.global_step}"
         with written_whole(folder) as beside:
             save_state(trained_parameters(self.job.opened.model), beside / "weights")
             save_state(self._optimizer.state_dict(), beside / "optimizer")
             save_state(self._scheduler.state_dict(), beside / "scheduler")
-            save_state(random_state(), beside / "random")
-            save_state({"window": self._window, "scaler": self._scaler_state()}, beside / "loop")
+            save_state([one.pop("random") for one in states], beside / "random")
+            loop = {"processes": states, "scaler": self._scaler_state(), "written": self._written}
+            save_state(loop, beside / "loop")
             self.state.save_to_json(str(beside / STATE))
         for old in self.job.folder.existing_checkpoints()[: -self.job.run.checkpoints.keep]:
             discard(old)
@@ -120,6 +165,11 @@ class Trainer(transformers.Trainer):
     @property
     def _scheduler(self) -> Any:
         return self.lr_scheduler
+
+    def _own_state(self) -> dict[str, Any]:
+        """Return what this process has for itself."""
+        stream = self.train_dataset.state() if isinstance(self.train_dataset, Stream) else None
+        return {"random": random_state(), "window": self._window, "stream": stream}
 
     def _scaler_state(self) -> Any:
         scaler = self.accelerator.scaler
@@ -146,13 +196,21 @@ class Trainer(transformers.Trainer):
     def _load_scaler(self, checkpoint: str | None) -> None:
         if checkpoint is not None:
             loop = load_state(Path(checkpoint) / "loop")
-            self._window = loop["window"]
+            if len(loop["processes"]) != world():
+                raise BadRunFolder(
+                    f"{checkpoint} was written by {len(loop['processes'])} process(es), and "
+                    f"this is one of {world()}. Go on with as many, or train anew."
+                )
+            own = loop["processes"][rank()]
+            self._window, self._written = own["window"], loop["written"]
+            if isinstance(self.train_dataset, Stream):
+                self.train_dataset.restore(own["stream"])
             if loop["scaler"] is not None:
                 self.accelerator.scaler.load_state_dict(loop["scaler"])
 
     def _load_rng_state(self, checkpoint: str | None) -> None:
         if checkpoint is not None:
-            restore_random_state(load_state(Path(checkpoint) / "random"))
+            restore_random_state(load_state(Path(checkpoint) / "random")[rank()])
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:  # noqa: ARG002
         raise AssertionError("luthier.core.model.saving saves the model, never transformers")
@@ -216,4 +274,5 @@ def training_arguments(job: TrainingJob) -> transformers.TrainingArguments:
         remove_unused_columns=False,
         disable_tqdm=True,
         report_to="none",
+        ignore_data_skip=isinstance(job.dataset, Stream),  # it goes to its place by itself
     )

@@ -1,6 +1,7 @@
 """Rows that are streamed: the same as those that are prepared, and resumed at the right one."""
 
 import json
+import random
 from itertools import islice
 
 import pytest
@@ -8,10 +9,11 @@ import safetensors.torch
 import torch
 
 from luthier.core import BadData, check, resume, train
+from luthier.core.data.arrangement import Chopping
+from luthier.core.data.drawing import Shuffled
 from luthier.core.data.preparation import prepare
 from luthier.core.model.opening import locate, model_spec
 from luthier.core.problems import BadRunFile
-from luthier.core.training.streaming import StreamedBlocks, shuffled
 from luthier.core.wiring import manager_of
 
 
@@ -26,26 +28,31 @@ def test_a_pass_holds_the_rows_that_are_prepared(small_run, data_file, tmp_path,
     other.write_text('{"instruction": "Who?", "output": "I am Luthier."}\n' * 3)
     run = small_run(data=[str(data_file), str(other)], mix={"strategy": strategy})
     whole = [(row["input_ids"], row["labels"]) for row in prepared(run)]
-    stream = prepared({**run, "mix": {**run["mix"], "streaming": True, "shuffle_buffer": 4}})
-    passes = [[(row["input_ids"], row["labels"]) for row in stream.one_pass(n)] for n in (0, 0, 1)]
-    assert all(sorted(one) == sorted(whole) for one in passes)
-    assert passes[0] == passes[1]
-    assert passes[0] != passes[2]
-    endless = [(row["input_ids"], row["labels"]) for row in islice(stream, 2 * len(whole))]
-    assert endless == passes[0] + passes[2]
+    streamed = {**run, "mix": {**run["mix"], "streaming": True, "shuffle_buffer": 4}}
+    stream, again = (
+        [(row["input_ids"], row["labels"]) for row in islice(prepared(streamed), 2 * len(whole))]
+        for _ in range(2)
+    )
+    first, second = stream[: len(whole)], stream[len(whole) :]
+    assert sorted(first) == sorted(second) == sorted(whole)
+    assert first != second
+    assert stream == again
 
 
 def test_a_shuffle_gives_each_row_once_and_not_far_ahead():
-    rows = list(shuffled(range(100), 10, seed=1))
+    rows = list(Shuffled(range(100), 10, seed=1))
     assert sorted(rows) == list(range(100)) != rows
     assert all(place >= row - 10 for place, row in enumerate(rows))
 
 
 def test_blocks_of_a_stream_lose_no_token_but_the_last_ones():
     rows = [{"input_ids": list(range(n, n + 5)), "labels": [n] * 5} for n in (0, 5, 10)]
-    blocks = list(StreamedBlocks(rows, 4))
-    assert [block["input_ids"] for block in blocks] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10, 11]]
-    assert blocks[1]["labels"] == [0, 5, 5, 5]
+    blocks, held = Chopping(4)(rows[:1], {}, random.Random(1))
+    assert [block["input_ids"] for block in blocks] == [[0, 1, 2, 3]]
+    blocks, held = Chopping(4)(rows[1:], held, random.Random(1))
+    assert [block["input_ids"] for block in blocks] == [[4, 5, 6, 7], [8, 9, 10, 11]]
+    assert blocks[0]["labels"] == [0, 5, 5, 5]
+    assert held == {"input_ids": [12, 13, 14], "labels": [10, 10, 10]}
 
 
 def weights_of(folder):
@@ -87,9 +94,7 @@ def test_a_stream_is_not_repeated_in_part(small_run, data_file):
         check(small_run(data=repeated, mix={"streaming": True}))
 
 
-def test_a_stream_wants_an_end_and_is_not_packed(small_run):
+def test_a_stream_wants_an_end(small_run):
     endless = small_run(mix={"streaming": True}, training={"epochs": 1})
     with pytest.raises(BadRunFile, match=r"mix\.streaming.*\n.*training\.max_steps"):
         check(endless)
-    with pytest.raises(BadData, match="packing looks at all rows"):
-        train(small_run(mix={"streaming": True}, stage={"name": "sft", "packing": True}))
