@@ -20,6 +20,7 @@ from luthier.core.run.folder import CHECKPOINT, discard, written_whole
 from luthier.core.run.ranks import is_first, rank, world
 from luthier.core.templates import IGNORED
 from luthier.core.training.checkpoints import STATE
+from luthier.core.training.grouping import GroupedByLength
 from luthier.core.training.loss import token_mean_loss
 from luthier.core.training.packed import tokens_of
 from luthier.core.training.state import load_state, random_state, restore_random_state, save_state
@@ -53,6 +54,10 @@ class Trainer(transformers.Trainer):
         )
         self.remove_callback(transformers.PrinterCallback)
         self.job = job
+        self._sampler = None
+        if job.run.training.group_by_length:
+            rows = self._train_batch_size * self.args.gradient_accumulation_steps * world()
+            self._sampler = GroupedByLength(job.dataset, rows, self.args.seed)
         # of the steps since the last log: summed loss, counted tokens, all tokens
         self._window = torch.zeros(3, dtype=torch.float64)
         self._lost = 0  # logs in a row whose loss was no finite number
@@ -70,6 +75,9 @@ class Trainer(transformers.Trainer):
             collate_fn=self.data_collator,
             pin_memory=self.args.dataloader_pin_memory,
         )
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        return self._sampler or super()._get_train_sampler(train_dataset)
 
     def read(self) -> Counts | None:
         """Return what became of all rows of a stream, and write those that were left out.
