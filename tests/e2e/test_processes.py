@@ -104,7 +104,7 @@ def launched(module_run, tmp_path_factory):
     launcher = ["torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     done = subprocess.run(
         [sys.executable, "-m", *launcher, "program.py"],
-        cwd=folder, capture_output=True, text=True, timeout=240, check=False,
+        cwd=folder, capture_output=True, text=True, timeout=600, check=False,
         env={**os.environ, "LUTHIER_CACHE": str(folder / "cache"), "TORCH_CPP_LOG_LEVEL": "ERROR"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

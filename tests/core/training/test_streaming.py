@@ -166,6 +166,26 @@ def test_rows_before_the_place_are_neither_encoded_nor_read(
     assert min(begun[2:]) > 100  # the others were drawn by their numbers alone
 
 
+@pytest.mark.parametrize("strategy", ["concatenate", "under", "over", "once"])
+@pytest.mark.parametrize("arrangement", [Unarranged(), Packing(128), Chopping(32)])
+@pytest.mark.usefixtures("small_windows")
+def test_the_place_in_any_mix_is_found_again(small_run, data_file, tmp_path, strategy, arrangement):
+    data = [{"path": str(data_file), "repeat": 2}, {"path": str(long_file(tmp_path, 31))}]
+    mix = {"streaming": True, "strategy": strategy, "shuffle_buffer": 6}
+    begun = prepared(small_run(data=data, mix=mix))
+    for rank in range(2):
+        begun.share = (rank, 2)
+        stream = begun.arranged(arrangement)
+        whole, states = [], [stream.state()]
+        for item in islice(stream, 60):
+            whole.append(item)
+            states.append(json.loads(json.dumps(stream.state())))
+        for taken in range(0, 50, 7):
+            again = begun.arranged(arrangement)
+            again.restore(states[taken])
+            assert list(islice(again, 10)) == whole[taken : taken + 10]
+
+
 def long_file(folder, rows):
     file = folder / "long.jsonl"
     text = '{"instruction": "Say it.", "output": "It is row %d."}\n'
