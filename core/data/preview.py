@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from luthier.core.data.dataset import DatasetSpec, standardized
+from luthier.core.data.dataset import DatasetSpec, Validation, standardized
 from luthier.core.data.decoding import Stretch, stretches_of
 from luthier.core.data.inspection import Inspection, inspected
 from luthier.core.data.lengths import TooLong, fitting, trained_count
@@ -120,7 +120,7 @@ def _totals(spec: DatasetSpec, inspection: Inspection) -> tuple[dict[str, int] |
         lenient = lenient.model_copy(update={"overflow": "drop"})
     dropping = replace(spec, section=spec.section.model_copy(update={"bad_rows": "drop"}))
     for encoding, one in ((inspection.run.encoding, spec), (lenient, dropping)):
-        alone = replace(inspection.run, data=(one,), encoding=encoding)
+        alone = replace(inspection.run, data=(one,), encoding=encoding, validation=Validation())
         try:
             prepared = prepare(alone, inspection.located, inspection.manager)
         except BadData as fault:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from luthier.core.data.rows import Row, Rows
@@ -80,6 +80,19 @@ class Aligned:
     standard_of: Callable[[Row], StandardRow]
     note: str = ""
     """What the format has to say of them, as which one it took them for."""
+
+    def first(self, count: int) -> Aligned:
+        """Return so many rows from the start."""
+        return replace(self, rows=self.rows.first(count))
+
+    def after(self, count: int) -> Aligned:
+        """Return the rows behind so many from the start; of a bad one the place stays the same."""
+        rows = Rows(
+            lambda start: self.rows.read(start + count),
+            f"{self.rows.fingerprint}:{count}:",
+            lambda number: self.place(number + count),
+        )
+        return replace(self, rows=rows)
 
     def read(self, start: int = 0) -> Iterator[StandardRow | BadValue]:
         """Yield the rows from the one of that number on; a bad one as its fault."""

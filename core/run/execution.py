@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import time
@@ -10,7 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from luthier.core.errors import BadRunFolder, Diverged
+from luthier.core.data.dataset import VALIDATION
+from luthier.core.errors import Diverged
 from luthier.core.run.folder import RunFolder, step_of, write_json_whole
 from luthier.core.run.reporting import Reporter, quiet_libraries
 from luthier.core.runfile import Run
@@ -20,7 +20,7 @@ from luthier.core.wiring import first_answer, manager_of
 if TYPE_CHECKING:
     import pluggy
 
-    from luthier.core.data.preparation import PreparedData
+    from luthier.core.data.prepared import PreparedData
     from luthier.core.hooks import Items
     from luthier.core.run.job import TrainingJob
 
@@ -71,21 +71,27 @@ def _job(
 
     from luthier.core.data.preparation import prepare
     from luthier.core.model.opening import locate, model_spec, open_model
+    from luthier.core.run.continuation import (
+        require_same_data,
+        require_same_files,
+        require_same_run,
+        stored_manifest,
+    )
     from luthier.core.run.job import TrainingJob
     from luthier.core.run.manifest import manifest_of
 
     spec = model_spec(run, training=True)
     manager = manager_of(run.selected)
     located = locate(spec)
-    stored = _stored_manifest(folder) if resuming else None
+    stored = stored_manifest(folder) if resuming else None
     if stored is not None:
-        _require_same_run(run, stored)
-        _require_same_files(run, stored)
+        require_same_run(run, stored)
+        require_same_files(run, stored)
     prepared = prepare(run, located, manager, reporter.prepared)
     _tell_of_data(folder, prepared, reporter)
     _tell_of_template(run, prepared, reporter)
     if stored is not None:
-        _require_same_data(stored, prepared.fingerprint)
+        require_same_data(stored, prepared)
     set_seed(run.training.seed)
     opened = open_model(located, training=True)
     manifest = manifest_of(run, opened, prepared)
@@ -93,8 +99,11 @@ def _job(
     if stored is not None:
         manifest["created"] = stored["created"]
     write_json_whole(folder.manifest, manifest)
-    rows = _arranged(run, prepared, manager, reporter)
-    job = TrainingJob(run, folder, opened, rows, spec.dtype, manager)
+    rows, of_stage = _arranged(run, prepared, manager)
+    if of_stage:
+        reporter.say("packing", str(rows))
+    validation = {k: _arranged(run, v, manager)[0] for k, v in prepared.validation.items()}
+    job = TrainingJob(run, folder, opened, rows, validation, spec.dtype, manager)
     _equip(job, reporter)
     return job, manifest
 
@@ -102,7 +111,7 @@ def _job(
 def _equip(job: TrainingJob, reporter: Reporter) -> None:
     """Have the run's plugins build what the trainer is built with."""
     from luthier.core.model.attention import backend_of
-    from luthier.core.training.recording import Recorder
+    from luthier.core.training.recording import EvaluationSchedule, Recorder
 
     opened, hook = job.opened, job.manager.hook
     job.collator = first_answer(
@@ -111,30 +120,29 @@ def _equip(job: TrainingJob, reporter: Reporter) -> None:
     )  # fmt: skip
     job.optimizer = hook.build_optimizer(job=job)
     observers = [one for one in hook.build_callback(job=job) if one is not None]
-    job.callbacks = (Recorder(job.folder, reporter), *observers)
+    schedule = [EvaluationSchedule(job.run.evaluation.every)] if job.validation else []
+    job.callbacks = (Recorder(job.folder, reporter), *schedule, *observers)
 
 
 def _tell_of_data(folder: RunFolder, prepared: PreparedData, reporter: Reporter) -> None:
     for note in prepared.notes:
         reporter.say("data", note)
     reporter.say("data", str(prepared))
+    for name, one in prepared.validation.items():
+        reporter.say("validation", str(one) if name == VALIDATION else f"{name}: {one}")
     if prepared.rejected:
         folder.write_rejected(prepared.rejected)
         reporter.warn(f"{len(prepared.rejected):,} rows were left out: {folder.rejected}")
 
 
 def _arranged(
-    run: Run, prepared: PreparedData, manager: pluggy.PluginManager, reporter: Reporter
-) -> Items:
-    """Return what batches are made of: what the stage makes of the rows, or these themselves."""
+    run: Run, prepared: PreparedData, manager: pluggy.PluginManager
+) -> tuple[Items, bool]:
+    """Return what batches are made of, and whether the stage made it of the rows."""
     items: Items | None = manager.hook.arrange_dataset(
         dataset=prepared.dataset, encoding=run.encoding
     )
-    if items is None:
-        rows: Items = prepared.dataset
-        return rows
-    reporter.say("packing", str(items))
-    return items
+    return (prepared.dataset, False) if items is None else (items, True)
 
 
 def _tell_of_model(run: Run, dtype: str, counts: dict[str, int], reporter: Reporter) -> None:
@@ -195,7 +203,7 @@ def _finish(
     manifest["seconds"] = round(seconds, 1)
     write_json_whole(folder.manifest, manifest)
     save_model(job.opened, folder.model)  # last: where there is a model, the run has ended
-    rows = read_metrics(folder)
+    rows = [row for row in read_metrics(folder) if VALIDATION not in row]
     loss = f", last loss {rows[-1]['loss']:.4f}" if rows else ""
     reporter.say("finished", f"{trainer.state.global_step} steps in {duration(seconds)}{loss}")
     if lost := [row for row in rows if not math.isfinite(row["loss"])]:
@@ -204,68 +212,6 @@ def _finish(
             f"step {lost[0]['step']}; look at {folder.metrics}"
         )
     reporter.say("model", f"written to {folder.model}")
-
-
-def _stored_manifest(folder: RunFolder) -> dict[str, Any]:
-    """Return the manifest of a run that is to be gone on with.
-
-    Raises:
-        BadRunFolder: it is not what a run writes.
-    """
-    try:
-        stored: dict[str, Any] = json.loads(folder.manifest.read_text(encoding="utf-8"))
-        # what the comparisons below need; a mapping is what can be unpacked so
-        _ = {**stored["settings"]}, stored["created"], stored["data"]["fingerprint"]
-    except (OSError, ValueError, KeyError, TypeError) as fault:
-        said = f"there is no {fault} in it" if isinstance(fault, KeyError) else str(fault)
-        raise BadRunFolder(
-            f"{folder.manifest} is not what a run writes: {said}. Put it back from a copy, or "
-            "train anew with `--overwrite`."
-        ) from fault
-    return stored
-
-
-def _require_same_run(run: Run, stored: dict[str, Any]) -> None:
-    """Refuse to go on where run.yaml was changed: its settings would not be those that acted."""
-    from luthier.core.run.manifest import settings_of
-
-    before, now = stored["settings"], settings_of(run)
-    changed = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
-    if changed:
-        listed = "; ".join(
-            f"{key} was {before.get(key)!r} and is {now.get(key)!r}" for key in changed[:MOST_TOLD]
-        )
-        raise BadRunFolder(
-            f"the run file has changed since the run was begun: {listed}. "
-            "Put it back, or train anew with the new settings."
-        )
-
-
-MOST_TOLD = 8
-
-
-def _require_same_files(run: Run, stored: dict[str, Any]) -> None:
-    """Refuse to go on with plugin files that were changed; packages are what is installed."""
-    from luthier.core.run.manifest import plugins_of
-
-    before, now = (
-        {one["distribution"]: one["sha256"] for one in plugins if "sha256" in one}
-        for plugins in (stored.get("plugins", []), plugins_of(run))
-    )
-    for name, digest in before.items():
-        if now.get(name) != digest:
-            raise BadRunFolder(
-                f"the plugin file {name} has changed since the run was begun. "
-                "Put it back, or train anew with `--overwrite`."
-            )
-
-
-def _require_same_data(stored: dict[str, Any], fingerprint: str) -> None:
-    if stored["data"]["fingerprint"] != fingerprint:
-        raise BadRunFolder(
-            "the data, the template or the tokenizer has changed since the run was begun, so it "
-            "cannot be continued as it was. Put them back, or train anew."
-        )
 
 
 def _total_steps(trainer: Any) -> int:

@@ -41,6 +41,7 @@ class Trainer(transformers.Trainer):
             model=job.opened.model,
             args=training_arguments(job),
             train_dataset=job.dataset,
+            eval_dataset=dict(job.validation) or None,
             data_collator=job.collator,
             processing_class=job.opened.tokenizer,
             optimizers=(job.optimizer, None),
@@ -51,6 +52,7 @@ class Trainer(transformers.Trainer):
         self.job = job
         # of the steps since the last log: summed loss, counted tokens, all tokens
         self._window = torch.zeros(3, dtype=torch.float64)
+        self._evaluated = torch.zeros(3, dtype=torch.float64)  # the same of an evaluation
         self._lost = 0  # logs in a row whose loss was no finite number
 
     # --- figures ----------------------------------------------------------------------------
@@ -69,11 +71,47 @@ class Trainer(transformers.Trainer):
             model, inputs, return_outputs=return_outputs, num_items_in_batch=num_items_in_batch
         )
         loss: Any = result[0] if isinstance(result, tuple) else result
+        share = trained if num_items_in_batch is None else num_items_in_batch
+        figures = torch.stack([loss.detach() * share, trained, tokens]).double()
         if model.training:
-            share = trained if num_items_in_batch is None else num_items_in_batch
-            figures = torch.stack([loss.detach() * share, trained, tokens]).double()
             self._window = self._window.to(figures.device) + figures
+        else:
+            self._evaluated = self._evaluated.to(figures.device) + figures
         return result
+
+    def evaluate(self, *args: Any, **settings: Any) -> dict[str, float]:
+        """Return the losses of the validation sets; the training goes on as if nobody had asked."""
+        state = random_state()
+        try:
+            found: dict[str, float] = super().evaluate(*args, **settings)
+        finally:
+            restore_random_state(state)
+        return found
+
+    def evaluation_loop(
+        self,
+        dataloader: Any,
+        description: str,
+        prediction_loss_only: bool | None = None,  # noqa: FBT001 - transformers' signature
+        ignore_keys: list[str] | None = None,
+        metric_key_prefix: str = "eval",
+    ) -> Any:
+        """Return transformers' result, its loss the mean over all tokens that are counted."""
+        self._evaluated = torch.zeros(3, dtype=torch.float64)
+        output: Any = super().evaluation_loop(
+            dataloader, description, prediction_loss_only, ignore_keys, metric_key_prefix
+        )
+        summed, trained, _ = self._over_processes(self._evaluated)
+        # transformers' own is the mean of the batches' means
+        output.metrics[f"{metric_key_prefix}_loss"] = summed / trained if trained else math.nan
+        output.metrics[f"{metric_key_prefix}_trained_tokens"] = int(trained)
+        return output
+
+    def _over_processes(self, figures: torch.Tensor) -> tuple[float, float, float]:
+        """Return summed loss, counted tokens and all tokens of all processes together."""
+        summed, trained, tokens = self.accelerator.reduce(figures, "sum").tolist()
+        # on several devices transformers scales each loss by their number
+        return summed / self.accelerator.num_processes, trained, tokens
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Log the mean loss over the tokens since the last log, and how many they were.
@@ -83,9 +121,7 @@ class Trainer(transformers.Trainer):
         """
         summed = 0.0
         if "loss" in logs:
-            summed, trained, tokens = self.accelerator.reduce(self._window, "sum").tolist()
-            # on several devices transformers scales each loss by their number
-            summed /= self.accelerator.num_processes
+            summed, trained, tokens = self._over_processes(self._window)
             logs["loss"] = summed / trained if trained else math.nan
             logs["trained_tokens"], logs["tokens"] = int(trained), int(tokens)
             self._window = torch.zeros_like(self._window)
@@ -195,6 +231,7 @@ def training_arguments(job: TrainingJob) -> transformers.TrainingArguments:
         num_train_epochs=settings.epochs,
         max_steps=settings.max_steps or -1,
         per_device_train_batch_size=settings.batch_size,
+        per_device_eval_batch_size=job.run.evaluation.batch_size or settings.batch_size,
         gradient_accumulation_steps=settings.gradient_accumulation,
         learning_rate=settings.learning_rate,
         lr_scheduler_type=SCHEDULERS[settings.scheduler],
