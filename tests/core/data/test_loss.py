@@ -1,8 +1,6 @@
 """What the loss counts: the answers, the last of them, all, or those that the row says."""
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
 from luthier.core import TemplateError
@@ -122,25 +120,6 @@ def test_a_row_of_another_kind_than_the_stage_learns_from_is_bad(tokenizer):
     assert isinstance(encoder.texts(rows)[1], BadValue)
     assert isinstance(encoder.preferences(rows)[1], BadValue)
     assert isinstance(encoder.judged(rows)[1], BadValue)
-
-
-texts = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20).filter(str.strip)
-
-
-@given(st.lists(st.tuples(texts, texts), min_size=1, max_size=3), st.sampled_from(
-    ["answers", "last-answer"]
-))  # fmt: skip
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-def test_what_is_trained_is_what_was_answered(tokenizer, turns, loss):
-    messages = [
-        said(role, text)
-        for pair in turns for role, text in zip(("user", "assistant"), pair, strict=True)
-    ]  # fmt: skip
-    row = Conversation(messages[:-1], messages[-1:])
-    answers = [one["content"] for one in messages if one["role"] == "assistant"]
-    answers = answers if loss == "answers" else answers[-1:]
-    (found,) = Encoder(CHATML, tokenizer, EncodingSection(loss=loss)).conversations([row])
-    assert trained(found[""], tokenizer) == [f"{answer}{END}" for answer in answers]
 
 
 def test_a_template_that_lacks_a_token_is_no_fault_of_a_row(tokenizer):
