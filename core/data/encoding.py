@@ -193,7 +193,9 @@ _NAMES = {
     Conversation: "a conversation", Preference: "a preference", Judged: "a judged answer",
     Text: "plain text", Tokens: "a row of ids",
 }  # fmt: skip
-_STAGE = "Choose another `stage`, or another `format` of the data."
+_STAGE = (
+    "Choose another `stage` (`luthier plugins stages` lists them), or another `format` of the data."
+)
 _NO_PLACE = "Choose another `template`, or leave the row out"
 
 
