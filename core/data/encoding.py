@@ -19,6 +19,7 @@ from luthier.core.data.standard import (
     Text,
     Tokens,
 )
+from luthier.core.data.thoughts import Thoughts
 from luthier.core.errors import TemplateError
 from luthier.core.sections import EncodingSection
 from luthier.core.templates import IGNORED, Encoded
@@ -137,6 +138,10 @@ class Encoder:
         return self.template.ends_of(self.tokenizer)
 
     @cached_property
+    def _thoughts(self) -> Thoughts:
+        return Thoughts(self.template)
+
+    @cached_property
     def _document_ends(self) -> tuple[list[Piece], list[Piece]]:
         """What the tokenizer puts before a text that stands alone, and the token that ends it."""
         ids = self.tokenizer("")["input_ids"]
@@ -156,7 +161,7 @@ class Encoder:
         told = [bool(message.get("train", True)) for message in _answers(messages)]
         plain = [
             {k: v for k, v in one.items() if k != "train"} if "train" in one else one
-            for one in messages
+            for one in map(self._thoughts.told, messages)
         ]
         ends = self._ends
         rendered = self.template.render(

@@ -11,8 +11,10 @@ from transformers import PreTrainedTokenizerFast
 
 from luthier.core.data import BadValue, Conversation
 from luthier.core.data.encoding import Encoder
+from luthier.core.data.thoughts import Thoughts
 from luthier.core.sections import EncodingSection
 from luthier.core.templates import load_template
+from luthier.plugins.formats.thoughts import answer
 from luthier.registry import Catalogue
 
 NAMES = [
@@ -41,11 +43,12 @@ def template_and_tokenizer(name):
 PARTS = [*"aZ09 \n\t\r.,'\"\\{}%#<|>[]éßñЖ中かע한ไय\u200b\u00a0\u2028\x00", "e\u0301", "🎻", "👩‍🔬"]
 
 
-def stripped(name, template, said, before):
+def printed(name, template, said, before):
     """Return an answer as its template prints it after a text."""
-    if "assistant" in template.strip:
-        return said.strip()
+    said = said.strip() if "assistant" in template.strip else said
     # what the authors' text does of its own, which `strip` cannot tell
+    if name == "falcon":
+        return said.replace("\r\n", "\n").replace("\n\n", "\n")
     if name in {"qwq", "smollm3"}:
         return said.lstrip("\n")
     if name in {"qwen3", "qwen3-thinking"} and template.thinking.close in before:
@@ -67,13 +70,13 @@ def rows(draw, tokens, *, system):
     contents = parts.map(lambda said: said if said.strip() else f"{said}a{said}")
     turns = draw(st.lists(st.tuples(contents, contents, st.booleans()), min_size=1, max_size=3))
     messages = []
-    for question, answer, counted in turns:
+    for asked, said, counted in turns:
         messages += [
-            {"role": "user", "content": question},
-            {"role": "assistant", "content": answer} | ({} if counted else {"train": False}),
+            {"role": "user", "content": asked},
+            {"role": "assistant", "content": said} | ({} if counted else {"train": False}),
         ]
-    asked = draw(contents) if system and draw(st.booleans()) else ""
-    return Conversation(messages[:-1], messages[-1:], asked)
+    told = draw(contents) if system and draw(st.booleans()) else ""
+    return Conversation(messages[:-1], messages[-1:], told)
 
 
 def plain(row):
@@ -135,7 +138,7 @@ def compare(name, row):
             word = f"word{n}."
             assert said_by(template, tokenizer, model) == word
             before, _, after = tokenizer.decode(model.ids).partition(word)
-            said = stripped(name, template, messages[n]["content"], before)
+            said = printed(name, template, messages[n]["content"], before)
             assert tokenizer.decode(made.ids) == before + said + after
             special = tokenizer.added_tokens_decoder.keys()
             assert [i for i in made.ids if i in special] == [i for i in model.ids if i in special]
@@ -157,3 +160,20 @@ def test_an_answer_keeps_the_white_space_that_its_template_does_not_strip(name):
     for space in ("\n", " ", "\t\n "):
         answer = {"role": "assistant", "content": f"{space}b{space}"}
         compare(name, Conversation([asked, answer, asked], [answer]))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_thoughts_that_stood_in_an_answer_are_read_back_or_counted(name):
+    template, tokenizer = template_and_tokenizer(name)
+    for written in ("<think>\nA sum.\n</think>\n\nThree.", "<think>A sum.</think>Three."):
+        row = Conversation([{"role": "user", "content": "Why?"}], [answer(written)])
+        (found,) = encoder(name).conversations([row])
+        (stretch,) = stretches(found)
+        text = tokenizer.decode(stretch.ids[:-1])
+        reply = template.parse(text, prompt=tokenizer.decode(stretch.before))
+        if Thoughts(template).are_left_out(row):
+            assert (reply.content.strip(), reply.thinking) == ("Three.", "")
+        elif template.thinking is None or reply.content == written:
+            assert printed(name, template, written, "") in text
+        else:
+            assert (reply.content, reply.thinking) == ("Three.", "A sum.")
