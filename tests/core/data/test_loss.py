@@ -3,7 +3,7 @@
 import pytest
 from transformers import AutoTokenizer
 
-from luthier.core import TemplateError
+from luthier.core import BadModel, TemplateError
 from luthier.core.data import BadValue, Conversation, Judged, Preference, Text, Tokens
 from luthier.core.data.encoding import Encoder
 from luthier.core.sections import EncodingSection
@@ -115,11 +115,20 @@ def test_a_row_of_another_kind_than_the_stage_learns_from_is_bad(tokenizer):
     rows = [Text("a"), CHAT, Preference([], CHAT.response * 2), Tokens([1, 2], [-100, 2])]
     found = encoder.conversations(rows)
     assert [isinstance(row, BadValue) for row in found] == [True, False, True, False]
-    assert "it is plain text, and this stage learns from answers" in found[0].problem
+    assert (
+        "it is plain text without an answer, and this stage learns from answers" in found[0].problem
+    )
     assert list(found[3][""]) == [[1, 2], [False, True]]
     assert isinstance(encoder.texts(rows)[1], BadValue)
     assert isinstance(encoder.preferences(rows)[1], BadValue)
     assert isinstance(encoder.judged(rows)[1], BadValue)
+
+
+def test_conversations_without_a_template_are_refused_and_texts_are_not(tokenizer):
+    encoder = Encoder(None, tokenizer)
+    with pytest.raises(BadModel, match=r"this run has none\. Write `template: NAME`"):
+        encoder.conversations([CHAT])
+    assert encoder.texts([Text("a")])
 
 
 def test_a_template_that_lacks_a_token_is_no_fault_of_a_row(tokenizer):

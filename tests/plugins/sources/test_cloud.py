@@ -209,7 +209,8 @@ def test_a_secret_of_a_url_is_in_nothing_that_explain_prints(tmp_path, monkeypat
 
 
 def test_a_url_longer_than_the_name_of_a_file_is_no_fault():
-    assert spec_at("http://127.0.0.1:1/a.jsonl?token=" + "x" * 9000).source.name == "cloud"
+    spec = spec_at("http://127.0.0.1:1/a.jsonl?token=" + "x" * 9000)
+    assert (spec.source.name, spec.is_folder) == ("cloud", False)
 
 
 def test_two_sources_of_one_scheme_are_told_with_both_names(install, store):
