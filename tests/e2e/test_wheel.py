@@ -117,7 +117,7 @@ def test_the_console_script_writes_a_run_file_and_checks_it(fresh):
 
 def test_the_console_script_previews_and_trains_on_each_format_and_source(fresh, repository):
     samples = repository / "examples" / "data"
-    named = "{{name: info, file: {0}/sources/dataset_info.json}}"
+    names = f"{samples}/sources/dataset_info.json"
     data = [
         *(
             f"{{path: {samples}/formats-{name}.jsonl, format: {name}}}"
@@ -125,7 +125,7 @@ def test_the_console_script_previews_and_trains_on_each_format_and_source(fresh,
         ),
         f"{{path: {samples}/sources/rows.csv.zst, format: auto}}",
         f"{{path: 'saved:{samples}/sources/saved', format: alpaca}}",
-        f"{{path: 'info:woods', source: {named.format(samples)}}}",
+        f"{{path: 'info:woods', source: {{name: info, file: {names}}}}}",
         f"{{path: 'file://{samples}/sources/rows.parquet', format: alpaca}}",
     ]
     contents = f"model: tiny\ndata: [{', '.join(data)}]\noutput: one\ntraining: {{max_steps: 1}}\n"
