@@ -15,7 +15,7 @@ from luthier.registry import Catalogue, Entry
 
 GROUP = "kinds"
 """The entry-point group is `luthier.kinds`."""
-RESERVED = (*SECTIONS, "data", "output", "extends", "plugins")
+RESERVED = (*SECTIONS, "data", "validation", "output", "extends", "plugins")
 """The keys at the top of a run file that name no plugin."""
 
 

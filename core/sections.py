@@ -117,6 +117,16 @@ class TrainingSection(Section):
     """Optimizer steps between two lines of metrics."""
 
 
+class EvaluationSection(Section):
+    """When a model in training is measured on the rows that it is not trained on."""
+
+    every: Count | None = None
+    """Optimizer steps between two evaluations, the last step being one always; an epoch where it
+    is not given."""
+    batch_size: Count | None = None
+    """Rows in one forward pass on each device; as many as in training where it is not given."""
+
+
 class CheckpointSection(Section):
     """What is kept to resume from."""
 
@@ -146,7 +156,9 @@ SECTIONS: dict[str, type[Section]] = {
     "mix": MixSection,
     "encoding": EncodingSection,
     "training": TrainingSection,
+    "evaluation": EvaluationSection,
     "checkpoints": CheckpointSection,
     "generation": GenerationSection,
 }
-"""The sections that are one mapping each, by key; `data` is a list of DatasetSection besides."""
+"""The sections that are one mapping each, by key. Besides, `data` is a list of DatasetSection, and
+`validation` a share or a number of its rows, a DatasetSection, or several by name."""

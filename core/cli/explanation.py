@@ -23,9 +23,9 @@ TRAINING = (
 def hooks_in_order(run: Run) -> list[tuple[str, list[str]]]:
     """Return each hook of a training run with the plugins that answer it, as they are asked."""
     chosen = list(run.selected)
-    found = [one for spec in run.data for one in _for(spec, CHECK, [spec.source, spec.format])]
+    found = [one for spec in run.datasets for one in _for(spec, CHECK, [spec.source, spec.format])]
     found += _answers(LOCATE, chosen)
-    for spec in run.data:
+    for spec in run.datasets:
         found += _for(spec, DATA, [spec.source, spec.format]) + _for(spec, ENCODE, chosen)
     for hook, owners in _answers(MODEL, chosen):
         if hook == "patch_model":

@@ -87,6 +87,20 @@ def digest(table: pa.Table) -> str:
     return found.hexdigest()
 
 
+def token_counts(dataset: Dataset) -> tuple[int, int]:
+    """Return how many tokens the rows of a dataset have, and how many of them are trained."""
+    import pyarrow.compute as pc
+
+    tokens = trained = 0
+    for table in dataset.with_format("arrow").iter(LENGTHS_AT_ONCE):
+        for name in table.column_names:
+            if name.endswith("labels"):
+                labels = pc.list_flatten(table[name])
+                tokens += len(labels)
+                trained += pc.sum(pc.not_equal(labels, IGNORED)).as_py() or 0
+    return tokens, trained
+
+
 def lengths_of(dataset: Dataset) -> np.ndarray:
     """Return how many tokens each row of a dataset has."""
     import numpy as np

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +36,35 @@ class DatasetSpec:
         """The location as a path of this machine."""
         return (self.base / Path(self.location).expanduser()).resolve()
 
+    @property
+    def is_folder(self) -> bool:
+        """Whether the location is a folder of this machine."""
+        # a URL may be longer than the name of a file can be
+        return not self.source.plugin.schemes and self.local_path.is_dir()
+
     def __str__(self) -> str:
         return shown(self.section.path)
+
+
+VALIDATION = "validation"
+"""The name of a validation set that the run file gives none."""
+
+
+@dataclass(frozen=True)
+class Validation:
+    """What a run is evaluated on: rows held out of its training data, or datasets of their own."""
+
+    share: float | None = None
+    """The share of the training rows that is held out."""
+    count: int | None = None
+    """How many of the training rows are held out."""
+    sets: Mapping[str, DatasetSpec] = field(default_factory=dict)
+    """Datasets of their own, by name."""
+
+    @property
+    def holds_out(self) -> bool:
+        """Whether rows of the training data are held out."""
+        return self.share is not None or self.count is not None
 
 
 def shown(path: str) -> str:

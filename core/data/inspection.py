@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from luthier.core.data.standard import Aligned
@@ -53,7 +53,7 @@ class Inspection:
             first: how many; all of them where it is None.
         """
         if first is not None:
-            aligned = replace(aligned, rows=aligned.rows.first(first))
+            aligned = aligned.first(first)
         return DataWorker(aligned, self.run, self.located, self.manager).read()
 
 

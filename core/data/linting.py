@@ -132,7 +132,7 @@ def lint(
     """
     with ExitStack() as stack:
         inspection = stack.enter_context(inspected(run, overrides, trust_plugins=trust_plugins))
-        datasets = [standardized(spec) for spec in inspection.run.data]
+        datasets = [standardized(spec) for spec in inspection.run.datasets]
         if fix is not None:
             require_free(fix, len(datasets))
         look = _Look(inspection, datasets, stack.enter_context(Nearness()))
@@ -181,7 +181,7 @@ class _Look:
             (at, row), (other, first) = self._found(number), self._found(earlier)
             if number not in exact and at != other:
                 said = f"asks what {self._place(other, first)} asks"
-                self._put("shared", at, row, said)
+                self._put(self._between(at, other), at, row, said)
 
     def all_remarks(self) -> list[Remark]:
         """Return the remarks, the gravest first, then in the order of LINTS."""
@@ -244,7 +244,12 @@ class _Look:
         (at, row), (other, first) = self._found(number), self._found(earlier)
         like = "is" if name == "duplicate" else "is nearly"
         said = f"{like} {self._place(other, first)}"
-        self._put(name if at == other else "shared", at, row, said)
+        self._put(name if at == other else self._between(at, other), at, row, said)
+
+    def _between(self, at: int, other: int) -> str:
+        """Return what it is that a row of one dataset stands in an earlier one, too."""
+        trained = len(self._inspection.run.data)
+        return "leakage" if other < trained <= at else "shared"
 
     def _put(self, name: str, at: int, row: int, said: str, remedy: str = "") -> None:
         kind, dataset = LINTS[name], self._datasets[at]
@@ -266,8 +271,7 @@ class _Look:
     def _place(self, at: int, row: int) -> str:
         aligned = self._datasets[at]
         # finding a row's file takes a reading of the files: only where there are several
-        several = aligned.spec.local_path.is_dir()
-        return aligned.place(row - 1) if several else f"{aligned.spec}, row {row}"
+        return aligned.place(row - 1) if aligned.spec.is_folder else f"{aligned.spec}, row {row}"
 
     def _found(self, number: int) -> tuple[int, int]:
         """Return the dataset of a row, and its number there, which counts from 1."""

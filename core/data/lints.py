@@ -87,10 +87,13 @@ LINTS: Mapping[str, Lint] = {
         "warning", "are nearly the same as an earlier row",
         "Look at some; leave out those that teach nothing new.",
     ),
+    "leakage": Lint(
+        "warning", "of a validation set stand in the training data, too",
+        "Leave them out of one of the two: what is measured on them is what was learnt by heart.",
+    ),
     "shared": Lint(
         "warning", "stand in another dataset of the run, too",
-        "Leave them out of one: where one dataset is to measure what another one taught, it "
-        "measures what was learnt by heart.",
+        "Leave them out of one, or mean them to count twice.",
     ),
     "split": Lint(
         "info", "are split, as they are longer than `encoding.max_length`",

@@ -8,61 +8,33 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
 from luthier.core.data import worker
-from luthier.core.data.dataset import standardized
+from luthier.core.data.dataset import VALIDATION, DatasetSpec, standardized
 from luthier.core.data.keys import key_of
-from luthier.core.data.mixing import Numbers, mixed
+from luthier.core.data.merging import Part, merged, set_apart
+from luthier.core.data.prepared import PreparedData
 from luthier.core.data.shards import Counts, Shard, Store
+from luthier.core.data.standard import Aligned
 from luthier.core.data.worker import DataWorker
-from luthier.core.errors import BadData
 from luthier.core.model.opening import LocatedModel
 from luthier.core.run.ranks import rank, world
 from luthier.core.runfile import Run
 
 if TYPE_CHECKING:
     import pluggy
-    from datasets import Dataset
 
 Told = Callable[[str, int], None]
 """Is told of a dataset how many of its rows are prepared."""
 
 
-@dataclass(frozen=True)
-class PreparedData:
-    """The rows that a run trains on, and what is to be told of them."""
-
-    dataset: Any
-    """The encoded rows, a dataset of the library; or such as are streamed."""
-    counts: Counts
-    """What became of the rows; of a stream nothing is known before the end."""
-    fingerprint: str
-    """A hash of all ids and labels, in order."""
-    rejected: list[dict[str, Any]] = field(default_factory=list)
-    """The rows that were left out: dataset, place, problem."""
-    notes: list[str] = field(default_factory=list)
-    """What formats found out of rows, such as what they took them for, and why."""
-
-    @property
-    def rows(self) -> int:
-        """How many rows there are."""
-        return self.counts.rows
-
-    def __str__(self) -> str:
-        return str(self.counts) if self.counts.read else str(self.dataset)
-
-    def facts(self) -> dict[str, Any]:
-        """Return what the manifest keeps."""
-        return {**self.counts.facts(), "fingerprint": self.fingerprint}
-
-
 def prepare(
     run: Run, located: LocatedModel, manager: pluggy.PluginManager, tell: Told | None = None
 ) -> PreparedData:
-    """Return the encoded rows of all datasets of a run, one after the other.
+    """Return the encoded rows of all datasets of a run, those to be evaluated on apart.
 
     What was prepared once, of the same rows by the same means, is taken from the user's cache; a
     preparation that was stopped goes on behind its last whole shard.
@@ -77,93 +49,73 @@ def prepare(
         BadData: a source or a row is not what is declared.
         TemplateError: the tokenizer lacks a token of the template.
     """
-    notes: list[str] = []
-    workers = _workers(run, located, manager, notes)
-    if run.mix.streaming:
-        return replace(_streamed(list(workers), run, located), notes=notes)
-    parts: list[_Part] = []
-    for number, one in enumerate(workers):
-        store = Store(key_of(run, one.spec, one.aligned, located))
-        store.folder.mkdir(parents=True, exist_ok=True)
-        # of several processes one prepares; the others wait here, and find it done
-        with FileLock(store.folder.with_suffix(".lock")):
-            parts += (
-                _Part(number, shard, store.dataset(n))
-                for n, shard in enumerate(_shards(one, store, tell))
-            )
-    return replace(_merged(parts, run), notes=notes)
+    preparation = _Preparation(run, located, manager, tell)
+    trained = preparation.streamed() if run.mix.streaming else preparation.mapped()
+    sets = {name: preparation.of_set(spec) for name, spec in run.validation.sets.items()}
+    validation = {**trained.validation, **sets}
+    return replace(trained, notes=preparation.notes, validation=validation)
 
 
-def _workers(
-    run: Run, located: LocatedModel, manager: pluggy.PluginManager, notes: list[str]
-) -> Iterator[DataWorker]:
-    """Yield what prepares each dataset; what its format has to say is added to the notes."""
-    for spec in run.data:
+@dataclass(frozen=True)
+class _Preparation:
+    """What all datasets of a run are prepared with."""
+
+    run: Run
+    located: LocatedModel
+    manager: pluggy.PluginManager
+    tell: Told | None
+    notes: list[str] = field(default_factory=list)
+    """What formats have to say of the rows."""
+
+    def mapped(self) -> PreparedData:
+        """Return the training rows, all of them prepared and on the disk."""
+        return merged(self._parts([self._aligned(spec) for spec in self.run.data]), self.run)
+
+    def of_set(self, spec: DatasetSpec) -> PreparedData:
+        """Return the rows of a dataset that the model is evaluated on."""
+        return set_apart(self._parts([self._aligned(spec)]), self.run)
+
+    def streamed(self) -> PreparedData:
+        """Return the training rows as a stream, but for the first ones where some are held out."""
+        from luthier.core.training.streaming import Stream
+
+        found = [self._aligned(spec) for spec in self.run.data]
+        validation = {}
+        if held := self.run.validation.count:
+            counts = [len(range(n, held, len(found))) for n in range(len(found))]
+            firsts = [one.first(count) for one, count in zip(found, counts, strict=True) if count]
+            validation[VALIDATION] = set_apart(self._parts(firsts), self.run)
+            found = [one.after(count) for one, count in zip(found, counts, strict=True)]
+        mix = self.run.mix
+        shares = [(one.section.weight, one.section.repeat) for one in self.run.data]
+        told = [[self._key(one) for one in found], shares, mix.model_dump(mode="json")]
+        text = json.dumps(told, sort_keys=True, default=str)
+        workers = [self._worker(one) for one in found]
+        rows = Stream(workers, mix, self.run.training.seed, (rank(), world()))
+        fingerprint = hashlib.sha256(text.encode()).hexdigest()
+        return PreparedData(rows, Counts(), fingerprint, validation=validation)
+
+    def _aligned(self, spec: DatasetSpec) -> Aligned:
         aligned = standardized(spec)
         if aligned.note:
-            notes.append(f"{spec}: {aligned.note}")
-        yield DataWorker(aligned, run, located, manager)
+            self.notes.append(f"{spec}: {aligned.note}")
+        return aligned
 
+    def _worker(self, aligned: Aligned) -> DataWorker:
+        return DataWorker(aligned, self.run, self.located, self.manager)
 
-def _streamed(workers: Sequence[DataWorker], run: Run, located: LocatedModel) -> PreparedData:
-    from luthier.core.training.streaming import Stream
+    def _key(self, aligned: Aligned) -> dict[str, object]:
+        return key_of(self.run, aligned.spec, aligned, self.located)
 
-    keys = [key_of(run, one.spec, one.aligned, located) for one in workers]
-    shares = [(one.section.weight, one.section.repeat) for one in run.data]
-    told = json.dumps([keys, shares, run.mix.model_dump(mode="json")], sort_keys=True, default=str)
-    rows = Stream(workers, run.mix, run.training.seed, (rank(), world()))
-    return PreparedData(rows, Counts(), hashlib.sha256(told.encode()).hexdigest())
-
-
-def _merged(parts: Sequence[_Part], run: Run) -> PreparedData:
-    import datasets
-
-    counts, rejected, digests = Counts(), [], hashlib.sha256()
-    for number, shard, _ in parts:
-        counts += shard.counts
-        digests.update(shard.digest.encode())
-        rejected += [{"dataset": str(run.data[number]), **one} for one in shard.rejected]
-    kept = [rows for _, shard, rows in parts if shard.counts.rows]
-    if not kept:
-        raise BadData(
-            f"no row is left: all are longer than {run.encoding.max_length} tokens. "
-            "Raise `encoding.max_length`."
-            if counts.too_long else "no row is left: all were dropped as bad. Look at the data."
-        )  # fmt: skip
-    merged = datasets.concatenate_datasets(kept)
-    sections = [spec.section for spec in run.data]
-    if run.mix.strategy != "concatenate" or any(section.repeat != 1 for section in sections):
-        merged = merged.select(_order(parts, run))
-        digests.update(repr(run.mix).encode())
-        counts.rows = len(merged)
-    return PreparedData(merged, counts, digests.hexdigest(), rejected)
-
-
-def _order(parts: Sequence[_Part], run: Run) -> Numbers:
-    """Return the rows of all datasets, as they stand one after the other, in their mixed order."""
-    import numpy as np
-
-    sections = [spec.section for spec in run.data]
-    lengths = [0] * len(sections)
-    for number, shard, _ in parts:
-        lengths[number] += shard.counts.rows
-    weights = [one.weight for one in sections]
-    order = mixed(
-        lengths, run.mix.strategy, run.training.seed,
-        weights=[one or 1 for one in weights] if any(weights) else None,
-        repeats=[one.repeat for one in sections],
-    )  # fmt: skip
-    before = np.cumsum([0, *lengths])
-    return before[order[:, 0]] + order[:, 1]
-
-
-class _Part(NamedTuple):
-    """A shard of a dataset."""
-
-    dataset: int
-    """The number of the dataset in the run file."""
-    shard: Shard
-    rows: Dataset
+    def _parts(self, datasets: Sequence[Aligned]) -> Iterator[Part]:
+        """Yield the shards of datasets, made where they are not there."""
+        for number, aligned in enumerate(datasets):
+            store = Store(self._key(aligned))
+            store.folder.mkdir(parents=True, exist_ok=True)
+            # of several processes one prepares; the others wait here, and find it done
+            with FileLock(store.folder.with_suffix(".lock")):
+                for n, shard in enumerate(_shards(self._worker(aligned), store, self.tell)):
+                    yield Part(number, str(aligned.spec), shard, store.dataset(n))
 
 
 def _shards(one: DataWorker, store: Store, tell: Told | None) -> Iterator[Shard]:

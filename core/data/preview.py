@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
+from itertools import accumulate, groupby, islice
 from typing import TYPE_CHECKING, Any
 
-from luthier.core.data.dataset import DatasetSpec, standardized
+from luthier.core.data.dataset import DatasetSpec, Validation, standardized
 from luthier.core.data.decoding import Stretch, stretches_of
 from luthier.core.data.inspection import Inspection, inspected
 from luthier.core.data.lengths import TooLong, fitting, trained_count
@@ -17,10 +20,10 @@ from luthier.core.errors import BadData
 from luthier.core.run.program import RunLike
 from luthier.core.runfile.templating import OWN
 from luthier.core.sections import EncodingSection
+from luthier.core.templates import IGNORED, Encoded
 
 if TYPE_CHECKING:
     from luthier.core.data.encoding import EncodedRow
-    from luthier.core.templates import Encoded
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,20 @@ class ShownDataset:
     """What becomes of all rows, as `train` counts them; None where no row is left."""
     stops: str
     """Why training would stop at this dataset; empty where it would not."""
+    note: str = ""
+    """What its format has to say of it, as which one it was taken for."""
+
+
+@dataclass(frozen=True)
+class ShownPack:
+    """A sequence that the stage puts together of several rows, and the model sees as one."""
+
+    number: int
+    """Its place among them, from 1, before they are shuffled."""
+    samples: int
+    """How many rows it is of; 1 for a block of running text."""
+    sequence: ShownSequence
+    """Its tokens; where one row ends and the next begins, `part` changes."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +89,8 @@ class Preview:
     encoding: dict[str, Any]
     """The section `encoding` of the run."""
     datasets: tuple[ShownDataset, ...]
+    packs: tuple[ShownPack, ...]
+    """The first sequences that rows of all datasets are packed in; none where they are not."""
 
     def json(self) -> dict[str, Any]:
         """Return all of it as JSON has it."""
@@ -88,7 +107,7 @@ def preview(
     Args:
         run: a run file, its contents, or a run folder.
         overrides: `key.path=value` and `~key.path`, as on the command line.
-        rows: how many rows of each dataset are shown.
+        rows: how many rows of each dataset are shown, and how many packs.
         trust_plugins: let the plugin files that a run folder's run.yaml names be run.
 
     Raises:
@@ -103,6 +122,7 @@ def preview(
             template=str(of_run.tree.at(("template",)).place) if name == OWN else name,
             encoding=of_run.encoding.model_dump(mode="json"),
             datasets=tuple(_shown_dataset(spec, inspection, rows) for spec in of_run.data),
+            packs=tuple(_packs(inspection, rows)),
         )
 
 
@@ -110,7 +130,7 @@ def _shown_dataset(spec: DatasetSpec, inspection: Inspection, count: int) -> Sho
     aligned = standardized(spec)
     rows = tuple(_shown_row(row, inspection) for row in inspection.rows(aligned, count))
     totals, stops = _totals(spec, inspection)
-    return ShownDataset(str(spec), rows, totals, stops)
+    return ShownDataset(str(spec), rows, totals, stops, aligned.note)
 
 
 def _totals(spec: DatasetSpec, inspection: Inspection) -> tuple[dict[str, int] | None, str]:
@@ -120,7 +140,7 @@ def _totals(spec: DatasetSpec, inspection: Inspection) -> tuple[dict[str, int] |
         lenient = lenient.model_copy(update={"overflow": "drop"})
     dropping = replace(spec, section=spec.section.model_copy(update={"bad_rows": "drop"}))
     for encoding, one in ((inspection.run.encoding, spec), (lenient, dropping)):
-        alone = replace(inspection.run, data=(one,), encoding=encoding)
+        alone = replace(inspection.run, data=(one,), encoding=encoding, validation=Validation())
         try:
             prepared = prepare(alone, inspection.located, inspection.manager)
         except BadData as fault:
@@ -179,3 +199,32 @@ def _stretches(
     row: Encoded, inspection: Inspection, part_of: Callable[[int], int | None]
 ) -> tuple[Stretch, ...]:
     return tuple(stretches_of(row, inspection.tokenizer, inspection.special_ids, part_of))
+
+
+# --- a pack ---------------------------------------------------------------------------------
+
+
+def _packs(inspection: Inspection, count: int) -> Iterator[ShownPack]:
+    run = replace(inspection.run, validation=Validation())
+    try:
+        prepared = prepare(run, inspection.located, inspection.manager)
+    except BadData:
+        return  # the dataset where it stops says so
+    items = inspection.manager.hook.arrange_dataset(dataset=prepared.dataset, encoding=run.encoding)
+    if items is None:
+        return
+    # a stream has no places, and what has places need not end when it is gone through
+    first = map(items.__getitem__, range(len(items))) if hasattr(items, "__len__") else items
+    for number, item in enumerate(islice(first, count), 1):
+        rows = item if isinstance(item, list) else [item]
+        ids = [i for row in rows for i in row["input_ids"]]
+        labels = [label for row in rows for label in row["labels"]]
+        runs = [
+            (len([*same]), kept) for kept, same in groupby(label != IGNORED for label in labels)
+        ]
+        ends = list(accumulate(len(row["input_ids"]) for row in rows))
+        one = Encoded(ids, runs)
+        stretches = _stretches(one, inspection, partial(bisect_right, ends))
+        yield ShownPack(
+            number, len(rows), ShownSequence("", len(ids), trained_count(one), stretches)
+        )

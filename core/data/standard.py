@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from luthier.core.data.rows import Row, Rows
@@ -13,8 +13,18 @@ if TYPE_CHECKING:
 
 Message = Mapping[str, Any]
 """In OpenAI's form: `role` and `content`; and where it has them `reasoning_content`; `tool_calls`,
-a list of calls or its JSON text; `name` and `tool_call_id` of a tool's result; and `train`, false
-for an answer that the loss is not to count."""
+a list of calls or its JSON text; `name` and `tool_call_id` of a tool's result; `train`, false for
+an answer that the loss is not to count; and `written`, the content with its thoughts in it, where
+they stood there."""
+
+
+def as_written(message: Message) -> Message:
+    """Return a message with its thoughts in the content, where they stood there."""
+    if "written" not in message:
+        return message
+    apart = {"reasoning_content", "written"}
+    whole = {key: value for key, value in message.items() if key not in apart}
+    return {**whole, "content": message["written"]}
 
 
 class Conversation(NamedTuple):
@@ -80,6 +90,19 @@ class Aligned:
     standard_of: Callable[[Row], StandardRow]
     note: str = ""
     """What the format has to say of them, as which one it took them for."""
+
+    def first(self, count: int) -> Aligned:
+        """Return so many rows from the start."""
+        return replace(self, rows=self.rows.first(count))
+
+    def after(self, count: int) -> Aligned:
+        """Return the rows behind so many from the start; of a bad one the place stays the same."""
+        rows = Rows(
+            lambda start: self.rows.read(start + count),
+            f"{self.rows.fingerprint}:{count}:",
+            lambda number: self.place(number + count),
+        )
+        return replace(self, rows=rows)
 
     def read(self, start: int = 0) -> Iterator[StandardRow | BadValue]:
         """Yield the rows from the one of that number on; a bad one as its fault."""

@@ -1,17 +1,14 @@
-"""What a run that is to be gone on with was begun with, and whether that is still so."""
+"""Whether a run can be gone on with: its settings, its plugin files and its data as they were."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
+from luthier.core.data.prepared import PreparedData
 from luthier.core.errors import BadRunFolder
 from luthier.core.run.folder import RunFolder
-from luthier.core.run.manifest import plugins_of, settings_of
 from luthier.core.runfile import Run
-
-MOST_TOLD = 8
-"""Settings that were changed which a message names."""
 
 
 def stored_manifest(folder: RunFolder) -> dict[str, Any]:
@@ -35,6 +32,8 @@ def stored_manifest(folder: RunFolder) -> dict[str, Any]:
 
 def require_same_run(run: Run, stored: dict[str, Any]) -> None:
     """Refuse to go on where run.yaml was changed: its settings would not be those that acted."""
+    from luthier.core.run.manifest import settings_of
+
     before, now = stored["settings"], settings_of(run)
     changed = sorted(key for key in {*before, *now} if before.get(key) != now.get(key))
     if changed:
@@ -47,8 +46,13 @@ def require_same_run(run: Run, stored: dict[str, Any]) -> None:
         )
 
 
+MOST_TOLD = 8
+
+
 def require_same_files(run: Run, stored: dict[str, Any]) -> None:
     """Refuse to go on with plugin files that were changed; packages are what is installed."""
+    from luthier.core.run.manifest import plugins_of
+
     before, now = (
         {one["distribution"]: one["sha256"] for one in plugins if "sha256" in one}
         for plugins in (stored.get("plugins", []), plugins_of(run))
@@ -61,9 +65,15 @@ def require_same_files(run: Run, stored: dict[str, Any]) -> None:
             )
 
 
-def require_same_data(stored: dict[str, Any], fingerprint: str) -> None:
-    """Refuse to go on with other rows than the run was begun with."""
-    if stored["data"]["fingerprint"] != fingerprint:
+def require_same_data(stored: dict[str, Any], prepared: PreparedData) -> None:
+    """Refuse to go on with other rows than the run was begun with.
+
+    Raises:
+        BadRunFolder: what is trained on, or what is evaluated on, is another.
+    """
+    data = stored["data"]
+    before = {"": data, **data.get("validation", {})}
+    if {name: one["fingerprint"] for name, one in before.items()} != prepared.fingerprints:
         raise BadRunFolder(
             "the data, the template or the tokenizer has changed since the run was begun, so it "
             "cannot be continued as it was. Put them back, or train anew."

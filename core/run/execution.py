@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from luthier.core.data.dataset import VALIDATION
 from luthier.core.errors import Diverged
 from luthier.core.run.folder import RunFolder, step_of, write_json_whole
 from luthier.core.run.ranks import is_first
@@ -20,7 +21,7 @@ from luthier.core.wiring import first_answer, manager_of
 if TYPE_CHECKING:
     import pluggy
 
-    from luthier.core.data.preparation import PreparedData
+    from luthier.core.data.prepared import PreparedData
     from luthier.core.data.shards import Counts
     from luthier.core.hooks import Items
     from luthier.core.run.job import TrainingJob
@@ -93,7 +94,7 @@ def _job(
     _tell_of_data(folder, prepared, reporter)
     _tell_of_template(run, prepared, reporter)
     if stored is not None:
-        require_same_data(stored, prepared.fingerprint)
+        require_same_data(stored, prepared)
     set_seed(run.training.seed)
     opened = open_model(located, training=True)
     manifest = manifest_of(run, opened, prepared)
@@ -101,8 +102,11 @@ def _job(
     if stored is not None:
         manifest["created"] = stored["created"]
     _write(folder, manifest)
-    rows = _arranged(run, prepared, manager, reporter)
-    job = TrainingJob(run, folder, opened, rows, spec.dtype, manager)
+    rows, of_stage = _arranged(run, prepared, manager)
+    if of_stage:
+        reporter.say("packing", str(rows))
+    validation = {k: _arranged(run, v, manager)[0] for k, v in prepared.validation.items()}
+    job = TrainingJob(run, folder, opened, rows, validation, spec.dtype, manager)
     _equip(job, reporter)
     return job, manifest
 
@@ -110,7 +114,7 @@ def _job(
 def _equip(job: TrainingJob, reporter: Reporter) -> None:
     """Have the run's plugins build what the trainer is built with."""
     from luthier.core.model.attention import backend_of
-    from luthier.core.training.recording import Recorder
+    from luthier.core.training.recording import EvaluationSchedule, Recorder
 
     opened, hook = job.opened, job.manager.hook
     job.collator = first_answer(
@@ -119,30 +123,29 @@ def _equip(job: TrainingJob, reporter: Reporter) -> None:
     )  # fmt: skip
     job.optimizer = hook.build_optimizer(job=job)
     observers = [one for one in hook.build_callback(job=job) if one is not None]
-    job.callbacks = (Recorder(job.folder, reporter), *observers)
+    schedule = [EvaluationSchedule(job.run.evaluation.every)] if job.validation else []
+    job.callbacks = (Recorder(job.folder, reporter), *schedule, *observers)
 
 
 def _tell_of_data(folder: RunFolder, prepared: PreparedData, reporter: Reporter) -> None:
     for note in prepared.notes:
         reporter.say("data", note)
     reporter.say("data", str(prepared))
+    for name, one in prepared.validation.items():
+        reporter.say("validation", str(one) if name == VALIDATION else f"{name}: {one}")
     if prepared.rejected and is_first():
         folder.write_rejected(prepared.rejected)
         reporter.warn(f"{len(prepared.rejected):,} rows were left out: {folder.rejected}")
 
 
 def _arranged(
-    run: Run, prepared: PreparedData, manager: pluggy.PluginManager, reporter: Reporter
-) -> Items:
-    """Return what batches are made of: what the stage makes of the rows, or these themselves."""
+    run: Run, prepared: PreparedData, manager: pluggy.PluginManager
+) -> tuple[Items, bool]:
+    """Return what batches are made of, and whether the stage made it of the rows."""
     items: Items | None = manager.hook.arrange_dataset(
         dataset=prepared.dataset, encoding=run.encoding
     )
-    if items is None:
-        rows: Items = prepared.dataset
-        return rows
-    reporter.say("packing", str(items))
-    return items
+    return (prepared.dataset, False) if items is None else (items, True)
 
 
 def _tell_of_model(run: Run, dtype: str, counts: dict[str, int], reporter: Reporter) -> None:
@@ -207,7 +210,7 @@ def _finish(
     manifest["seconds"] = round(seconds, 1)
     write_json_whole(folder.manifest, manifest)
     save_model(job.opened, folder.model)  # last: where there is a model, the run has ended
-    rows = read_metrics(folder)
+    rows = [row for row in read_metrics(folder) if VALIDATION not in row]
     loss = f", last loss {rows[-1]['loss']:.4f}" if rows else ""
     reporter.say("finished", f"{trainer.state.global_step} steps in {duration(seconds)}{loss}")
     if lost := [row for row in rows if not math.isfinite(row["loss"])]:

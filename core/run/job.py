@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,8 @@ class TrainingJob:
     opened: OpenModel
     dataset: Items
     """What batches are made of: encoded rows, or what `arrange_dataset` made of them."""
+    validation: Mapping[str, Items]
+    """What the model is evaluated on, by name, as `dataset` is."""
     dtype: str
     """Name of the precision of the weights; training is mixed where it is a half precision."""
     manager: pluggy.PluginManager

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from luthier.core.data.preparation import PreparedData
+from luthier.core.data.prepared import PreparedData
 from luthier.core.hooks import API_VERSION
 from luthier.core.model.opening import OpenModel
 from luthier.core.runfile import Run
@@ -42,7 +42,10 @@ def manifest_of(run: Run, opened: OpenModel, prepared: PreparedData) -> dict[str
         "hook_api": API_VERSION,
         "plugins": plugins_of(run),
         "settings": settings_of(run),
-        "data": {"sources": [_source(d.local_path, str(d)) for d in run.data], **prepared.facts()},
+        "data": {
+            "sources": [_source(one.local_path, str(one)) for one in run.datasets],
+            **prepared.facts(),
+        },
         "tokenizer_sha256": _sha256(opened.tokenizer.backend_tokenizer.to_str())
         if hasattr(opened.tokenizer, "backend_tokenizer") else None,
         "template_sha256": _sha256(opened.template.jinja()) if opened.template else None,
@@ -61,7 +64,7 @@ def plugins_of(run: Run) -> list[dict[str, str]]:
     paths = [Path(str(node.value)) for key, node in leaves if key.partition(".")[0] == "plugins"]
     files = {path.name: _file_sha256(path) for path in paths if path.is_file()}
     found = []
-    for one in (*run.selected, *(p for d in run.data for p in (d.source, d.format))):
+    for one in (*run.selected, *(p for d in run.datasets for p in (d.source, d.format))):
         entry = one.entry
         facts = {"kind": one.kind, "name": one.name, "distribution": entry.distribution,
                  "version": entry.version}  # fmt: skip
@@ -73,7 +76,7 @@ def plugins_of(run: Run) -> list[dict[str, str]]:
 
 def settings_of(run: Run) -> dict[str, Any]:
     """Return what decides the course of training, by dotted key; data has its own fingerprint."""
-    served = {"generation", "engine", "output", "data", "plugins", "checkpoints"}
+    served = {"generation", "engine", "output", "data", "validation", "plugins", "checkpoints"}
     leaves = {key: node.value for key, node in run.tree.leaves()}
     return {
         key: value

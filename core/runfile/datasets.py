@@ -42,7 +42,11 @@ def datasets_of(tree: Node, chooser: Chooser) -> list[DatasetSpec]:
         return []
     if not isinstance(node.value, list):
         node.value = [Node(node.value, node.place)]
-    found = [_dataset(node, index, chooser) for index in range(len(node.items))]
+    found = []
+    for index, item in enumerate(node.items):
+        path = ("data", index)
+        node.items[index] = opened(item, path)
+        found.append(dataset_at(node.items[index], path, chooser))
     return [spec for spec in found if spec is not None]
 
 
@@ -54,9 +58,14 @@ def _remedy(chooser: Chooser) -> str:
     )
 
 
-def _dataset(data: Node, index: int, chooser: Chooser) -> DatasetSpec | None:
-    path = ("data", index)
-    node = data.items[index] = opened(data.items[index], path)
+def dataset_at(node: Node, path: tuple[str | int, ...], chooser: Chooser) -> DatasetSpec | None:
+    """Return a dataset, its values set in place; None where it is wrong, of which is told.
+
+    Args:
+        node: what stands in the run file, in its long form.
+        path: where it stands.
+        chooser: what finds its plugins, and is told what is wrong.
+    """
     if not isinstance(node.value, dict):
         said = f"expected a path or a mapping, found {described(node.value)}"
         chooser.tell(node.place, dotted(path), said, "Write `- {path: FILE, format: NAME}`.")

@@ -93,7 +93,7 @@ def opened(node: Node, path: tuple[str | int, ...]) -> Node:
     """
     if not isinstance(node.value, str):
         return node
-    by_path = path in {("model",), ("data",)} or path[:-1] == ("data",)
+    by_path = path in {("model",), ("data",), ("validation",)} or path[:-1] == ("data",)
     return Node(
         {"path" if by_path else "name": Node(node.value, node.place)}, node.place, node.key_place
     )

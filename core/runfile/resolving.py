@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from luthier.core.compatibility import conflicts
-from luthier.core.data.dataset import DatasetSpec
+from luthier.core.data.dataset import DatasetSpec, Validation
 from luthier.core.device import Device, probe
 from luthier.core.kinds import RESERVED, broken_kinds
 from luthier.core.problems import BadRunFile, Place, Problem, described
@@ -26,65 +25,17 @@ from luthier.core.runfile.nodes import (
 )
 from luthier.core.runfile.plugin_files import with_plugin_files
 from luthier.core.runfile.recognition import choose_family, require_adapters, without_options
+from luthier.core.runfile.run import Run
 from luthier.core.runfile.templating import choose_template
 from luthier.core.runfile.validation import validate
+from luthier.core.runfile.validation_sets import validation_of
 from luthier.core.sections import (
     SECTIONS,
-    CheckpointSection,
-    EncodingSection,
-    GenerationSection,
     MixSection,
-    ModelSection,
     Section,
-    TrainingSection,
 )
-from luthier.core.wiring import Selected
 from luthier.registry import Catalogue
 from luthier.registry.errors import nearest
-
-
-@dataclass(frozen=True)
-class Run:
-    """A run file, resolved: every value is set, every plugin chosen and checked."""
-
-    model: ModelSection
-    mix: MixSection
-    encoding: EncodingSection
-    training: TrainingSection
-    checkpoints: CheckpointSection
-    generation: GenerationSection
-    data: tuple[DatasetSpec, ...]
-    output: Path
-    """The run folder."""
-    selected: tuple[Selected, ...]
-    """The plugins of the run; those of a dataset stand in its DatasetSpec."""
-    model_base: Path
-    """The folder that a relative model path is found from."""
-    tree: Node = field(repr=False)
-    """Every value with its place, defaults included."""
-    device: Device
-
-    def of(self, *kinds: str) -> list[Selected]:
-        """Return the chosen plugins of these kinds, in the order of the kinds, then of the file."""
-        return [one for kind in kinds for one in self.selected if one.kind == kind]
-
-    @property
-    def dtype(self) -> str:
-        """Name of the precision of the weights: the file's, or what suits the device."""
-        return self.device.dtype if self.model.dtype == "auto" else self.model.dtype
-
-    @property
-    def on_hub(self) -> bool:
-        """Whether the model has to be fetched: it is no folder, and no family makes it."""
-        made = self.family is not None and self.model.path in getattr(
-            self.family.plugin, "builtin", ()
-        )
-        return not made and not (self.model_base / self.model.path).is_dir()
-
-    @property
-    def family(self) -> Selected | None:
-        """The model's family; None while the model is on a hub and nobody has looked."""
-        return next(iter(self.of("families")), None)
 
 
 def resolve(
@@ -142,6 +93,7 @@ class _Resolver:
         self._slots(tree)
         require_adapters(tree.mapping["model"], self.chooser)
         data = datasets_of(tree, self.chooser) if self.training else []
+        validation = validation_of(tree, self.chooser) if self.training else Validation()
         output = self._output(tree, name)
         selected = [
             one for one, _, _ in self.chooser.chosen if one.kind not in {"sources", "formats"}
@@ -149,12 +101,12 @@ class _Resolver:
         require_answers(TRAINING if self.training else INFERENCE, selected, self.chooser)
         self._judge()
         self._require_an_end(tree, sections)
-        self._refuse_repeated_streams(tree, sections["mix"], data)
+        self._refuse_shares_of_streams(tree, sections["mix"], data, validation)
         if self.problems or not all(sections.values()):
             raise BadRunFile([_placed(problem, tree) for problem in self.problems])
         return Run(
             **sections,  # type: ignore[arg-type]
-            data=tuple(data), output=output, selected=tuple(selected),
+            data=tuple(data), validation=validation, output=output, selected=tuple(selected),
             model_base=model_base, tree=tree, device=self.device,
         )  # fmt: skip
 
@@ -259,11 +211,15 @@ class _Resolver:
             place, key = places[id(conflict.culprit)]
             self._tell(place, key, conflict.problem, conflict.remedy)
 
-    def _refuse_repeated_streams(
-        self, tree: Node, mix: Section | None, data: list[DatasetSpec]
+    def _refuse_shares_of_streams(
+        self, tree: Node, mix: Section | None, data: list[DatasetSpec], validation: Validation
     ) -> None:
         if not isinstance(mix, MixSection) or not mix.streaming:
             return
+        if validation.share is not None:
+            said = "rows are streamed, so it is not known how many a share of them would be"
+            remedy = "Give a number of rows, or a dataset of its own."
+            self._tell(tree.at(("validation",)).place, "validation", said, remedy)
         for number, spec in enumerate(data):
             if spec.section.repeat % 1:
                 key = ("data", number, "repeat")

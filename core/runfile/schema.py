@@ -67,6 +67,7 @@ def run_file_schema(catalogue: Catalogue | None = None) -> dict[str, Any]:
         "description": "The datasets that the run trains on, one after the other.",
         "anyOf": [{"type": "array", "items": item, "minItems": 1}, *item["anyOf"]],
     }
+    properties["validation"] = _validation(item)
     return {
         "$schema": DRAFT,
         "title": "luthier run file",
@@ -74,6 +75,27 @@ def run_file_schema(catalogue: Catalogue | None = None) -> dict[str, Any]:
         "properties": properties,
         "additionalProperties": False,
         "$defs": definitions,
+    }
+
+
+def _validation(dataset: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of what a model is evaluated on: rows held out, one dataset, or several."""
+    named = {
+        "type": "object",
+        "minProperties": 1,
+        "properties": {"path": False},  # with a path it is one dataset, not several by name
+        "additionalProperties": dataset,
+    }
+    return {
+        "description": "What the model is evaluated on while it trains: a share or a number of the "
+        "training rows, which are held out of them; a dataset; or several by name.",
+        "anyOf": [
+            {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
+            {"type": "integer", "minimum": 1},
+            *dataset["anyOf"],
+            named,
+            NOTHING,
+        ],
     }
 
 

@@ -9,10 +9,28 @@ from typing import Any
 
 from transformers import TrainerCallback
 
+from luthier.core.data.dataset import VALIDATION
 from luthier.core.errors import BadRunFolder
 from luthier.core.run.folder import PARTIAL, RunFolder, write_text_whole
 from luthier.core.run.ranks import is_first
 from luthier.core.run.reporting import Reporter
+
+
+class EvaluationSchedule(TrainerCallback):
+    """Has the model evaluated every so many steps, or after each epoch; and after the last step."""
+
+    def __init__(self, every: int | None) -> None:
+        """Take the steps between two evaluations; None for an epoch."""
+        self.every = every
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
+        """Ask for an evaluation where it is time; a checkpoint of the same step is written later.
+
+        So a run that goes on from it has this evaluation behind it.
+        """
+        due = state.global_step % self.every == 0 if self.every else state.epoch % 1 == 0
+        if due or state.global_step >= state.max_steps:
+            control.should_evaluate = True
 
 
 class Recorder(TrainerCallback):
@@ -58,14 +76,40 @@ class Recorder(TrainerCallback):
             "tokens_per_second": round(logs["tokens"] / seconds, 1),
         }
         self._last = (now, step)
-        with self.folder.metrics.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(row) + "\n")
+        self._write(row)
         self.reporter.advance(step, self._figures(row, now, step, state.max_steps))
         if not self._warned and not math.isfinite(row["loss"]):
             self._warned = True
             self.reporter.warn(
                 f"the loss of step {step} is {row['loss']}, which is no finite number"
             )
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, **told: Any) -> None:  # noqa: ARG002
+        """Write one line for the validation set, and leave its time out of what steps took."""
+        metrics = told["metrics"]
+        key = next(key for key in metrics if key.endswith("_trained_tokens"))
+        prefix = key.removesuffix("_trained_tokens")
+        name, seconds = prefix.removeprefix("eval_"), metrics[f"{prefix}_runtime"]
+        row = {
+            "step": state.global_step,
+            "epoch": round(state.epoch or 0.0, 4),
+            VALIDATION: name,
+            "loss": metrics[f"{prefix}_loss"],
+            "trained_tokens": metrics[key],
+            "seconds": seconds,
+        }
+        self._write(row)
+        self._last = (self._last[0] + seconds, self._last[1])
+        if self._began is not None:
+            self._began = (self._began[0] + seconds, self._began[1])
+        of = "" if name == VALIDATION else f"{name}: "
+        self.reporter.say(VALIDATION, f"{of}loss {row['loss']:.4f} at step {state.global_step}")
+
+    def _write(self, row: dict[str, Any]) -> None:
+        if not is_first():
+            return
+        with self.folder.metrics.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(row) + "\n")
 
     def _figures(self, row: dict[str, Any], now: float, step: int, total: int) -> str:
         text = f"loss {row['loss']:.4f}  {row['tokens_per_second']:,.0f} tokens/s"
@@ -112,14 +156,19 @@ def plot_loss(folder: RunFolder) -> None:
     from matplotlib.figure import Figure
 
     rows = [row for row in read_metrics(folder) if math.isfinite(row["loss"])]
-    if not rows:
+    trained = [row for row in rows if VALIDATION not in row]
+    if not trained:
         return
-    steps, losses = [row["step"] for row in rows], [row["loss"] for row in rows]
+    steps, losses = _curve(trained)
     figure = Figure(figsize=(7, 4), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     axes.plot(steps, losses, color="#9db8d9", linewidth=1, label="logged")
     axes.plot(steps, smoothed(losses), color="#1f4e8c", linewidth=2, label="smoothed")
+    names = dict.fromkeys(row[VALIDATION] for row in rows if VALIDATION in row)
+    for number, name in enumerate(names, 1):
+        at, found = _curve([row for row in rows if row.get(VALIDATION) == name])
+        axes.plot(at, found, "o-", color=f"C{number}", markersize=4, label=name)
     axes.set(xlabel="optimizer step", ylabel="loss (nats per token)", title=folder.path.name)
     axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)
@@ -127,6 +176,10 @@ def plot_loss(folder: RunFolder) -> None:
     beside = folder.loss_plot.with_name(f".{folder.loss_plot.name}{PARTIAL}")
     figure.savefig(beside, format="png")
     beside.replace(folder.loss_plot)
+
+
+def _curve(rows: list[dict[str, Any]]) -> tuple[list[int], list[float]]:
+    return [row["step"] for row in rows], [row["loss"] for row in rows]
 
 
 def smoothed(values: list[float]) -> list[float]:

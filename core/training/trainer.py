@@ -19,6 +19,7 @@ from luthier.core.errors import BadRunFolder, Diverged
 from luthier.core.run.folder import CHECKPOINT, discard, written_whole
 from luthier.core.run.ranks import is_first, rank, world
 from luthier.core.templates import IGNORED
+from luthier.core.training.arguments import training_arguments
 from luthier.core.training.checkpoints import STATE
 from luthier.core.training.grouping import GroupedByLength
 from luthier.core.training.loss import token_mean_loss
@@ -46,6 +47,7 @@ class Trainer(transformers.Trainer):
             model=job.opened.model,
             args=training_arguments(job),
             train_dataset=job.dataset,
+            eval_dataset=dict(job.validation) or None,
             data_collator=job.collator,
             processing_class=job.opened.tokenizer,
             optimizers=(job.optimizer, None),
@@ -60,6 +62,7 @@ class Trainer(transformers.Trainer):
             self._sampler = GroupedByLength(job.dataset, rows, self.args.seed)
         # of the steps since the last log: summed loss, counted tokens, all tokens
         self._window = torch.zeros(3, dtype=torch.float64)
+        self._evaluated = torch.zeros(3, dtype=torch.float64)  # the same of an evaluation
         self._lost = 0  # logs in a row whose loss was no finite number
         self._written = 0  # rows of a stream that stand in rejected.jsonl
 
@@ -116,11 +119,47 @@ class Trainer(transformers.Trainer):
             model, inputs, return_outputs=return_outputs, num_items_in_batch=num_items_in_batch
         )
         loss: Any = result[0] if isinstance(result, tuple) else result
+        share = trained if num_items_in_batch is None else num_items_in_batch
+        figures = torch.stack([loss.detach() * share, trained, tokens]).double()
         if model.training:
-            share = trained if num_items_in_batch is None else num_items_in_batch
-            figures = torch.stack([loss.detach() * share, trained, tokens]).double()
             self._window = self._window.to(figures.device) + figures
+        else:
+            self._evaluated = self._evaluated.to(figures.device) + figures
         return result
+
+    def evaluate(self, *args: Any, **settings: Any) -> dict[str, float]:
+        """Return the losses of the validation sets; the training goes on as if nobody had asked."""
+        state = random_state()
+        try:
+            found: dict[str, float] = super().evaluate(*args, **settings)
+        finally:
+            restore_random_state(state)
+        return found
+
+    def evaluation_loop(
+        self,
+        dataloader: Any,
+        description: str,
+        prediction_loss_only: bool | None = None,  # noqa: FBT001 - transformers' signature
+        ignore_keys: list[str] | None = None,
+        metric_key_prefix: str = "eval",
+    ) -> Any:
+        """Return transformers' result, its loss the mean over all tokens that are counted."""
+        self._evaluated = torch.zeros(3, dtype=torch.float64)
+        output: Any = super().evaluation_loop(
+            dataloader, description, prediction_loss_only, ignore_keys, metric_key_prefix
+        )
+        summed, trained, _ = self._over_processes(self._evaluated)
+        # transformers' own is the mean of the batches' means
+        output.metrics[f"{metric_key_prefix}_loss"] = summed / trained if trained else math.nan
+        output.metrics[f"{metric_key_prefix}_trained_tokens"] = int(trained)
+        return output
+
+    def _over_processes(self, figures: torch.Tensor) -> tuple[float, float, float]:
+        """Return summed loss, counted tokens and all tokens of all processes together."""
+        summed, trained, tokens = self.accelerator.reduce(figures, "sum").tolist()
+        # on several devices transformers scales each loss by their number
+        return summed / self.accelerator.num_processes, trained, tokens
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Log the mean loss over the tokens since the last log, and how many they were.
@@ -130,9 +169,7 @@ class Trainer(transformers.Trainer):
         """
         summed = 0.0
         if "loss" in logs:
-            summed, trained, tokens = self.accelerator.reduce(self._window, "sum").tolist()
-            # on several devices transformers scales each loss by their number
-            summed /= self.accelerator.num_processes
+            summed, trained, tokens = self._over_processes(self._window)
             logs["loss"] = summed / trained if trained else math.nan
             logs["trained_tokens"], logs["tokens"] = int(trained), int(tokens)
             self._window = torch.zeros_like(self._window)
@@ -245,42 +282,4 @@ def _lost(fault: str, step: int) -> str:
         f"{fault} after step {step}, so the training has been stopped: it would come to nothing. "
         "Lower `training.learning_rate`, raise `training.warmup`, or choose a `model.dtype` of "
         "a wider range than float16; look at the data, too. Then train anew with `--overwrite`."
-    )
-
-
-SCHEDULERS = {"cosine": "cosine", "linear": "linear", "constant": "constant_with_warmup"}
-
-
-def training_arguments(job: TrainingJob) -> transformers.TrainingArguments:
-    """Return a run's settings in transformers' words. Nothing is reported to any service."""
-    settings = job.run.training
-    on_cpu = job.run.device.kind == "cpu"
-    dtype = job.dtype
-    return transformers.TrainingArguments(
-        output_dir=str(job.folder.checkpoints),
-        num_train_epochs=settings.epochs,
-        max_steps=settings.max_steps or -1,
-        per_device_train_batch_size=settings.batch_size,
-        gradient_accumulation_steps=settings.gradient_accumulation,
-        learning_rate=settings.learning_rate,
-        lr_scheduler_type=SCHEDULERS[settings.scheduler],
-        warmup_steps=settings.warmup,  # below 1 it is a share of all steps
-        weight_decay=settings.weight_decay,
-        max_grad_norm=settings.max_grad_norm,
-        seed=settings.seed,
-        data_seed=settings.seed,
-        bf16=dtype == "bfloat16",
-        fp16=dtype == "float16",
-        use_cpu=on_cpu,
-        dataloader_pin_memory=not on_cpu,
-        logging_strategy="steps",
-        logging_steps=settings.log_every,
-        logging_first_step=True,
-        logging_nan_inf_filter=False,
-        save_strategy="steps",
-        save_steps=job.run.checkpoints.every,
-        remove_unused_columns=False,
-        disable_tqdm=True,
-        report_to="none",
-        ignore_data_skip=isinstance(job.dataset, Stream),  # it goes to its place by itself
     )

@@ -15,7 +15,7 @@ from luthier.core.cli.options import Overrides, TrustPlugins
 if TYPE_CHECKING:
     from luthier.core.data.decoding import Stretch
     from luthier.core.data.preview import Preview as Previewed
-    from luthier.core.data.preview import ShownDataset, ShownRow
+    from luthier.core.data.preview import ShownDataset, ShownPack, ShownRow
 
 
 class Preview(Plugin):
@@ -71,10 +71,14 @@ def _tell(found: Previewed, *, ids: bool) -> None:
     typer.echo(f"colours    {', '.join(legend)}, {_cut_off('cut off')}")
     for dataset in found.datasets:
         _tell_dataset(dataset, ids=ids)
+    for pack in found.packs:
+        _tell_pack(pack, found.encoding["max_length"], ids=ids)
 
 
 def _tell_dataset(dataset: ShownDataset, *, ids: bool) -> None:
     typer.echo(f"\ndata       {dataset.name}")
+    if dataset.note:
+        typer.echo(f"           {dataset.note}")
     counts = dataset.totals
     if counts is not None:
         told = [
@@ -99,16 +103,23 @@ def _tell_row(row: ShownRow, *, ids: bool) -> None:
     for sequence in row.sequences:
         name = f"{sequence.name}: " if sequence.name else ""
         typer.echo(f"           {name}{sequence.tokens:,} tokens, {sequence.trained:,} trained")
-        typer.echo("".join(_coloured(sequence.stretches, ids=ids)))
+        typer.echo("".join(_coloured(sequence.stretches, "row {} made of it", ids=ids)))
 
 
-def _coloured(stretches: tuple[Stretch, ...], *, ids: bool) -> list[str]:
+def _tell_pack(pack: ShownPack, room: int, *, ids: bool) -> None:
+    sequence = pack.sequence
+    of = f"{pack.samples:,} rows, " if pack.samples > 1 else ""
+    typer.echo(f"\npack {pack.number:<5,} {of}{sequence.tokens:,} of {room:,} tokens")
+    typer.echo("".join(_coloured(sequence.stretches, "sample {}", ids=ids)))
+
+
+def _coloured(stretches: tuple[Stretch, ...], boundary: str, *, ids: bool) -> list[str]:
     from luthier.core.data.decoding import printable
 
     made, before = [], 0
     for one in stretches:
         if one.part is not None and one.part != before:
-            made.append(typer.style(f"\n--- row {one.part + 1} made of it ---\n", dim=True))
+            made.append(typer.style(f"\n--- {boundary.format(one.part + 1)} ---\n", dim=True))
             before = one.part
         text = printable(one.text)
         line = text.rstrip("\n") if ids else text

@@ -83,6 +83,18 @@ def test_rows_and_questions_of_two_datasets_are_told(small_run, tmp_path):
     assert "asks what" in shared.examples[1].said
 
 
+def test_rows_of_a_validation_set_that_are_trained_on_are_told(small_run, tmp_path):
+    data = write(tmp_path / "a.jsonl", ("Who?", "I."), ("Where?", "Here."), ("Long?", LONG))
+    seen = write(tmp_path / "b.jsonl", ("Long?", LONG), ("Long?", f"{LONG}!"), ("Why?", "So."))
+    unseen = write(tmp_path / "c.jsonl", ("When?", "Now."), ("Why?", "So."))
+    report = lint(small_run(data=data, validation={"seen": seen, "unseen": unseen}))
+    found = {(one.lint, one.dataset): one for one in report.remarks}
+    assert found["leakage", seen].count == 2
+    assert found["leakage", seen].examples[0].said == f"is {data}, row 3"
+    assert found["shared", unseen].count == 1
+    assert ("leakage", unseen) not in found
+
+
 def test_text_that_looks_like_a_special_token_is_told_by_the_model_of_the_run(linted):
     report = linted(("a", "b<|endoftext|>"), ("a <|other|>", "c"))
     (remark,) = report.remarks
@@ -153,11 +165,14 @@ def test_a_report_is_json_with_lengths_and_examples(linted):
 
 def test_what_is_written_lacks_repeated_and_unusable_rows(linted, tmp_path):
     out = tmp_path / "clean.jsonl"
-    report = linted(("a", "b"), ("", "x"), ("a", "b"), ("c", "d"), fix=out)
+    thought = "<think>Is it?</think>d"
+    report = linted(("a", "b"), ("", "x"), ("a", "b"), ("c", thought), fix=out)
     assert report.cleaned.files == {str(out): 2}
     assert (report.cleaned.unusable, report.cleaned.repeated) == (1, 1)
     rows = [json.loads(line) for line in out.read_text().splitlines()]
-    assert [row["messages"][-1]["content"] for row in rows] == ["b", "d"]
+    assert [row["messages"][-1] for row in rows] == [
+        {"role": "assistant", "content": content} for content in ("b", thought)
+    ]
     assert list(rows[0]) == ["messages"]
 
 

@@ -71,6 +71,32 @@ def test_a_split_row_shows_where_the_next_begins(small_run):
     assert {one.part for one in row.sequences[0].stretches} >= {0, 1}
 
 
+def test_rows_that_are_packed_are_shown_together_with_their_boundaries(small_run):
+    stage = {"name": "sft", "packing": True}
+    found = preview(small_run(stage=stage, encoding={"max_length": 120}, validation=4), rows=2)
+    for number, pack in enumerate(found.packs, 1):
+        assert pack.number == number
+        parts = [one.part for one in pack.sequence.stretches]
+        assert parts == sorted(parts)
+        assert {*parts} == {*range(pack.samples)}
+        assert pack.sequence.tokens <= 120
+        begins = "".join(one.text for one in pack.sequence.stretches if one.part == 1)
+        assert begins.startswith("<|im_start|>user")
+    page = page_of(found)
+    assert page.count("sample 2<") == len(found.packs) == 2
+    assert preview(small_run()).packs == ()
+
+
+def test_running_text_is_shown_in_its_blocks(small_run, data_file):
+    data_file.write_text('{"text": "Once upon a time."}\n' * 9)
+    run = small_run(stage="pt", encoding={"max_length": 16}, data=[str(data_file)])
+    (pack,) = preview(run, rows=1).packs
+    assert (pack.samples, pack.sequence.tokens, pack.sequence.trained) == (1, 16, 15), (
+        "the first token is BOS"
+    )
+    assert "".join(one.text for one in pack.sequence.stretches).startswith("Once upon a time.")
+
+
 def test_a_row_too_long_and_a_row_that_loses_all_its_answer_say_so(small_run):
     shown = preview(small_run(encoding={"max_length": 40}), rows=12).datasets[0]
     assert shown.rows[-1].fate == "too long"

@@ -47,7 +47,7 @@ def test_the_colours_are_those_of_template_render(run_file, monkeypatch):
 
     shown = preview(run_file, ["encoding.max_length=30", "encoding.overflow=truncate"], rows=12)
     stretches = shown.datasets[0].rows[-1].sequences[0].stretches
-    text = "".join(_coloured(stretches, ids=False))
+    text = "".join(_coloured(stretches, "row {}", ids=False))
     assert "\x1b[35m\x1b[22m<|im_start|>\x1b[0m" in text
     assert "\x1b[32mIt\x1b[0m" in text
     assert "\x1b[31m\x1b[2m\x1b[9m<|im_end|>\x1b[0m" in text

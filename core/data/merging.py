@@ -1,0 +1,156 @@
+"""The rows of several datasets as one: mixed, and some of them held out for evaluation."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from luthier.core.data.columns import token_counts
+from luthier.core.data.dataset import VALIDATION, Validation
+from luthier.core.data.mixing import Numbers, mixed
+from luthier.core.data.prepared import PreparedData
+from luthier.core.data.shards import Counts, Shard
+from luthier.core.errors import BadData
+from luthier.core.runfile import Run
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+    from numpy.typing import NDArray
+
+
+class Part(NamedTuple):
+    """A shard of a dataset."""
+
+    dataset: int
+    """The number of the dataset among those that are put together."""
+    name: str
+    """What messages call the dataset."""
+    shard: Shard
+    rows: Dataset
+
+
+def merged(parts: Iterable[Part], run: Run) -> PreparedData:
+    """Return the rows of all shards in the order that they are trained in.
+
+    Args:
+        parts: the shards of all datasets, in the order of the run file.
+        run: the resolved run; it says how they are mixed, and how many are held out.
+
+    Raises:
+        BadData: no row is left.
+    """
+    together, owners = _together(parts, run)
+    chosen, validation = np.arange(together.rows), {}
+    digests = [together.fingerprint]
+    if run.validation.holds_out:
+        sources = together.dataset.with_format("numpy")["row"][:]
+        held = held_out(owners, sources, run.validation, run.training.seed)
+        digests.append(repr((run.validation.share, run.validation.count)))
+        told = Counts(read=int(held.sum()))
+        validation[VALIDATION] = _selected(
+            together.dataset, np.flatnonzero(held), told, [*digests, VALIDATION]
+        )
+        chosen = np.flatnonzero(~held)
+    order = _mixed_order(owners[chosen], run)
+    if order is not None:
+        digests.append(repr(run.mix))
+        chosen = chosen[order]
+    if len(digests) == 1:
+        return together
+    found = _selected(together.dataset, chosen, together.counts, digests)
+    return replace(found, rejected=together.rejected, validation=validation)
+
+
+def set_apart(parts: Iterable[Part], run: Run) -> PreparedData:
+    """Return the rows of all shards one after the other, as a model is evaluated on them.
+
+    Raises:
+        BadData: no row is left.
+    """
+    return _together(parts, run)[0]
+
+
+def held_out(
+    datasets: NDArray[np.int64], rows: NDArray[np.int64], validation: Validation, seed: int
+) -> NDArray[np.bool_]:
+    """Return which encoded rows are held out, the same for the same arguments; of shape (N,).
+
+    What was made of one row of a source, as a text that goes on in a new row, stays together.
+
+    Args:
+        datasets: of each encoded row the number of its dataset, of shape (N,).
+        rows: of each its row there, of shape (N,).
+        validation: the share or the number of the sources' rows to hold out.
+        seed: of the choice.
+
+    Raises:
+        BadData: nothing would be left to train on.
+    """
+    pairs = np.stack([datasets, rows], axis=1)
+    distinct, number = np.unique(pairs, axis=0, return_inverse=True)
+    total = len(distinct)
+    count = validation.count or max(1, round((validation.share or 0) * total))
+    if count >= total:
+        raise BadData(
+            f"{count:,} rows are to be held out for validation, and there are {total:,}. "
+            "Lower `validation`, or name a dataset of its own there."
+        )
+    chosen = np.zeros(total, np.bool_)
+    # the second number keeps the choice apart from other draws of the same seed
+    chosen[np.random.default_rng([seed, 1]).permutation(total)[:count]] = True
+    return chosen[number.reshape(-1)]
+
+
+def _together(parts: Iterable[Part], run: Run) -> tuple[PreparedData, NDArray[np.int64]]:
+    """Return all rows as they stand, and of each the number of its dataset."""
+    import datasets
+
+    counts, rejected, digests = Counts(), [], hashlib.sha256()
+    kept: list[Part] = []
+    for part in parts:
+        counts += part.shard.counts
+        digests.update(part.shard.digest.encode())
+        rejected += [{"dataset": part.name, **one} for one in part.shard.rejected]
+        if part.shard.counts.rows:
+            kept.append(part)
+    if not kept:
+        raise BadData(
+            f"no row is left: all are longer than {run.encoding.max_length} tokens. "
+            "Raise `encoding.max_length`."
+            if counts.too_long else "no row is left: all were dropped as bad. Look at the data."
+        )  # fmt: skip
+    rows = datasets.concatenate_datasets([part.rows for part in kept])
+    owners = np.repeat([part.dataset for part in kept], [part.shard.counts.rows for part in kept])
+    return PreparedData(rows, counts, digests.hexdigest(), rejected), owners
+
+
+def _selected(
+    dataset: Dataset, numbers: NDArray[np.int64], counts: Counts, digests: list[str]
+) -> PreparedData:
+    """Return some of the rows, in an order; `counts` tells what else became of those read."""
+    rows = dataset.select(numbers)
+    tokens, trained = token_counts(rows)
+    counts = replace(counts, rows=len(rows), tokens=tokens, trained_tokens=trained)
+    fingerprint = hashlib.sha256("".join(digests).encode()).hexdigest()
+    return PreparedData(rows, counts, fingerprint)
+
+
+def _mixed_order(owners: NDArray[np.int64], run: Run) -> Numbers | None:
+    """Return the order of rows that stand one after the other; None where it is this one."""
+    sections = [spec.section for spec in run.data]
+    if run.mix.strategy == "concatenate" and all(section.repeat == 1 for section in sections):
+        return None
+    lengths = np.bincount(owners, minlength=len(sections)).tolist()
+    weights = [one.weight for one in sections]
+    order = mixed(
+        lengths, run.mix.strategy, run.training.seed,
+        weights=[one or 1 for one in weights] if any(weights) else None,
+        repeats=[one.repeat for one in sections],
+    )  # fmt: skip
+    before = np.cumsum([0, *lengths])
+    found: Numbers = before[order[:, 0]] + order[:, 1]
+    return found
