@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -83,7 +83,11 @@ class Aligned:
 
     def read(self, start: int = 0) -> Iterator[StandardRow | BadValue]:
         """Yield the rows from the one of that number on; a bad one as its fault."""
-        for number, row in enumerate(self.rows.read(start), start):
+        return self.made(self.rows.read(start), start)
+
+    def made(self, rows: Iterable[Row], start: int) -> Iterator[StandardRow | BadValue]:
+        """Yield what becomes of rows, the first of them of a number; of a bad one its fault."""
+        for number, row in enumerate(rows, start):
             try:
                 yield self.standard_of(row)
             except BadValue as fault:

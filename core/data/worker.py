@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from luthier.core.data.columns import Columns
+from luthier.core.data.columns import Columns, field_of
 from luthier.core.data.encoding import EncodedRow, Encoder
-from luthier.core.data.lengths import TooLong, fitting, trained_count
+from luthier.core.data.lengths import TooLong, fitting
+from luthier.core.data.rows import Row
 from luthier.core.data.shards import Counts, Shard
 from luthier.core.data.standard import Aligned, BadValue, StandardRow
 from luthier.core.data.thoughts import Thoughts
@@ -19,11 +20,10 @@ if TYPE_CHECKING:
 
     from luthier.core.model.opening import LocatedModel
     from luthier.core.runfile import Run
+    from luthier.core.templates import Encoded
 
 BATCH = 500
 """Rows rendered and encoded at once."""
-ROWS = 10_000
-"""Rows of the source in one shard."""
 
 
 class SeenRow(NamedTuple):
@@ -53,70 +53,79 @@ class DataWorker:
 
     def read(self, start: int = 0) -> Iterator[SeenRow]:
         """Yield the rows of the source, from one of them on, as the stage encodes them."""
-        source = self.aligned.read(start)
+        source = self.aligned.rows.read(start)
         while batch := list(islice(source, BATCH)):
-            for standard, encoded in zip(batch, self._encoded(batch), strict=True):
-                start += 1
-                yield SeenRow(start, standard, encoded)
-
-    def shard(self, start: int) -> tuple[Columns, Shard]:
-        """Return what becomes of the next rows of the source, from one of them on."""
-        columns, shard = Columns(), Shard(Counts(), "", last=False)
-        counts = shard.counts
-        for row in islice(self.read(start), ROWS):
-            self._take(row, columns, shard)
-            if not isinstance(row.standard, BadValue):
-                counts.thoughtless += self.thoughts.are_missing(row.standard)
-                counts.unprinted += self.thoughts.are_left_out(row.standard)
-            counts.read += 1
-        counts.rows = len(columns)
-        shard.last = counts.read < ROWS
-        return columns, shard
+            yield from self._seen(start, batch)
+            start += len(batch)
 
     def __iter__(self) -> Iterator[dict[str, list[int]]]:
         """Yield the rows as the trainer takes them, read and encoded as they are asked for."""
         for row in self.read():
-            columns = Columns()
-            self._take(row, columns, Shard(Counts(), "", last=False))
-            yield from columns.rows()
+            for part in self._parts(row, Shard(Counts())):
+                found = {}
+                for name, one in part.items():
+                    found[field_of(name, "input_ids")] = one.ids
+                    found[field_of(name, "labels")] = one.labels
+                yield found
 
-    def _encoded(self, batch: Sequence[StandardRow | BadValue]) -> Iterator[EncodedRow]:
-        """Yield the rows of a batch as the stage encodes them; bad ones as they are."""
+    def made(self, start: int, rows: Sequence[Row]) -> tuple[Columns, Shard]:
+        """Return what becomes of neighbouring rows of the source.
+
+        Args:
+            start: the number of the first of them, which counts from 0.
+            rows: as the source gave them.
+
+        Raises:
+            BadRow: one is bad, and that is an error.
+        """
+        seen, shard = self._seen(start, rows), Shard(Counts(read=len(rows)))
+        columns = None
+        if not any(isinstance(row.encoded, BadValue) for row in seen):
+            columns = Columns.of([row.number - 1 for row in seen], [row.encoded for row in seen])  # type: ignore[misc]
+        if columns is None or not columns.fit(self.section.max_length):
+            kept = [(row.number - 1, part) for row in seen for part in self._parts(row, shard)]
+            columns = Columns.of([number for number, _ in kept], [part for _, part in kept])
+        counts, standard = shard.counts, [row.standard for row in seen]
+        counts.rows = len(columns.numbers)
+        counts.tokens, counts.trained_tokens = columns.token_counts()
+        counts.thoughtless, counts.unprinted = self.thoughts.counted(standard)
+        return columns, shard
+
+    def _seen(self, start: int, rows: Sequence[Row]) -> list[SeenRow]:
+        """Return rows as the format makes them and as the stage encodes that."""
+        standard = list(self.aligned.made(rows, start))
         encoder = self.encoder
         found = first_answer(
             self.manager, "encode_dataset",
-            dataset=[row for row in batch if not isinstance(row, BadValue)],
+            dataset=[row for row in standard if not isinstance(row, BadValue)],
             template=encoder.template, tokenizer=encoder.tokenizer, encoder=encoder,
         )  # fmt: skip
         made = iter(found)
-        for row in batch:
-            yield row if isinstance(row, BadValue) else next(made)
+        return [
+            SeenRow(number, row, row if isinstance(row, BadValue) else next(made))
+            for number, row in enumerate(standard, start + 1)
+        ]
 
-    def _take(self, seen: SeenRow, columns: Columns, shard: Shard) -> None:
-        """Add a row to the columns, or to what is rejected.
+    def _parts(self, seen: SeenRow, shard: Shard) -> list[dict[str, Encoded]]:
+        """Return what of a row is trained on; what is left out of it is told to a shard.
 
         Raises:
             BadRow: it is bad, and that is an error.
         """
         number, _, row = seen
-        counts, taken = shard.counts, 0
         try:
             if isinstance(row, BadValue):
                 raise row
-            for part in fitting(row, self.section):
-                columns.add(number - 1, part)
-                counts.tokens += sum(len(one.ids) for one in part.values())
-                counts.trained_tokens += sum(map(trained_count, part.values()))
-                taken += 1
+            parts = list(fitting(row, self.section))
         except BadValue as fault:
             if isinstance(fault, TooLong) or self.spec.section.bad_rows == "error":
                 raise self.aligned.fault(number - 1, fault) from fault
-            counts.bad += 1
+            shard.counts.bad += 1
             shard.rejected.append({"row": number, "problem": fault.problem})
-            return
-        whole = taken == 1 and max(len(one.ids) for one in row.values()) <= self.section.max_length
-        if not taken:
-            counts.too_long += 1
+            return []
+        if not parts:
+            shard.counts.too_long += 1
             shard.rejected.append({"row": number, "problem": "it is too long"})
-        elif not whole:
-            counts.cut += 1
+        elif max(len(one.ids) for one in row.values()) > self.section.max_length:
+            shard.counts.cut += 1
+        return parts
