@@ -269,7 +269,10 @@ def _print_memory(folder: Path, model: Path, words: list[str], given: Any) -> No
     for data, rows in ((few, given.rows), (folder / "alpaca.jsonl", 10 * given.rows)):
         cache = Path(tempfile.mkdtemp(dir=folder))
         one = told(SIDES[0], data, "alpaca", model, given.threads[0], cache)
-        print(f"{rows:,} rows: peak {one['peak_mib']:.0f} MiB, {one['seconds']:.1f} s")
+        print(
+            f"{rows:,} rows: peak {one['peak_mib']:.0f} MiB, of the largest other process "
+            f"{one['child_mib']:.0f} MiB, {one['seconds']:.1f} s"
+        )
 
 
 if __name__ == "__main__":
