@@ -132,14 +132,18 @@ def measured(side: str, data: Path, kind: str, model: Path) -> dict[str, float]:
     held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     spent = seconds(work)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     return {
         "seconds": spent, "raw": (before + seconds(raw)) / 2, "tokens": tokens,
         "peak_mib": peak / 1024, "before_mib": held / 1024,
+        "child_mib": largest / 1024,
     }  # fmt: skip
 
 
 def by_luthier(side: str, data: Path, kind: str, model: Path, _: Any) -> Callable[[], Any]:
     """Return what prepares with luthier: reads, aligns, renders, encodes, masks, writes."""
+    import datasets  # noqa: F401 - imported before, as TRL's side has it
+
     from luthier.core import check
     from luthier.core.data.preparation import prepare
     from luthier.core.model.opening import locate, model_spec
@@ -265,7 +269,10 @@ def _print_memory(folder: Path, model: Path, words: list[str], given: Any) -> No
     for data, rows in ((few, given.rows), (folder / "alpaca.jsonl", 10 * given.rows)):
         cache = Path(tempfile.mkdtemp(dir=folder))
         one = told(SIDES[0], data, "alpaca", model, given.threads[0], cache)
-        print(f"{rows:,} rows: peak {one['peak_mib']:.0f} MiB, {one['seconds']:.1f} s")
+        print(
+            f"{rows:,} rows: peak {one['peak_mib']:.0f} MiB, of the largest other process "
+            f"{one['child_mib']:.0f} MiB, {one['seconds']:.1f} s"
+        )
 
 
 if __name__ == "__main__":

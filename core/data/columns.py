@@ -1,11 +1,11 @@
-"""Encoded rows as columns of a table: flat arrays of ids, and where each row ends."""
+"""Encoded rows as columns of a table: flat arrays of ids, and how long each row is."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from luthier.core.templates import IGNORED, Encoded
 
@@ -15,65 +15,107 @@ if TYPE_CHECKING:
     from datasets import Dataset
 
 
-class Columns:
+class Flat(NamedTuple):
+    """Sequences end to end."""
+
+    ids: np.ndarray
+    trained: np.ndarray
+    """For each id whether the loss counts it."""
+    lengths: np.ndarray
+    """How many ids each sequence has."""
+
+    @classmethod
+    def of(cls, sequences: Sequence[Encoded]) -> Flat:
+        """Return sequences end to end."""
+        import numpy as np
+
+        lengths = np.fromiter((len(one.ids) for one in sequences), np.int32, len(sequences))
+        ids = chain.from_iterable([one.ids for one in sequences])
+        runs = [run for one in sequences for run in one.runs]
+        counts = np.fromiter((count for count, _ in runs), np.int64, len(runs))
+        kept = np.fromiter((trained for _, trained in runs), np.bool_, len(runs))
+        return cls(np.fromiter(ids, np.int32, int(lengths.sum())), np.repeat(kept, counts), lengths)
+
+    def trained_counts(self) -> np.ndarray:
+        """Return how many tokens of each the loss counts; the first has nothing before it."""
+        import numpy as np
+
+        ends = np.cumsum(self.lengths)
+        before = np.concatenate([[0], np.cumsum(self.trained)])
+        begins = ends - self.lengths
+        found: np.ndarray = before[ends] - before[begins]
+        filled = self.lengths > 0
+        found[filled] -= self.trained[begins[filled]]
+        return found
+
+
+class Columns(NamedTuple):
     """Rows of one sequence each, or of several under names, to be written as one table."""
 
-    def __init__(self) -> None:
-        """Begin with none."""
-        self._rows: dict[str, list[Encoded]] = {}
-        self._numbers: list[int] = []
-        self._absent = Encoded([], [])
+    numbers: np.ndarray
+    """Of each row, its number among its source's rows."""
+    sequences: dict[str, Flat]
 
-    def __len__(self) -> int:
-        return len(self._numbers)
+    @classmethod
+    def of(cls, numbers: Sequence[int], rows: Sequence[Mapping[str, Encoded]]) -> Columns:
+        """Return rows, and their numbers among their source's rows, as columns."""
+        import numpy as np
 
-    def add(self, number: int, row: dict[str, Encoded]) -> None:
-        """Add a row, and its number among its source's rows."""
-        for name in row.keys() - self._rows.keys():
-            self._rows[name] = [self._absent] * len(self._numbers)
-        for name, sequences in self._rows.items():
-            sequences.append(row.get(name, self._absent))
-        self._numbers.append(number)
+        absent = Encoded([], [])
+        names = dict.fromkeys(chain.from_iterable(rows))
+        flat = {name: Flat.of([row.get(name, absent) for row in rows]) for name in names}
+        return cls(np.array(numbers, np.int64), flat)
 
-    def rows(self) -> Iterator[dict[str, list[int]]]:
-        """Yield the rows one by one, as the table has them, without their numbers."""
-        for n in range(len(self)):
-            row = {}
-            for name, sequences in self._rows.items():
-                before = f"{name}_" if name else ""
-                row[f"{before}input_ids"] = sequences[n].ids
-                row[f"{before}labels"] = sequences[n].labels
-            yield row
+    def fit(self, limit: int) -> bool:
+        """Return whether no row is longer than a limit, and of each some token is trained."""
+        import numpy as np
+
+        flat = self.sequences.values()
+        short = all(np.all(one.lengths <= limit) for one in flat)
+        return short and bool(np.all(sum(one.trained_counts() for one in flat) > 0))
+
+    def token_counts(self) -> tuple[int, int]:
+        """Return how many tokens there are, and how many of them the loss counts."""
+        flat = self.sequences.values()
+        tokens = sum(len(one.ids) for one in flat)
+        return tokens, sum(int(one.trained_counts().sum()) for one in flat)
 
     def table(self) -> pa.Table:
         """Return the rows as `input_ids` and `labels`, with their names before them, and `row`."""
+        import numpy as np
         import pyarrow as pa
 
         columns: dict[str, Any] = {}
-        for name, sequences in self._rows.items():
-            before = f"{name}_" if name else ""
-            ids, trained, ends = flattened(sequences)
-            labels = ids.copy()
-            labels[~trained] = IGNORED
-            columns[f"{before}input_ids"] = pa.ListArray.from_arrays(ends, ids)
-            columns[f"{before}labels"] = pa.ListArray.from_arrays(ends, labels)
-        return pa.table({**columns, "row": pa.array(self._numbers, pa.int64())})
+        for name, (ids, trained, lengths) in self.sequences.items():
+            ends = np.zeros(len(lengths) + 1, np.int32)
+            np.cumsum(lengths, out=ends[1:])
+            found = {"input_ids": ids, "labels": np.where(trained, ids, np.int32(IGNORED))}
+            for field, values in found.items():
+                columns[field_of(name, field)] = pa.ListArray.from_arrays(ends, values)
+        return pa.table({**columns, "row": pa.array(self.numbers, pa.int64())})
 
 
-def flattened(rows: Sequence[Encoded]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the ids of rows end to end, whether each is trained, and where each row begins.
+def field_of(name: str, field: str) -> str:
+    """Return what a field of a sequence is called, where a row has several under names."""
+    return f"{name}_{field}" if name else field
 
-    The last has one more than there are rows: where the last row ends.
-    """
+
+def joined(parts: Sequence[Columns]) -> Columns:
+    """Return columns one after the other; a sequence that one has not is empty in its rows."""
     import numpy as np
 
-    ends = np.zeros(len(rows) + 1, np.int32)
-    np.cumsum([len(row.ids) for row in rows], out=ends[1:])
-    ids = np.fromiter(chain.from_iterable(row.ids for row in rows), np.int32, int(ends[-1]))
-    runs = [run for row in rows for run in row.runs]
-    counts = np.fromiter((count for count, _ in runs), np.int64, len(runs))
-    trained = np.fromiter((kept for _, kept in runs), np.bool_, len(runs))
-    return ids, np.repeat(trained, counts), ends
+    def all_of(name: str) -> Iterable[Flat]:
+        for part in parts:
+            nothing = Flat(
+                np.zeros(0, np.int32), np.zeros(0, np.bool_), np.zeros(len(part.numbers), np.int32)
+            )
+            yield part.sequences.get(name, nothing)
+
+    names = dict.fromkeys(chain.from_iterable(part.sequences for part in parts))
+    return Columns(
+        np.concatenate([np.zeros(0, np.int64), *(part.numbers for part in parts)]),
+        {name: Flat(*map(np.concatenate, zip(*all_of(name), strict=True))) for name in names},
+    )
 
 
 def digest(table: pa.Table) -> str:
@@ -82,8 +124,8 @@ def digest(table: pa.Table) -> str:
     for name in sorted(set(table.column_names) - {"row"}):
         column = table[name].combine_chunks()
         found.update(name.encode())
-        found.update(column.flatten().to_numpy().tobytes())
-        found.update(column.value_lengths().to_numpy().tobytes())
+        found.update(column.flatten().to_numpy())
+        found.update(column.value_lengths().to_numpy())
     return found.hexdigest()
 
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
-from luthier.core.data import worker
+from luthier.core.data import production
 from luthier.core.data.dataset import VALIDATION, DatasetSpec, standardized
 from luthier.core.data.keys import key_of
 from luthier.core.data.merging import Part, merged, set_apart
@@ -120,26 +118,14 @@ class _Preparation:
 
 def _shards(one: DataWorker, store: Store, tell: Told | None) -> Iterator[Shard]:
     """Yield a dataset's shards, those that are there and then new ones."""
-    number, shard = -1, None
-    for number, shard in enumerate(store):  # noqa: B007 (where it stopped)
-        yield shard
-    while shard is None or not shard.last:
+    number, shard = 0, None
+    for shard in store:
         number += 1
-        with _without_collection():
-            columns, shard = one.shard(number * worker.ROWS)
-            shard = store.write(number, columns.table(), shard)
         yield shard
+    if shard is not None and shard.last:
+        return
+    for columns, made in production.shards(one, number * production.ROWS):
+        yield store.write(number, columns.table(), made)
         if tell is not None:
-            tell(str(one.spec), number * worker.ROWS + shard.counts.read)
-
-
-@contextmanager
-def _without_collection() -> Iterator[None]:
-    """Keep Python from looking for cycles among a shard's rows: it finds none, time and again."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
+            tell(str(one.spec), number * production.ROWS + made.counts.read)
+        number += 1

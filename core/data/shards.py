@@ -65,11 +65,16 @@ class Shard:
     """The rows made of a stretch of a source's rows."""
 
     counts: Counts
-    digest: str
-    last: bool
+    digest: str = ""
+    last: bool = False
     """Whether the source has no more rows."""
     rejected: list[dict[str, Any]] = field(default_factory=list)
     """The rows that were left out: number, place, problem."""
+
+    def __iadd__(self, other: Shard) -> Shard:
+        self.counts += other.counts
+        self.rejected += other.rejected
+        return self
 
 
 class Store:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from luthier.core.data.rows import Row, Rows
@@ -106,18 +107,18 @@ class Aligned:
 
     def read(self, start: int = 0) -> Iterator[StandardRow | BadValue]:
         """Yield the rows from the one of that number on; a bad one as its fault."""
-        for number, row in enumerate(self.rows.read(start), start):
-            yield self.standard(number, row)
+        return self.made(count(start), self.rows.read(start))
 
-    def standard(self, number: int, row: Row) -> StandardRow | BadValue:
-        """Return a row in its form, or its fault where it is bad; `number` counts from 0."""
-        try:
-            return self.standard_of(row)
-        except BadValue as fault:
-            return fault
-        except Exception as fault:
-            fault.add_note(f"in row {number + 1} of {self.spec}")
-            raise
+    def made(self, numbers: Iterable[int], rows: Iterable[Row]) -> Iterator[StandardRow | BadValue]:
+        """Yield what becomes of rows, of a bad one its fault; their numbers count from 0."""
+        for number, row in zip(numbers, rows, strict=False):
+            try:
+                yield self.standard_of(row)
+            except BadValue as fault:
+                yield fault
+            except Exception as fault:
+                fault.add_note(f"in row {number + 1} of {self.spec}")
+                raise
 
     def __iter__(self) -> Iterator[StandardRow]:
         for number, row in enumerate(self.read()):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from luthier.core.data.standard import Conversation, Message, StandardRow, as_written
+from luthier.core.data.standard import BadValue, Conversation, Message, StandardRow, as_written
 from luthier.core.errors import TemplateError
 
 if TYPE_CHECKING:
@@ -30,6 +30,13 @@ class Thoughts:
             and marks is not None
             and _leaves_out(template, {"content": f"{marks.open}{_PROBE}{marks.close}Yes."})
         )
+
+    def counted(self, rows: Iterable[StandardRow | BadValue]) -> tuple[int, int]:
+        """Return how many rows have none though they should, and how many some not printed."""
+        if not (self._asked_for or self._drops_apart or self._drops_within):
+            return 0, 0
+        good = [row for row in rows if not isinstance(row, BadValue)]
+        return sum(map(self.are_missing, good)), sum(map(self.are_left_out, good))
 
     def are_missing(self, row: StandardRow) -> bool:
         """Return whether a row has none, where the template is one of a model that thinks."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from luthier.core.data.columns import Columns
+from luthier.core.data.columns import Columns, field_of
 from luthier.core.data.encoding import EncodedRow, Encoder
 from luthier.core.data.lengths import TooLong, fitting, trained_count
 from luthier.core.data.rows import Row
@@ -20,11 +20,10 @@ if TYPE_CHECKING:
 
     from luthier.core.model.opening import LocatedModel
     from luthier.core.runfile import Run
+    from luthier.core.templates import Encoded
 
 BATCH = 500
 """Rows rendered and encoded at once."""
-ROWS = 10_000
-"""Rows of the source in one shard."""
 
 
 class SeenRow(NamedTuple):
@@ -54,80 +53,101 @@ class DataWorker:
 
     def read(self, start: int = 0) -> Iterator[SeenRow]:
         """Yield the rows of the source, from one of them on, as the stage encodes them."""
-        source = enumerate(self.aligned.rows.read(start), start)
+        source = self.aligned.rows.read(start)
         while batch := list(islice(source, BATCH)):
-            yield from self._seen(batch)
+            yield from self._seen(range(start, start + len(batch)), batch)
+            start += len(batch)
 
-    def shard(self, start: int) -> tuple[Columns, Shard]:
-        """Return what becomes of the next rows of the source, from one of them on."""
-        columns, shard = Columns(), Shard(Counts(), "", last=False)
-        counts = shard.counts
-        for row in islice(self.read(start), ROWS):
-            self._take(row, columns, shard)
-        shard.last = counts.read < ROWS
-        return columns, shard
-
-    def made(
-        self, rows: Sequence[tuple[int, Row]], shard: Shard
+    def streamed(
+        self, numbers: Sequence[int], rows: Sequence[Row], shard: Shard
     ) -> Iterator[list[dict[str, list[int]]]]:
         """Yield what becomes of each of some rows of the source: rows as the trainer takes them.
 
         Args:
-            rows: the rows, each with its number, which counts from 0.
+            numbers: the number of each row in the source, which counts from 0.
+            rows: as the source gave them.
             shard: what became of them is added here.
         """
-        for row in self._seen(rows):
-            columns = Columns()
-            self._take(row, columns, shard)
-            yield list(columns.rows())
+        counts, seen = shard.counts, self._seen(numbers, rows)
+        counts.read += len(seen)
+        missing, left_out = self.thoughts.counted(row.standard for row in seen)
+        counts.thoughtless += missing
+        counts.unprinted += left_out
+        for row in seen:
+            parts = self._parts(row, shard)
+            counts.rows += len(parts)
+            counts.tokens += sum(len(one.ids) for part in parts for one in part.values())
+            counts.trained_tokens += sum(trained_count(o) for part in parts for o in part.values())
+            yield [_fields(part) for part in parts]
 
-    def _seen(self, rows: Sequence[tuple[int, Row]]) -> Iterator[SeenRow]:
-        batch = [self.aligned.standard(number, row) for number, row in rows]
-        for (number, _), one, encoded in zip(rows, batch, self._encoded(batch), strict=True):
-            yield SeenRow(number + 1, one, encoded)
+    def made(self, start: int, rows: Sequence[Row]) -> tuple[Columns, Shard]:
+        """Return what becomes of neighbouring rows of the source.
 
-    def _encoded(self, batch: Sequence[StandardRow | BadValue]) -> Iterator[EncodedRow]:
-        """Yield the rows of a batch as the stage encodes them; bad ones as they are."""
+        Args:
+            start: the number of the first of them, which counts from 0.
+            rows: as the source gave them.
+
+        Raises:
+            BadRow: one is bad, and that is an error.
+        """
+        seen = self._seen(range(start, start + len(rows)), rows)
+        shard = Shard(Counts(read=len(rows)))
+        columns = None
+        if not any(isinstance(row.encoded, BadValue) for row in seen):
+            columns = Columns.of([row.number - 1 for row in seen], [row.encoded for row in seen])  # type: ignore[misc]
+        if columns is None or not columns.fit(self.section.max_length):
+            kept = [(row.number - 1, part) for row in seen for part in self._parts(row, shard)]
+            columns = Columns.of([number for number, _ in kept], [part for _, part in kept])
+        counts, standard = shard.counts, [row.standard for row in seen]
+        counts.rows = len(columns.numbers)
+        counts.tokens, counts.trained_tokens = columns.token_counts()
+        counts.thoughtless, counts.unprinted = self.thoughts.counted(standard)
+        return columns, shard
+
+    def _seen(self, numbers: Sequence[int], rows: Sequence[Row]) -> list[SeenRow]:
+        """Return rows as the format makes them and as the stage encodes that."""
+        standard = list(self.aligned.made(numbers, rows))
         encoder = self.encoder
         found = first_answer(
             self.manager, "encode_dataset",
-            dataset=[row for row in batch if not isinstance(row, BadValue)],
+            dataset=[row for row in standard if not isinstance(row, BadValue)],
             template=encoder.template, tokenizer=encoder.tokenizer, encoder=encoder,
         )  # fmt: skip
         made = iter(found)
-        for row in batch:
-            yield row if isinstance(row, BadValue) else next(made)
+        return [
+            SeenRow(number + 1, row, row if isinstance(row, BadValue) else next(made))
+            for number, row in zip(numbers, standard, strict=True)
+        ]
 
-    def _take(self, seen: SeenRow, columns: Columns, shard: Shard) -> None:
-        """Add a row to the columns, or to what is rejected, and count it.
+    def _parts(self, seen: SeenRow, shard: Shard) -> list[dict[str, Encoded]]:
+        """Return what of a row is trained on; what is left out of it is told to a shard.
 
         Raises:
             BadRow: it is bad, and that is an error.
         """
-        number, standard, row = seen
-        counts, taken = shard.counts, 0
-        counts.read += 1
-        if not isinstance(standard, BadValue):
-            counts.thoughtless += self.thoughts.are_missing(standard)
-            counts.unprinted += self.thoughts.are_left_out(standard)
+        number, _, row = seen
         try:
             if isinstance(row, BadValue):
                 raise row
-            for part in fitting(row, self.section):
-                columns.add(number - 1, part)
-                counts.tokens += sum(len(one.ids) for one in part.values())
-                counts.trained_tokens += sum(map(trained_count, part.values()))
-                taken += 1
-            counts.rows += taken
+            parts = list(fitting(row, self.section))
         except BadValue as fault:
             if isinstance(fault, TooLong) or self.spec.section.bad_rows == "error":
                 raise self.aligned.fault(number - 1, fault) from fault
-            counts.bad += 1
+            shard.counts.bad += 1
             shard.rejected.append({"row": number, "problem": fault.problem})
-            return
-        whole = taken == 1 and max(len(one.ids) for one in row.values()) <= self.section.max_length
-        if not taken:
-            counts.too_long += 1
+            return []
+        if not parts:
+            shard.counts.too_long += 1
             shard.rejected.append({"row": number, "problem": "it is too long"})
-        elif not whole:
-            counts.cut += 1
+        elif max(len(one.ids) for one in row.values()) > self.section.max_length:
+            shard.counts.cut += 1
+        return parts
+
+
+def _fields(row: Mapping[str, Encoded]) -> dict[str, list[int]]:
+    """Return a row as the trainer takes it."""
+    found = {}
+    for name, one in row.items():
+        found[field_of(name, "input_ids")] = one.ids
+        found[field_of(name, "labels")] = one.labels
+    return found

@@ -11,6 +11,18 @@ from luthier.core.run.folder import RunFolder
 from luthier.core.runfile import Run
 
 
+def begun_with(run: Run, folder: RunFolder) -> dict[str, Any]:
+    """Return the manifest of a run that is to be gone on with, by the same settings and files.
+
+    Raises:
+        BadRunFolder: it is not what a run writes, or the run file or a plugin file has changed.
+    """
+    stored = stored_manifest(folder)
+    require_same_run(run, stored)
+    require_same_files(run, stored)
+    return stored
+
+
 def stored_manifest(folder: RunFolder) -> dict[str, Any]:
     """Return the manifest of a run that is to be gone on with.
 

@@ -74,22 +74,14 @@ def _job(
 
     from luthier.core.data.preparation import prepare
     from luthier.core.model.opening import locate, model_spec, open_model
-    from luthier.core.run.continuation import (
-        require_same_data,
-        require_same_files,
-        require_same_run,
-        stored_manifest,
-    )
+    from luthier.core.run.continuation import begun_with, require_same_data
     from luthier.core.run.job import TrainingJob
     from luthier.core.run.manifest import manifest_of
 
     spec = model_spec(run, training=True)
     manager = manager_of(run.selected)
     located = locate(spec)
-    stored = stored_manifest(folder) if resuming else None
-    if stored is not None:
-        require_same_run(run, stored)
-        require_same_files(run, stored)
+    stored = begun_with(run, folder) if resuming else None
     prepared = prepare(run, located, manager, reporter.prepared)
     _tell_of_data(folder, prepared, reporter)
     _tell_of_template(run, prepared, reporter)

@@ -16,7 +16,6 @@ from luthier.core.data.prepared import PreparedData
 from luthier.core.hooks import API_VERSION
 from luthier.core.model.opening import OpenModel
 from luthier.core.runfile import Run
-from luthier.core.training.trainer import trained_parameters
 
 LIBRARIES = (
     "luthier", "torch", "transformers", "peft", "trl", "datasets", "accelerate", "tokenizers",
@@ -88,8 +87,7 @@ def settings_of(run: Run) -> dict[str, Any]:
 def planned_bytes(opened: OpenModel) -> int:
     """Return the bytes of weights, gradients and AdamW's moments; activations are not counted."""
     weights: int = sum(p.numel() * p.element_size() for p in opened.model.parameters())
-    trained = sum(p.numel() for p in trained_parameters(opened.model).values())
-    return weights + trained * GRADIENT_AND_ADAM_BYTES
+    return weights + _trained(opened) * GRADIENT_AND_ADAM_BYTES
 
 
 def measured_peak_bytes() -> int:
@@ -103,8 +101,14 @@ def measured_peak_bytes() -> int:
 
 
 def _parameters(opened: OpenModel) -> dict[str, int]:
-    trained = sum(p.numel() for p in trained_parameters(opened.model).values())
-    return {"all": sum(p.numel() for p in opened.model.parameters()), "trained": trained}
+    return {"all": sum(p.numel() for p in opened.model.parameters()), "trained": _trained(opened)}
+
+
+def _trained(opened: OpenModel) -> int:
+    # preparing data asks this module for `plugins_of`, and needs no trainer
+    from luthier.core.training.trainer import trained_parameters
+
+    return sum(p.numel() for p in trained_parameters(opened.model).values())
 
 
 def _versions() -> dict[str, str]:

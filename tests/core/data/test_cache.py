@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from luthier.core import check
-from luthier.core.data import keys, worker
+from luthier.core.data import keys, production
 from luthier.core.data.dataset import standardized
 from luthier.core.data.keys import key_of
 from luthier.core.data.preparation import prepare
@@ -105,7 +105,7 @@ def test_the_key_changes_with_the_day_where_the_template_prints_it(run_of, monke
 
 def test_what_was_prepared_once_is_not_encoded_again(run_of, monkeypatch):
     first = prepared(run_of())
-    monkeypatch.setattr(DataWorker, "shard", None)
+    monkeypatch.setattr(DataWorker, "made", None)
     again = prepared(run_of())
     assert again.fingerprint == first.fingerprint
     assert again.dataset[:] == first.dataset[:]
@@ -113,16 +113,16 @@ def test_what_was_prepared_once_is_not_encoded_again(run_of, monkeypatch):
 
 def test_a_preparation_that_was_stopped_goes_on_behind_its_last_whole_shard(run_of, monkeypatch):
     whole = prepared(run_of()).dataset[:]
-    monkeypatch.setattr(worker, "ROWS", 4)
-    starts, original = [], DataWorker.shard
+    monkeypatch.setattr(production, "ROWS", 4)
+    starts, original = [], DataWorker.made
 
-    def shard(self, start):
+    def made(self, start, rows):
         starts.append(start)
         if start == 8 and len(starts) == 3:
             raise KeyboardInterrupt
-        return original(self, start)
+        return original(self, start, rows)
 
-    monkeypatch.setattr(DataWorker, "shard", shard)
+    monkeypatch.setattr(DataWorker, "made", made)
     run = run_of(encoding={"max_length": 999})
     with pytest.raises(KeyboardInterrupt):
         prepared(run)

@@ -166,14 +166,27 @@ def _shrunk(state):
     del vocabulary[max(vocabulary, key=vocabulary.get)]
 
 
-@pytest.mark.parametrize("threads", ["1", "3"])
-def test_after_many_characters_the_ids_are_the_same(monkeypatch, threads):
-    monkeypatch.setenv("RAYON_NUM_THREADS", threads)
-    monkeypatch.delenv("TOKENIZERS_PARALLELISM", raising=False)
+def test_after_many_characters_the_ids_are_the_same(monkeypatch):
     monkeypatch.setattr(tokenizing, "MANY_CHARACTERS", 100)
     tokenizer = made(GPT4)
     texts = [f"{WORDS[n:]}{n}" for n in range(40)]
+    expected = [tokenizer.encode(t, add_special_tokens=False).ids for t in texts]
     encode = tokenizing._by_rust(tokenizer)
-    first, second = encode(texts), encode(texts)
+    first = encode(["a text of few characters"])
+    assert encode._fast is None
+    assert encode(texts) == encode(texts) == expected
     assert encode._fast is not None
-    assert first == second == [tokenizer.encode(t, add_special_tokens=False).ids for t in texts]
+    assert encode(["a text of few characters"]) == first
+
+
+def test_an_encoder_that_is_proved_is_taken_before_one_would_be_proved(monkeypatch, tmp_path):
+    monkeypatch.setenv("LUTHIER_CACHE", str(tmp_path))
+    monkeypatch.setattr(tokenizing, "CHARACTERS_A_TOKEN", 0)
+    unproved = tokenizing._by_rust(made(GPT4))
+    expected = unproved([WORDS])
+    assert unproved._fast is None
+    assert not list(tmp_path.iterdir())
+    fast(made(GPT4))
+    proved = tokenizing._by_rust(made(GPT4))
+    assert proved([WORDS]) == expected
+    assert proved._fast is not None
