@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from luthier.core.model.layers import LayerMap
     from luthier.core.model.loading import LoadPlan
     from luthier.core.model.opening import ModelSpec, OpenModel
+    from luthier.core.model.vocabulary import Vocabulary
     from luthier.core.problems import Finding
     from luthier.core.run.job import TrainingJob
     from luthier.core.sections import EncodingSection, GenerationSection
@@ -102,7 +103,9 @@ def patch_model(model: PreTrainedModel, layers: LayerMap, phase: Phase) -> Undo 
 
 
 @hookspec(firstresult=True)
-def attach_adapter(model: PreTrainedModel, layers: LayerMap) -> torch.nn.Module | None:
+def attach_adapter(
+    model: PreTrainedModel, layers: LayerMap, vocabulary: Vocabulary
+) -> torch.nn.Module | None:
     """Return the model with exactly the parameters trainable that are to be trained.
 
     Called once a training run, between the two phases of `patch_model`.
@@ -110,6 +113,7 @@ def attach_adapter(model: PreTrainedModel, layers: LayerMap) -> torch.nn.Module 
     Args:
         model: the patched base model.
         layers: the type of each of its layers; targets are resolved through it.
+        vocabulary: which tokens are new to the model; what is new has to be trained.
 
     Raises:
         BadModel: a target matches no layer.

@@ -38,6 +38,12 @@ class ModelSection(Section):
     """The precision of the weights; `auto` takes what suits the device."""
     adapters: tuple[str, ...] = ()
     """Folders of adapters to put on the model, in order."""
+    add_tokens: tuple[str, ...] = ()
+    """Texts that become one token each; their rows of embedding and head are trained too."""
+    add_special_tokens: tuple[str, ...] = ()
+    """Likewise, of texts that are tokens only where a chat template prints them."""
+    pad_vocabulary: Count = 1
+    """The rows of the embedding are padded to a multiple of this."""
 
 
 class DatasetSection(Section):

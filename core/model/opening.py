@@ -17,6 +17,7 @@ from luthier.core.model.attention import composed_attention
 from luthier.core.model.families import Family
 from luthier.core.model.layers import LayerMap
 from luthier.core.model.loading import LoadPlan
+from luthier.core.model.vocabulary import Vocabulary, add_tokens, fit_vocabulary
 from luthier.core.templates import ChatTemplate
 from luthier.core.templates.fitting import fitted
 from luthier.core.wiring import Selected, first_answer, manager_of, steps
@@ -44,6 +45,10 @@ class ModelSpec:
     adapters: tuple[str, ...] = ()
     revision: str | None = None
     dtype: str = "float32"
+    tokens: tuple[str, ...] = ()
+    """Tokens to add to the tokenizer."""
+    special_tokens: tuple[str, ...] = ()
+    pad_vocabulary: int = 1
 
     @property
     def local_path(self) -> Path:
@@ -65,6 +70,8 @@ class LocatedModel:
     tokenizer: PreTrainedTokenizerBase
     template: ChatTemplate | None
     manager: pluggy.PluginManager
+    known_tokens: int
+    """How many tokens the tokenizer had before any were added."""
 
 
 @dataclass
@@ -76,6 +83,8 @@ class OpenModel:
     tokenizer: PreTrainedTokenizerBase
     template: ChatTemplate | None
     layers: LayerMap
+    vocabulary: Vocabulary
+    """What became of its vocabulary to fit the tokenizer."""
     undo: list[Undo] = field(default_factory=list)
     """What takes the patches back, in the order they were made: the last is to be called first."""
 
@@ -98,6 +107,9 @@ def model_spec(run: Run, *, training: bool) -> ModelSpec:
         adapters=run.model.adapters,
         revision=run.model.revision,
         dtype=run.dtype,
+        tokens=run.model.add_tokens,
+        special_tokens=run.model.add_special_tokens,
+        pad_vocabulary=run.model.pad_vocabulary,
     )
 
 
@@ -112,11 +124,13 @@ def locate(spec: ModelSpec) -> LocatedModel:
     tokenizers = [*(spec.base / adapter for adapter in spec.adapters[-1:]), location]
     own = next((t for t in tokenizers[:-1] if (t / "tokenizer_config.json").is_file()), location)
     tokenizer = first_answer(manager, "load_tokenizer", model=spec, location=own)
+    known = len(tokenizer)
+    add_tokens(tokenizer, spec.tokens, spec.special_tokens)
     template = spec.template.plugin if spec.template else None
     if template is not None and not isinstance(template, ChatTemplate):
         raise BadModel(f"{spec.template} is no ChatTemplate. Choose another `template`.")
     template = template and fitted(template, tokenizer)
-    return LocatedModel(spec, location, tokenizer, template, manager)
+    return LocatedModel(spec, location, tokenizer, template, manager, known)
 
 
 def open_model(located: LocatedModel, *, training: bool) -> OpenModel:
@@ -137,8 +151,9 @@ def open_model(located: LocatedModel, *, training: bool) -> OpenModel:
             step.call(plan=plan)
     plan.attention = composed_attention(plan.attention, manager)
     model = first_answer(manager, "load_model", model=spec, location=located.location, plan=plan)
+    vocabulary = fit_vocabulary(model, located.tokenizer, located.known_tokens, spec.pad_vocabulary)
     layers = LayerMap.of(model, spec.layers)
-    opened = OpenModel(model, located.tokenizer, located.template, layers)
+    opened = OpenModel(model, located.tokenizer, located.template, layers, vocabulary)
     _patch(opened, manager, "built")
     for index, adapter in enumerate(spec.adapters):
         opened.model = with_adapter(opened.model, (spec.base / adapter).resolve())
@@ -146,7 +161,9 @@ def open_model(located: LocatedModel, *, training: bool) -> OpenModel:
             # PEFT cannot lay one wrapper over another: what lies beneath becomes the base
             opened.model = opened.model.merge_and_unload()
     if training:
-        opened.model = first_answer(manager, "attach_adapter", model=opened.model, layers=layers)
+        opened.model = first_answer(
+            manager, "attach_adapter", model=opened.model, layers=layers, vocabulary=vocabulary
+        )
         _hold_trained_in_float32(opened.model)
     _patch(opened, manager, "adapted")
     return opened

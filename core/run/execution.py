@@ -90,6 +90,8 @@ def _job(
     set_seed(run.training.seed)
     opened = open_model(located, training=True)
     manifest = manifest_of(run, opened, prepared)
+    if opened.vocabulary.changed:
+        reporter.say("vocabulary", str(opened.vocabulary))
     _tell_of_model(run, spec.dtype, manifest["parameters"], reporter)
     if stored is not None:
         manifest["created"] = stored["created"]

@@ -9,6 +9,7 @@ import platform
 import resource
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,7 @@ def manifest_of(run: Run, opened: OpenModel, prepared: PreparedData) -> dict[str
         },
         "tokenizer_sha256": _sha256(opened.tokenizer.backend_tokenizer.to_str())
         if hasattr(opened.tokenizer, "backend_tokenizer") else None,
+        "vocabulary": asdict(opened.vocabulary),
         "template_sha256": _sha256(opened.template.jinja()) if opened.template else None,
         "git_commit": _git_commit(),
         "hardware": {

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from luthier.core.model.layers import LayerMap
+    from luthier.core.model.vocabulary import Vocabulary
 
 
 class Lora(Plugin):
@@ -33,8 +34,10 @@ class Lora(Plugin):
     serves: ClassVar = "training"
 
     @hookimpl
-    def attach_adapter(self, model: nn.Module, layers: LayerMap) -> nn.Module | None:
-        """Return the model wrapped by PEFT, the matrices alone trainable."""
+    def attach_adapter(
+        self, model: nn.Module, layers: LayerMap, vocabulary: Vocabulary
+    ) -> nn.Module | None:
+        """Return the model wrapped by PEFT, the matrices and the rows of new tokens trainable."""
         from peft import LoraConfig, get_peft_model
 
         config = LoraConfig(
@@ -42,6 +45,7 @@ class Lora(Plugin):
             lora_alpha=2 * self.rank if self.alpha is None else self.alpha,
             lora_dropout=self.dropout,
             target_modules=layers.resolve(self.targets),
+            trainable_token_indices=vocabulary.modules(model) or None,
             task_type="CAUSAL_LM",
         )
         adapted: nn.Module = get_peft_model(model, config)
