@@ -21,7 +21,8 @@ class Rule(NamedTuple):
     name: str
     """A regular expression for the layer's own name: the last part of the full one."""
     within: str = ""
-    """One for the name of a module that it stands in, at any depth; empty for any place."""
+    """One for the name of a module that it stands in, or for several such, joined by dots, at any
+    depth; empty for any place."""
 
 
 ATTENTION = (
@@ -33,6 +34,7 @@ RECURRENT = "conv|short_conv|temporal_block"
 
 IN_PLACE: tuple[Rule, ...] = (
     Rule(T.SELECTOR, ".*", within=".*indexer|patcher"),
+    Rule(T.COEFFICIENTS, "(correction|prediction)_coefs", within="altup"),
     Rule(T.RESIDUAL, ".*", within=".*hyper_connection(_mixer)?|.*_hc|hc_head|altup|laurel"),
     Rule(T.RESIDUAL, r"altup_(unembed_)?projections\.\d+|linear|(hc_)?fn"),
     Rule(T.RESIDUAL, "query", within=".*_input"),
@@ -42,6 +44,7 @@ IN_PLACE: tuple[Rule, ...] = (
     Rule(T.ROUTER, ".*", within="router|router_mlp|gate"),
     Rule(T.ROUTER, "router|gate|shared_expert_gate"),
     Rule(T.EXPERT_LATENT, "fc[12]_latent_proj"),
+    Rule(T.EXPERT, "[wv][12]", within=r"experts\.mlp"),
     # attention; of experts in JetMoe, where a token's heads are chosen for it
     Rule(T.QUERY, "input_linear", within="self_attention"),
     Rule(T.ATTENTION_OUTPUT, "output_linear", within="self_attention"),
@@ -58,10 +61,10 @@ IN_PLACE: tuple[Rule, ...] = (
     # state spaces and recurrences
     Rule(T.STATE_SPACE_INPUT, "in_proj", within=STATE_SPACE),
     Rule(T.STATE_SPACE_PARAMETERS, "x_proj", within=STATE_SPACE),
-    Rule(T.STATE_SPACE_STEP, "dt_proj|(x|dt)_proj_weight|A_log|D", within=STATE_SPACE),
+    Rule(T.COEFFICIENTS, "dt_proj|(x|dt)_proj_weight|A_log|D", within=STATE_SPACE),
     Rule(T.STATE_SPACE_OUTPUT, "out_proj", within=STATE_SPACE),
     Rule(T.RECURRENT_INPUT, "in_proj|linear_[xy]", within=RECURRENT),
-    Rule(T.RECURRENT_GATE, "(input|recurrent)_gate_weight", within=RECURRENT),
+    Rule(T.COEFFICIENTS, "(input|recurrent)_gate_weight", within=RECURRENT),
     Rule(T.RECURRENT_OUTPUT, "out_proj|linear_out", within=RECURRENT),
 )
 """Names that tell their type in some places only. The first rule that fits decides."""
@@ -132,4 +135,4 @@ def _own(name: str) -> tuple[str, list[str]]:
 
 
 def _stands(places: list[str], within: str) -> bool:
-    return not within or any(re.fullmatch(within, place) for place in places)
+    return not within or bool(re.search(rf"(^|\.)({within})(\.|$)", ".".join(places)))

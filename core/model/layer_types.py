@@ -41,6 +41,8 @@ class LayerType(StrEnum):
     SHARED_EXPERT_UP = "shared-expert-up"
     SHARED_EXPERT_GATE_UP = "shared-expert-gate-up"
     SHARED_EXPERT_DOWN = "shared-expert-down"
+    EXPERT = "expert"
+    """Experts whose weights the module around them reads (DBRX)."""
     EXPERT_LATENT = "expert-latent"
     """Into or out of the narrower space that experts work in (Nemotron 3)."""
     ROUTER = "router"
@@ -49,20 +51,19 @@ class LayerType(StrEnum):
     STATE_SPACE_INPUT = "state-space-input"
     STATE_SPACE_PARAMETERS = "state-space-parameters"
     """What makes the step, B and C of a state-space model from its input."""
-    STATE_SPACE_STEP = "state-space-step"
-    """The projection of the step, A and D: numbers that the scan itself reads."""
     STATE_SPACE_OUTPUT = "state-space-output"
     RECURRENT_INPUT = "recurrent-input"
     """Into a short convolution (LFM2), or a gated linear recurrence (Griffin)."""
-    RECURRENT_GATE = "recurrent-gate"
     RECURRENT_OUTPUT = "recurrent-output"
     CONVOLUTION = "convolution"
+    COEFFICIENTS = "coefficients"
+    """What the module around it reads: the step, A and D of a scan, AltUp's numbers."""
 
     EMBEDDING = "embedding"
     EMBEDDING_PROJECTION = "embedding-projection"
     """What brings an embedding to the width, or the layer, where it is used."""
     RESIDUAL = "residual"
-    """What mixes the residual stream: hyper-connections, AltUp, LAuReL, a shared block's way back."""
+    """What mixes the residual stream: hyper-connections, LAuReL, the way back of a shared block."""
     HEAD = "head"
     NORM = "norm"
     OTHER = "other"
@@ -73,16 +74,21 @@ def _of(prefix: str) -> frozenset[LayerType]:
     return frozenset(one for one in LayerType if one.value.startswith(prefix))
 
 
+UNREACHED: Mapping[LayerType, str] = {
+    LayerType.COEFFICIENTS: "the module around it reads its weights, past any adapter",
+    LayerType.EXPERT: "the module around it reads its weights, past any adapter",
+    LayerType.STATE_SPACE_OUTPUT: "the fused kernel reads its weights, past any adapter",
+    LayerType.SELECTOR: "what only chooses has no gradient",
+    LayerType.CONVOLUTION: "it is a convolution",
+    LayerType.NORM: "it has no matrix",
+}
+"""The types beside which nothing can be trained, each with the reason."""
+
 KEPT: Mapping[LayerType, str] = {
+    **UNREACHED,
     LayerType.EMBEDDING: "it is no linear layer",
     LayerType.HEAD: "it is as large as the vocabulary, and often tied to the embedding",
-    LayerType.NORM: "it is no linear layer",
     LayerType.ROUTER: "which expert is asked is best left as it was learned",
-    LayerType.SELECTOR: "what only chooses has no gradient",
-    LayerType.CONVOLUTION: "it is no linear layer",
-    LayerType.STATE_SPACE_STEP: "the scan reads its weights itself, past any adapter",
-    LayerType.STATE_SPACE_OUTPUT: "the fused kernel reads its weights itself, past any adapter",
-    LayerType.RECURRENT_GATE: "the recurrence reads its weights itself, past any adapter",
 }
 """The types that `all` leaves out, each with the reason."""
 

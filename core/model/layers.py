@@ -38,7 +38,7 @@ class LayerMap:
         """The layers that are no linear module but a parameter, such as experts that are held in
         one tensor, with the full names of these parameters."""
         self.resolved: Counter[LayerType] = Counter()
-        """How many layers of each type were asked for by `resolve`."""
+        """How many layers of each type `resolve` gave so far; the run tells of it."""
 
     @classmethod
     def of(cls, model: nn.Module, patterns: Patterns | None = None) -> LayerMap:
@@ -131,10 +131,18 @@ class LayerMap:
             f"There are: {', '.join(names)}; or one of {', '.join(GROUPS)}."
         )
 
+    def __str__(self) -> str:
+        """Return what was resolved, such as `4 layers: attention-query 2, attention-value 2`."""
+        listed = ", ".join(f"{kind} {count}" for kind, count in self.resolved.items())
+        return f"{self.resolved.total()} layers: {listed}"
+
     def counts(self, names: Sequence[str]) -> dict[LayerType, int]:
         """Return how many of the named layers are of each type."""
         return dict(Counter(self.types[name] for name in names if name in self.types))
 
+
+MATRIX = 2
+"""The axes that a tensor has at least where it multiplies."""
 
 _WORDS: Mapping[str, frozenset[LayerType]] = {
     **{kind.value: frozenset({kind}) for kind in LayerType},
@@ -155,20 +163,21 @@ def _layers(model: nn.Module) -> Iterator[tuple[str, str | None, LayerType | Non
         elif (kind := _by_class(module)) is not None:
             yield name, None, kind
         elif _is_linear(module):
-            yield name, None, type_named(name) or LayerType.OTHER
+            # an adapter beside a layer of groups would not be one: its parameter takes one
+            parameter = f"{name}.weight" if getattr(module, "n_groups", 1) > 1 else None
+            yield name, parameter, type_named(name) or LayerType.OTHER
         else:
             yield from _stacked(name, module)
 
 
-def _stacked(
-    name: str, module: nn.Module
-) -> Iterator[tuple[str, str, LayerType | None]]:
-    """Go through the tensors that a module holds itself; biases are none."""
+def _stacked(name: str, module: nn.Module) -> Iterator[tuple[str, str, LayerType | None]]:
+    """Go through the tensors that a module holds itself, but for biases and scales."""
     for own, tensor in module.named_parameters(recurse=False):
-        if sum(length > 1 for length in tensor.shape) < 2 or own.endswith("bias"):
+        axes = sum(length > 1 for length in tensor.shape)
+        if axes < MATRIX or re.search("bias$|scale", own) or not tensor.is_floating_point():
             continue
         layer = name if own == "weight" else f"{name}.{own}"
-        unknown = LayerType.OTHER if tensor.ndim > 2 else None
+        unknown = LayerType.OTHER if axes > MATRIX else None
         yield layer, f"{name}.{own}", type_named(layer) or unknown
 
 
@@ -181,12 +190,12 @@ def _by_class(module: nn.Module) -> LayerType | None:
         return LayerType.EMBEDDING
     if isinstance(module, _ConvNd):
         return LayerType.CONVOLUTION
-    flat = all(parameter.ndim < 2 for parameter in module.parameters())
+    flat = all(parameter.ndim < MATRIX for parameter in module.parameters())
     return LayerType.NORM if flat and "norm" in type(module).__name__.lower() else None
 
 
 def _is_linear(module: nn.Module) -> bool:
-    """Return whether a module is a linear layer: one that a quantizer put there, and GPT-2's, too."""
+    """Return whether a module is a linear layer; GPT-2's and those of quantizers are, too."""
     from transformers.pytorch_utils import Conv1D
 
     return isinstance(module, Conv1D) or (

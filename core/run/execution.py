@@ -90,6 +90,8 @@ def _job(
     opened = open_model(located, training=True)
     manifest = manifest_of(run, opened, prepared)
     _tell_of_model(run, spec.dtype, manifest["parameters"], reporter)
+    if opened.layers.resolved:
+        reporter.say("targets", str(opened.layers))
     if stored is not None:
         manifest["created"] = stored["created"]
     write_json_whole(folder.manifest, manifest)

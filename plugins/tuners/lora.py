@@ -7,11 +7,12 @@ Experts that a model holds in one tensor get a pair of matrices each.
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
 from luthier.core import BadModel, Plugin, hookimpl
+from luthier.core.model.layer_types import UNREACHED
 
 if TYPE_CHECKING:
     from torch import nn
@@ -29,7 +30,8 @@ class Lora(Plugin):
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """The share of the layer's inputs dropped on the way into the matrices."""
     targets: str | list[str] = "all"
-    """`all` linear layers, `attention`, `mlp`, a list of layer names, or a regular expression."""
+    """`all` linear layers, `attention`, `mlp`, `experts`, `state-space`, a type such as
+    `attention-query`, a list of these and of layer names, or a regular expression."""
 
     traits: ClassVar = frozenset({"adapter"})
     serves: ClassVar = "training"
@@ -40,28 +42,69 @@ class Lora(Plugin):
         from peft import LoraConfig, get_peft_model
 
         targets = layers.resolve(self.targets)
-        stacked = [layers.parameters[name] for name in targets if name in layers.parameters]
-        if stacked and self.dropout:
+        _require_reachable(targets, layers)
+        modules, parameters = _addressed(model, targets, layers)
+        if parameters and self.dropout:
             raise BadModel(
-                f"{stacked[0]} and {len(stacked) - 1} more of the targets are parameters, whose "
-                "inputs LoRA cannot drop. Set `dropout: 0`, or choose other `targets`, such as "
-                "`attention`."
+                f"LoRA has no dropout for experts that are one tensor, such as {parameters[0]}. "
+                "Set `dropout: 0`, or choose `targets` without them, such as `attention`."
             )
         config = LoraConfig(
             r=self.rank,
             lora_alpha=2 * self.rank if self.alpha is None else self.alpha,
             lora_dropout=self.dropout,
-            target_modules=[name for name in targets if name not in layers.parameters],
-            target_parameters=stacked or None,
+            target_modules=modules,
+            target_parameters=parameters or None,
             task_type="CAUSAL_LM",
         )
         with warnings.catch_warnings():
-            # PEFT finds out for each layer whether it is a Conv1D, and tells that it did
+            # PEFT sees for each layer whether it is a Conv1D, and tells that it saw
             warnings.filterwarnings("ignore", message="fan_in_fan_out is set to")
-            try:
-                adapted: nn.Module = get_peft_model(model, config)
-            except ValueError as fault:
-                raise BadModel(
-                    f"LoRA cannot be laid on these targets: {fault} Choose other `targets`."
-                ) from fault
-        return adapted
+            adapted: Any = get_peft_model(model, config)
+        # layers that are computed anew in the backward pass (Reformer's) want inputs with gradients
+        adapted.enable_input_require_grads()
+        return adapted  # type: ignore[no-any-return]
+
+
+def _require_reachable(targets: list[str], layers: LayerMap) -> None:
+    """Refuse targets beside which nothing would be trained.
+
+    Raises:
+        BadModel: there are some; the message names the first, and why.
+    """
+    for name in targets:
+        if (reason := UNREACHED.get(layers.types[name])) is not None:
+            raise BadModel(f"LoRA cannot be laid on {name}: {reason}. Leave it out of `targets`.")
+
+
+def _addressed(
+    model: nn.Module, targets: list[str], layers: LayerMap
+) -> tuple[list[str], list[str]]:
+    """Return the targets that PEFT is told by a module's name, and those by a parameter's."""
+    taken = {end for end in {name.rpartition(".")[2] for name in targets} if _taken(model, end)}
+    modules, parameters = [], []
+    for name in targets:
+        if name in layers.parameters:
+            parameters.append(layers.parameters[name])
+        elif name.rpartition(".")[2] in taken:
+            parameters.append(f"{name}.weight")
+        else:
+            modules.append(name)
+    return modules, parameters
+
+
+def _taken(model: nn.Module, end: str) -> bool:
+    """Return whether PEFT takes a name for that of an expert, as it was before transformers 5.
+
+    It would lay the adapter on the model's stacked experts, and the layer of this name, a shared
+    expert's, would stay without.
+    """
+    from peft import LoraConfig
+    from peft.utils.transformers_weight_conversion import convert_peft_config_for_transformers
+
+    probe = LoraConfig(target_modules=[end])
+    try:
+        convert_peft_config_for_transformers(probe, model, None)
+    except ValueError:  # it wants the other half of the fused layer beside it
+        return True
+    return end not in probe.target_modules

@@ -84,10 +84,14 @@ EXCEPTIONS = {
     "longcat_flash": {"zero_expert_num": 2},
     # sizes that hang together
     "dots3_note_text": {
-        "head_dim": 16, "per_layer_config": {2: {"num_attention_heads": 2, "num_key_value_heads": 2}},
+        "head_dim": 16,
+        "per_layer_config": {2: {"num_attention_heads": 2, "num_key_value_heads": 2}},
     },
     "gemma4_unified_text": {"per_layer_config": {1: {"head_dim": 16}}},
-    "deepseek_v4": {"num_key_value_heads": 1},
+    "deepseek_v4": {
+        "num_key_value_heads": 1,
+        "compress_rates": {"compressed_sparse_attention": 4, "heavily_compressed_attention": 8},
+    },
     "falcon_h1": {"mamba_d_ssm": 64},
     "mamba2": {"num_heads": 8, "time_step_rank": 4},
     "nemotron": {"num_key_value_heads": 2},
@@ -108,6 +112,9 @@ EXCEPTIONS = {
         "indexer_kv_heads": 1, "indexer_head_dim": 8, "indexer_budget": 8,
         "indexer_compress_ratio": 2,
     },
+    "nemotron_h": {"moe_latent_size": 16},
+    # the head is never tied, whatever the default says; of the default's size are logits of 100
+    "cpmant": {"tie_word_embeddings": False, "init_std": 0.02},
     # the class is an encoder, too
     "reformer": {
         "is_decoder": True, "axial_pos_embds": False, "attn_layers": ["local", "lsh"],
@@ -121,7 +128,11 @@ def miniature(model_type):
     """Return a random model of a type, of some tens of thousands of weights."""
     model_class = getattr(transformers, MODEL_FOR_CAUSAL_LM_MAPPING_NAMES[model_type])
     torch.manual_seed(0)
-    return transformers.AutoModelForCausalLM.from_config(miniature_config(model_type, model_class))
+    model = transformers.AutoModelForCausalLM.from_config(miniature_config(model_type, model_class))
+    for parameter in model.parameters():
+        if not parameter.any():  # what begins at zero lets no gradient through; nothing ends so
+            torch.nn.init.normal_(parameter, std=0.02)
+    return model
 
 
 def miniature_config(model_type, model_class):
