@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from luthier.core.errors import BadModel
 from luthier.core.model.layer_names import type_named
-from luthier.core.model.layer_types import GROUPS, LayerType
+from luthier.core.model.layer_types import GROUPS, UNREACHED, LayerType
 from luthier.registry.errors import nearest
 
 if TYPE_CHECKING:
@@ -72,15 +72,17 @@ class LayerMap:
         """Return the full names of the layers of these types."""
         return [name for name, kind in self.types.items() if kind in kinds]
 
-    def resolve(self, targets: Targets) -> list[str]:
+    def resolve(self, targets: Targets, *, beside: bool = False) -> list[str]:
         """Return the full names of the layers that a run file's `targets` stand for.
 
         Args:
             targets: a group (`all`, `attention`, `mlp` ...), a type (`attention-query`), a list of
                 these and of ends of names (`q_proj`), or one regular expression over the full name.
+            beside: leave out the layers beside which nothing can be trained, as adapters want it.
 
         Raises:
-            BadModel: nothing is matched; the message lists the names that there are.
+            BadModel: nothing is matched, and the message lists the names that there are; or all
+                layers of one name are left out, and it says why.
         """
         if isinstance(targets, str) and targets not in _WORDS:
             found = self._matching(targets)
@@ -90,6 +92,8 @@ class LayerMap:
             found = [name for name in self.types if name in wanted]
         if not found:
             raise self._unmatched(str(targets))
+        if beside:
+            found = self._reached(found)
         self.resolved.update(self.types[name] for name in found)
         return found
 
@@ -118,12 +122,28 @@ class LayerMap:
             raise self._unmatched(word)
         return found
 
+    def _reached(self, names: list[str]) -> list[str]:
+        """Leave out what no adapter reaches.
+
+        Raises:
+            BadModel: it is all that a name stands for.
+        """
+        reached = [name for name in names if self.types[name] not in UNREACHED]
+        there = {_last(name) for name in reached}
+        for name in names:
+            if _last(name) not in there:
+                raise BadModel(
+                    f"nothing can be trained beside {name}: {UNREACHED[self.types[name]]}. "
+                    f"Leave {_last(name)} out of `targets`."
+                )
+        return reached
+
     def _addressable(self) -> Iterator[str]:
         """Go through the layers that may be named; a norm has no weights that others multiply."""
         return (name for name, kind in self.types.items() if kind is not LayerType.NORM)
 
     def _unmatched(self, target: str) -> BadModel:
-        names = sorted({name.rpartition(".")[2] for name in self._addressable()})
+        names = sorted({_last(name) for name in self._addressable()})
         kinds = sorted({kind.value for kind in self.types.values()})
         return BadModel(
             f"the target {target!r} matches no layer of this model. "
@@ -148,6 +168,10 @@ _WORDS: Mapping[str, frozenset[LayerType]] = {
     **{kind.value: frozenset({kind}) for kind in LayerType},
     **GROUPS,
 }
+
+
+def _last(name: str) -> str:
+    return name.rpartition(".")[2]
 
 
 def _layers(model: nn.Module) -> Iterator[tuple[str, str | None, LayerType | None]]:
@@ -176,9 +200,10 @@ def _stacked(name: str, module: nn.Module) -> Iterator[tuple[str, str, LayerType
         axes = sum(length > 1 for length in tensor.shape)
         if axes < MATRIX or re.search("bias$|scale", own) or not tensor.is_floating_point():
             continue
-        layer = name if own == "weight" else f"{name}.{own}"
+        parameter = f"{name}.{own}".lstrip(".")
+        layer = name if own == "weight" and name else parameter
         unknown = LayerType.OTHER if axes > MATRIX else None
-        yield layer, f"{name}.{own}", type_named(layer) or unknown
+        yield layer, parameter, type_named(layer) or unknown
 
 
 def _by_class(module: nn.Module) -> LayerType | None:
@@ -190,8 +215,10 @@ def _by_class(module: nn.Module) -> LayerType | None:
         return LayerType.EMBEDDING
     if isinstance(module, _ConvNd):
         return LayerType.CONVOLUTION
+    if "norm" not in type(module).__name__.lower():
+        return None
     flat = all(parameter.ndim < MATRIX for parameter in module.parameters())
-    return LayerType.NORM if flat and "norm" in type(module).__name__.lower() else None
+    return LayerType.NORM if flat else None
 
 
 def _is_linear(module: nn.Module) -> bool:

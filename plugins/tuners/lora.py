@@ -7,12 +7,11 @@ Experts that a model holds in one tensor get a pair of matrices each.
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
 from luthier.core import BadModel, Plugin, hookimpl
-from luthier.core.model.layer_types import UNREACHED
 
 if TYPE_CHECKING:
     from torch import nn
@@ -41,13 +40,12 @@ class Lora(Plugin):
         """Return the model wrapped by PEFT, the matrices alone trainable."""
         from peft import LoraConfig, get_peft_model
 
-        targets = layers.resolve(self.targets)
-        _require_reachable(targets, layers)
+        targets = layers.resolve(self.targets, beside=True)
         modules, parameters = _addressed(model, targets, layers)
         if parameters and self.dropout:
             raise BadModel(
-                f"LoRA has no dropout for experts that are one tensor, such as {parameters[0]}. "
-                "Set `dropout: 0`, or choose `targets` without them, such as `attention`."
+                f"LoRA has no dropout on {parameters[0]}, which PEFT adapts as a tensor, as all "
+                "experts. Set `dropout: 0`, or choose other `targets`, such as `attention`."
             )
         config = LoraConfig(
             r=self.rank,
@@ -60,33 +58,29 @@ class Lora(Plugin):
         with warnings.catch_warnings():
             # PEFT sees for each layer whether it is a Conv1D, and tells that it saw
             warnings.filterwarnings("ignore", message="fan_in_fan_out is set to")
-            adapted: Any = get_peft_model(model, config)
-        # layers that are computed anew in the backward pass (Reformer's) want inputs with gradients
-        adapted.enable_input_require_grads()
-        return adapted  # type: ignore[no-any-return]
-
-
-def _require_reachable(targets: list[str], layers: LayerMap) -> None:
-    """Refuse targets beside which nothing would be trained.
-
-    Raises:
-        BadModel: there are some; the message names the first, and why.
-    """
-    for name in targets:
-        if (reason := UNREACHED.get(layers.types[name])) is not None:
-            raise BadModel(f"LoRA cannot be laid on {name}: {reason}. Leave it out of `targets`.")
+            adapted: nn.Module = get_peft_model(model, config)
+        return adapted
 
 
 def _addressed(
     model: nn.Module, targets: list[str], layers: LayerMap
 ) -> tuple[list[str], list[str]]:
-    """Return the targets that PEFT is told by a module's name, and those by a parameter's."""
+    """Return the targets that PEFT is told by a module's name, and those by a parameter's.
+
+    Raises:
+        BadModel: a quantizer holds what could be told by the parameter alone.
+    """
     taken = {end for end in {name.rpartition(".")[2] for name in targets} if _taken(model, end)}
     modules, parameters = [], []
     for name in targets:
         if name in layers.parameters:
             parameters.append(layers.parameters[name])
         elif name.rpartition(".")[2] in taken:
+            if not model.get_submodule(name).weight.is_floating_point():
+                raise BadModel(
+                    f"PEFT cannot lay LoRA on {name} of this model while it is quantized. "
+                    "Choose other `targets`, such as `attention`."
+                )
             parameters.append(f"{name}.weight")
         else:
             modules.append(name)

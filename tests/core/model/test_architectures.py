@@ -40,6 +40,7 @@ def test_every_decoder_is_typed_adapted_trained_saved_and_merged(
     seen = trial(model_type, tmp_path)
     record_property("adapters", seen.adapted)
     record_property("difference", f"{seen.difference:.0e}")
+    record_property("stock_peft", "loads it" if seen.stock < TOLERANCE else "does not load it")
     record_property("layers", ", ".join(f"{kind} {n}" for kind, n in seen.types.items()))
 
 
