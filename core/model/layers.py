@@ -144,11 +144,12 @@ class LayerMap:
 
     def _unmatched(self, target: str) -> BadModel:
         names = sorted({_last(name) for name in self._addressable()})
-        kinds = sorted({kind.value for kind in self.types.values()})
+        kinds = set(self.types.values())
+        groups = [word for word, kinds_of in GROUPS.items() if kinds & kinds_of]
         return BadModel(
             f"the target {target!r} matches no layer of this model. "
-            f"{nearest(target, [*GROUPS, *names, *kinds])}"
-            f"There are: {', '.join(names)}; or one of {', '.join(GROUPS)}."
+            f"{nearest(target, [*groups, *names, *sorted(kinds)])}"
+            f"There are: {', '.join(names)}; or one of {', '.join(groups)}."
         )
 
     def __str__(self) -> str:
