@@ -108,8 +108,10 @@ def type_named(name: str) -> T | None:
     for rule in (*IN_PLACE, *ANYWHERE):
         if re.fullmatch(rule.name, own) and _stands(places, rule.within):
             return rule.type
-    form = next((form for form, names in FORMS if re.fullmatch(names, own)), None)
-    return form and T(f"{_owner(own, places)}-{form}")
+    for form, names in FORMS:
+        if re.fullmatch(names, own):
+            return T(f"{_owner(own, places)}-{form}")
+    return None
 
 
 def _owner(own: str, places: list[str]) -> str:

@@ -188,8 +188,7 @@ def _layers(model: nn.Module) -> Iterator[tuple[str, str | None, LayerType | Non
         elif (kind := _by_class(module)) is not None:
             yield name, None, kind
         elif _is_linear(module):
-            # an adapter beside a layer of groups would not be one: its parameter takes one
-            parameter = f"{name}.weight" if getattr(module, "n_groups", 1) > 1 else None
+            parameter = f"{name}.weight" if _gives_no_product(module) else None
             yield name, parameter, type_named(name) or LayerType.OTHER
         else:
             yield from _stacked(name, module)
@@ -220,6 +219,14 @@ def _by_class(module: nn.Module) -> LayerType | None:
         return None
     flat = all(parameter.ndim < MATRIX for parameter in module.parameters())
     return LayerType.NORM if flat else None
+
+
+def _gives_no_product(module: nn.Module) -> bool:
+    """Return whether a linear layer gives something else, so that nothing can be added to it.
+
+    That of groups gives a product for each, and a router the choice that it makes of it.
+    """
+    return getattr(module, "n_groups", 1) > 1 or "router" in type(module).__name__.lower()
 
 
 def _is_linear(module: nn.Module) -> bool:

@@ -92,8 +92,7 @@ def _job(
     _tell_of_model(run, spec.dtype, manifest["parameters"], reporter)
     if opened.layers.resolved:
         reporter.say("targets", str(opened.layers))
-    if stored is not None:
-        manifest["created"] = stored["created"]
+    manifest |= {"created": stored["created"]} if stored is not None else {}
     write_json_whole(folder.manifest, manifest)
     rows = _arranged(run, prepared, manager, reporter)
     job = TrainingJob(run, folder, opened, rows, spec.dtype, manager)
@@ -117,9 +116,8 @@ def _equip(job: TrainingJob, reporter: Reporter) -> None:
 
 
 def _tell_of_data(folder: RunFolder, prepared: PreparedData, reporter: Reporter) -> None:
-    for note in prepared.notes:
+    for note in (*prepared.notes, str(prepared)):
         reporter.say("data", note)
-    reporter.say("data", str(prepared))
     if prepared.rejected:
         folder.write_rejected(prepared.rejected)
         reporter.warn(f"{len(prepared.rejected):,} rows were left out: {folder.rejected}")

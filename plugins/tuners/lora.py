@@ -76,7 +76,7 @@ def _addressed(
         if name in layers.parameters:
             parameters.append(layers.parameters[name])
         elif name.rpartition(".")[2] in taken:
-            if not model.get_submodule(name).weight.is_floating_point():
+            if not model.get_parameter(f"{name}.weight").is_floating_point():
                 raise BadModel(
                     f"PEFT cannot lay LoRA on {name} of this model while it is quantized. "
                     "Choose other `targets`, such as `attention`."

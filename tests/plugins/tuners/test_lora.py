@@ -55,6 +55,14 @@ def test_the_update_of_experts_is_scaled_by_alpha_and_rank_as_given():
     assert {layer.r["default"] for layer in layers} == {4}
 
 
+@pytest.mark.parametrize("model_type", ["llama4_text", "qwen2_moe"])
+def test_routers_are_adapted_where_they_are_named(model_type):
+    model = scrambled(adapted(miniature(model_type), targets=["router"]))
+    with model.disable_adapter():
+        plain = logits(model)
+    assert (logits(model) - plain).abs().max() > 1e-4
+
+
 def test_dropout_on_experts_is_refused_with_the_ways_out():
     model = miniature("mixtral")
     with pytest.raises(BadModel, match=r"no dropout on .*experts.*`dropout: 0`.*`attention`"):
