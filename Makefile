@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: quickstart test sweep lint build clean bench
+.PHONY: quickstart test sweep architectures lint build clean bench
 
 ## train the built-in tiny model on shipped data, offline, and ask it what it learned
 quickstart: .venv/base
@@ -17,6 +17,10 @@ test: .venv/dev
 ## what takes longer; writes its dated results to tests/sweep/results, to be committed
 sweep: .venv/dev
 	$(BIN)/python -m tests.sweep
+
+## the one of them that tries every decoder of transformers, and prints its table (3 minutes)
+architectures: .venv/dev
+	$(BIN)/python -m tests.sweep architectures
 
 ## formatting, lint, types, and the direction of imports
 lint: .venv/dev

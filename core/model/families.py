@@ -22,21 +22,6 @@ if TYPE_CHECKING:
     from luthier.core.model.opening import ModelSpec
 
 
-DECODER_LAYERS: Mapping[str, LayerType] = {
-    "embed_tokens": LayerType.EMBEDDING,
-    "self_attn.q_proj": LayerType.QUERY,
-    "self_attn.k_proj": LayerType.KEY,
-    "self_attn.v_proj": LayerType.VALUE,
-    "self_attn.o_proj": LayerType.ATTENTION_OUTPUT,
-    "mlp.gate_proj": LayerType.GATE,
-    "mlp.up_proj": LayerType.UP,
-    "mlp.down_proj": LayerType.DOWN,
-    "(input_layernorm|post_attention_layernorm|norm)": LayerType.NORM,
-    "lm_head": LayerType.HEAD,
-}
-"""The module names that most decoders of transformers share; a family may start from them."""
-
-
 class Family(Plugin):
     """A family of models, as an instance: what it is recognised by, its layers, its template.
 
@@ -46,7 +31,8 @@ class Family(Plugin):
     architectures: tuple[str, ...] = ()
     """The class names in a config's `architectures` that mean this family."""
     layers: Mapping[str, LayerType] = {}
-    """The type of each layer, by a regular expression for the end of its module's name."""
+    """The types of the layers that class and name do not tell, or tell wrongly, by a regular
+    expression for the end of the layer's name. All others are told by `LayerMap`."""
     template: str | None = None
     """The chat template of a model that brings none with its tokenizer; None for none."""
     chat_templates: tuple[str, ...] = ()

@@ -1,7 +1,8 @@
 """The layer registry: the type of each layer of a model (paper, section 3.1).
 
-A family declares patterns over module names; `LayerMap` is their answer for one built model.
-Whatever touches layers (adapters, freezing, sharding) asks it, and never guesses by name itself.
+`LayerMap` is its answer for one built model. A type is told by a layer's class and its name in its
+place; a family declares only where that is not enough. Whatever touches layers (adapters,
+freezing, sharding) asks the map, and never guesses by name itself.
 """
 
 from __future__ import annotations
@@ -9,80 +10,59 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from enum import StrEnum
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from luthier.core.errors import BadModel
+from luthier.core.model.layer_names import type_named
+from luthier.core.model.layer_types import GROUPS, UNREACHED, LayerType
 from luthier.registry.errors import nearest
 
 if TYPE_CHECKING:
     from torch import nn
 
+__all__ = ["GROUPS", "LayerMap", "LayerType", "Patterns", "Targets"]
 
-class LayerType(StrEnum):
-    """What a layer is for."""
-
-    QUERY = "attention-query"
-    KEY = "attention-key"
-    VALUE = "attention-value"
-    QUERY_KEY_VALUE = "attention-query-key-value"
-    ATTENTION_OUTPUT = "attention-output"
-    GATE = "mlp-gate"
-    UP = "mlp-up"
-    GATE_UP = "mlp-gate-up"
-    DOWN = "mlp-down"
-    ROUTER = "router"
-    EXPERT = "expert"
-    EMBEDDING = "embedding"
-    HEAD = "head"
-    NORM = "norm"
-    STATE_SPACE = "state-space"
-
-
-GROUPS: Mapping[str, frozenset[LayerType]] = {
-    "attention": frozenset(
-        {
-            LayerType.QUERY,
-            LayerType.KEY,
-            LayerType.VALUE,
-            LayerType.QUERY_KEY_VALUE,
-            LayerType.ATTENTION_OUTPUT,
-        }
-    ),
-    "mlp": frozenset({LayerType.GATE, LayerType.UP, LayerType.GATE_UP, LayerType.DOWN}),
-}
-"""What one word stands for in the run file's `targets`; `all` is every linear layer of a block."""
-
-Targets: TypeAlias = Literal["all", "attention", "mlp"] | str | Sequence[str]
+Targets: TypeAlias = str | Sequence[str]
 Patterns: TypeAlias = Mapping[str, LayerType]
-
-_NOT_ADAPTED = {LayerType.EMBEDDING, LayerType.HEAD, LayerType.NORM, LayerType.ROUTER}
 
 
 class LayerMap:
-    """The type of each typed layer of one model, by its module's full name."""
+    """The type of each layer of one model, by its full name."""
 
-    def __init__(self, types: Mapping[str, LayerType]) -> None:
-        """Hold the types, in the order of the model's modules."""
+    def __init__(
+        self, types: Mapping[str, LayerType], parameters: Mapping[str, str] | None = None
+    ) -> None:
+        """Hold the types, in the order of the model's modules, and which layers are parameters."""
         self.types = dict(types)
+        self.parameters = dict(parameters or {})
+        """The layers that are no linear module but a parameter, such as experts that are held in
+        one tensor, with the full names of these parameters."""
+        self.resolved: Counter[LayerType] = Counter()
+        """How many layers of each type `resolve` gave so far; the run tells of it."""
 
     @classmethod
-    def of(cls, model: nn.Module, patterns: Patterns) -> LayerMap:
+    def of(cls, model: nn.Module, patterns: Patterns | None = None) -> LayerMap:
         """Return the map of a built model.
 
         Args:
             model: the model.
-            patterns: regular expressions that match the end of a module's name, and the type of
-                the modules they match; the first that matches decides.
+            patterns: what its family declares: regular expressions that match the end of a layer's
+                name, and the type of the layers they match. The first that matches decides; where
+                none does, the layer's class and name tell.
         """
-        compiled = [(re.compile(rf"(.*\.)?{text}\Z"), kind) for text, kind in patterns.items()]
+        compiled = [
+            (re.compile(rf"(.*\.)?{text}\Z"), kind) for text, kind in (patterns or {}).items()
+        ]
         types: dict[str, LayerType] = {}
-        for name, _ in model.named_modules():
-            for pattern, kind in compiled:
-                if pattern.match(name):
-                    types[name] = kind
-                    break
-        return cls(types)
+        parameters: dict[str, str] = {}
+        for name, parameter, found in _layers(model):
+            declared = next((kind for pattern, kind in compiled if pattern.match(name)), None)
+            kind = declared or found
+            if kind is not None:
+                types[name] = kind
+                if parameter:
+                    parameters[name] = parameter
+        return cls(types, parameters)
 
     def __iter__(self) -> Iterator[tuple[str, LayerType]]:
         """Go through names and types, in the model's order."""
@@ -92,50 +72,169 @@ class LayerMap:
         """Return the full names of the layers of these types."""
         return [name for name, kind in self.types.items() if kind in kinds]
 
-    def resolve(self, targets: Targets) -> list[str]:
+    def resolve(self, targets: Targets, *, beside: bool = False) -> list[str]:
         """Return the full names of the layers that a run file's `targets` stand for.
 
         Args:
-            targets: `all` (each linear layer but head and router), `attention`, `mlp`, a list
-                of ends of names (`q_proj`), or one regular expression over the full name.
+            targets: a group (`all`, `attention`, `mlp` ...), a type (`attention-query`), a list of
+                these and of ends of names (`q_proj`), or one regular expression over the full name.
+            beside: leave out the layers beside which nothing can be trained, as adapters want it.
 
         Raises:
-            BadModel: nothing is matched; the message lists the names that there are.
+            BadModel: nothing is matched, and the message lists the names that there are; or all
+                layers of one name are left out, and it says why.
         """
-        adaptable = [n for n, kind in self.types.items() if kind not in _NOT_ADAPTED]
-        if targets == "all":
-            return adaptable
-        if isinstance(targets, str) and targets in GROUPS:
-            return self.names_of(*GROUPS[targets])
-        try:
-            wanted = [re.compile(targets)] if isinstance(targets, str) else []
-        except re.error as fault:
-            raise BadModel(f"the target {targets!r} is no regular expression: {fault}") from fault
-        ends = () if isinstance(targets, str) else tuple(targets)
-        linear = [name for name, kind in self.types.items() if kind is not LayerType.NORM]
-        found = [
-            name
-            for name in linear
-            if any(p.fullmatch(name) for p in wanted)
-            or any(name == end or name.endswith(f".{end}") for end in ends)
-        ]
-        for end in ends:
-            if not any(name == end or name.endswith(f".{end}") for name in linear):
-                raise self._unmatched(end)
+        if isinstance(targets, str) and targets not in _WORDS:
+            found = self._matching(targets)
+        else:
+            words = (targets,) if isinstance(targets, str) else tuple(targets)
+            wanted = {name for word in words for name in self._named(word)}
+            found = [name for name in self.types if name in wanted]
         if not found:
             raise self._unmatched(str(targets))
+        if beside:
+            found = self._reached(found)
+        self.resolved.update(self.types[name] for name in found)
         return found
 
+    def _matching(self, expression: str) -> list[str]:
+        try:
+            pattern = re.compile(expression)
+        except re.error as fault:
+            raise BadModel(
+                f"the target {expression!r} is no regular expression: {fault}"
+            ) from fault
+        return [name for name in self._addressable() if pattern.fullmatch(name)]
+
+    def _named(self, word: str) -> list[str]:
+        """Return the layers of a group or a type, or those whose names end so.
+
+        Raises:
+            BadModel: there are none.
+        """
+        kinds = _WORDS.get(word)
+        found = (
+            self.names_of(*kinds)
+            if kinds is not None
+            else [n for n in self._addressable() if n == word or n.endswith(f".{word}")]
+        )
+        if not found:
+            raise self._unmatched(word)
+        return found
+
+    def _reached(self, names: list[str]) -> list[str]:
+        """Leave out what no adapter reaches.
+
+        Raises:
+            BadModel: it is all that a name stands for.
+        """
+        reached = [name for name in names if self.types[name] not in UNREACHED]
+        there = {_last(name) for name in reached}
+        for name in names:
+            if _last(name) not in there:
+                raise BadModel(
+                    f"nothing can be trained beside {name}: {UNREACHED[self.types[name]]}. "
+                    f"Leave {_last(name)} out of `targets`."
+                )
+        return reached
+
+    def _addressable(self) -> Iterator[str]:
+        """Go through the layers that may be named; a norm has no weights that others multiply."""
+        return (name for name, kind in self.types.items() if kind is not LayerType.NORM)
+
     def _unmatched(self, target: str) -> BadModel:
-        there = sorted(
-            {n.rpartition(".")[2] for n, kind in self.types.items() if kind is not LayerType.NORM}
-        )
-        words = ["all", *GROUPS, *there]
+        names = sorted({_last(name) for name in self._addressable()})
+        kinds = set(self.types.values())
+        groups = [word for word, kinds_of in GROUPS.items() if kinds & kinds_of]
         return BadModel(
-            f"the target {target!r} matches no layer of this model. {nearest(target, words)}"
-            f"There are: {', '.join(there)}; or one of all, {', '.join(GROUPS)}."
+            f"the target {target!r} matches no layer of this model. "
+            f"{nearest(target, [*groups, *names, *sorted(kinds)])}"
+            f"There are: {', '.join(names)}; or one of {', '.join(groups)}."
         )
+
+    def __str__(self) -> str:
+        """Return what was resolved, such as `4 layers: attention-query 2, attention-value 2`."""
+        listed = ", ".join(f"{kind} {count}" for kind, count in self.resolved.items())
+        return f"{self.resolved.total()} layers: {listed}"
 
     def counts(self, names: Sequence[str]) -> dict[LayerType, int]:
         """Return how many of the named layers are of each type."""
         return dict(Counter(self.types[name] for name in names if name in self.types))
+
+
+MATRIX = 2
+"""The axes that a tensor has at least where it multiplies."""
+
+_WORDS: Mapping[str, frozenset[LayerType]] = {
+    **{kind.value: frozenset({kind}) for kind in LayerType},
+    **GROUPS,
+}
+
+
+def _last(name: str) -> str:
+    return name.rpartition(".")[2]
+
+
+def _layers(model: nn.Module) -> Iterator[tuple[str, str | None, LayerType | None]]:
+    """Go through the layers: their name, the parameter that they are, and what they tell.
+
+    A layer is a linear module, an embedding, a norm or a convolution; and each tensor of two or
+    more axes that a module of another kind holds itself, as routers and stacked experts do.
+    """
+    head = getattr(model, "get_output_embeddings", lambda: None)()
+    for name, module in model.named_modules():
+        if module is head:
+            yield name, None, LayerType.HEAD
+        elif (kind := _by_class(module)) is not None:
+            yield name, None, kind
+        elif _is_linear(module):
+            parameter = f"{name}.weight" if _gives_no_product(module) else None
+            yield name, parameter, type_named(name) or LayerType.OTHER
+        else:
+            yield from _stacked(name, module)
+
+
+def _stacked(name: str, module: nn.Module) -> Iterator[tuple[str, str, LayerType | None]]:
+    """Go through the tensors that a module holds itself, but for biases and scales."""
+    for own, tensor in module.named_parameters(recurse=False):
+        axes = sum(length > 1 for length in tensor.shape)
+        if axes < MATRIX or re.search("bias$|scale", own) or not tensor.is_floating_point():
+            continue
+        parameter = f"{name}.{own}".lstrip(".")
+        layer = name if own == "weight" and name else parameter
+        unknown = LayerType.OTHER if axes > MATRIX else None
+        yield layer, parameter, type_named(layer) or unknown
+
+
+def _by_class(module: nn.Module) -> LayerType | None:
+    """Return the type of a module that its class alone tells."""
+    from torch import nn
+    from torch.nn.modules.conv import _ConvNd
+
+    if isinstance(module, nn.Embedding):
+        return LayerType.EMBEDDING
+    if isinstance(module, _ConvNd):
+        return LayerType.CONVOLUTION
+    if "norm" not in type(module).__name__.lower():
+        return None
+    flat = all(parameter.ndim < MATRIX for parameter in module.parameters())
+    return LayerType.NORM if flat else None
+
+
+def _gives_no_product(module: nn.Module) -> bool:
+    """Return whether a linear layer gives something else, so that nothing can be added to it.
+
+    That of groups gives a product for each, and a router the choice that it makes of it.
+    """
+    return getattr(module, "n_groups", 1) > 1 or "router" in type(module).__name__.lower()
+
+
+def _is_linear(module: nn.Module) -> bool:
+    """Return whether a module is a linear layer; GPT-2's and those of quantizers are, too."""
+    from transformers.pytorch_utils import Conv1D
+
+    return isinstance(module, Conv1D) or (
+        hasattr(module, "in_features")
+        and hasattr(module, "out_features")
+        and next(module.children(), None) is None
+    )

@@ -197,17 +197,44 @@ def with_adapter(model: Any, folder: Path) -> Any:
             f"{folder} holds no weights: there is no adapter_model.safetensors in it. "
             f"{ANOTHER_ADAPTER}"
         )
-    from peft import PeftModel
+    from peft import PeftConfig, PeftModelForCausalLM
     from safetensors import SafetensorError
+    from safetensors.torch import load_file
 
     try:
-        return PeftModel.from_pretrained(model, str(folder), torch_device="cpu")
+        config = PeftConfig.from_pretrained(str(folder))
+        config.inference_mode = True
+        adapted = PeftModelForCausalLM(model, config)
+        missing = _fill(adapted, load_file(folder / "adapter_model.safetensors"))
     except (SafetensorError, ValueError, TypeError, RuntimeError) as fault:
         said = str(fault).strip().partition("\n")[0]
         raise BadModel(
             f"the adapter in {folder} cannot be put on this model: {said}. "
             "Name one that was trained on this model."
         ) from fault
+    if missing:
+        raise BadModel(
+            f"the adapter in {folder} has no weights for {len(missing)} of the layers that its "
+            f"config names, the first {missing[0]}. {ANOTHER_ADAPTER}"
+        )
+    return adapted
+
+
+def _fill(adapted: Any, written: dict[str, Any]) -> list[str]:
+    """Put an adapter's weights in their places; return the names of places that have none.
+
+    PEFT renames weights as transformers renames those of older checkpoints, and so misses names
+    that are right as they are (Laguna's shared experts). It is asked where they are not.
+    """
+    from peft import get_peft_model_state_dict, set_peft_model_state_dict
+
+    own = get_peft_model_state_dict(adapted, save_embedding_layers=False)
+    if {n: t.shape for n, t in own.items()} == {n: t.shape for n, t in written.items()}:
+        for name, tensor in own.items():
+            tensor.copy_(written[name])
+        return []
+    missing = set_peft_model_state_dict(adapted, written).missing_keys
+    return [name for name in missing if adapted.base_model.prefix in name]
 
 
 def _hold_trained_in_float32(model: Any) -> None:

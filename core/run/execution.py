@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from luthier.core.data.prepared import PreparedData
     from luthier.core.data.shards import Counts
     from luthier.core.hooks import Items
+    from luthier.core.model.opening import OpenModel
     from luthier.core.run.job import TrainingJob
 
 
@@ -90,11 +91,8 @@ def _job(
     set_seed(run.training.seed)
     opened = open_model(located, training=True)
     manifest = manifest_of(run, opened, prepared)
-    if opened.vocabulary.changed:
-        reporter.say("vocabulary", str(opened.vocabulary))
-    _tell_of_model(run, spec.dtype, manifest["parameters"], reporter)
-    if stored is not None:
-        manifest["created"] = stored["created"]
+    _tell_of_model(run, opened, manifest["parameters"], reporter)
+    manifest |= {"created": stored["created"]} if stored is not None else {}
     _write(folder, manifest)
     rows, of_stage = _arranged(run, prepared, manager)
     if of_stage:
@@ -122,9 +120,8 @@ def _equip(job: TrainingJob, reporter: Reporter) -> None:
 
 
 def _tell_of_data(folder: RunFolder, prepared: PreparedData, reporter: Reporter) -> None:
-    for note in prepared.notes:
+    for note in (*prepared.notes, str(prepared)):
         reporter.say("data", note)
-    reporter.say("data", str(prepared))
     for name, one in prepared.validation.items():
         reporter.say("validation", str(one) if name == VALIDATION else f"{name}: {one}")
     if prepared.rejected and is_first():
@@ -142,9 +139,13 @@ def _arranged(
     return (prepared.dataset, False) if items is None else (items, True)
 
 
-def _tell_of_model(run: Run, dtype: str, counts: dict[str, int], reporter: Reporter) -> None:
+def _tell_of_model(run: Run, opened: OpenModel, counts: dict[str, int], reporter: Reporter) -> None:
     family = run.family.name if run.family else "?"
-    reporter.say("model", f"{run.model.path} (family {family}), {dtype} on {run.device}")
+    reporter.say("model", f"{run.model.path} (family {family}), {run.dtype} on {run.device}")
+    if opened.vocabulary.changed:
+        reporter.say("vocabulary", str(opened.vocabulary))
+    if opened.layers.resolved:
+        reporter.say("targets", str(opened.layers))
     share = counts["trained"] / counts["all"]
     reporter.say("training", f"{counts['trained']:,} of {counts['all']:,} parameters ({share:.2%})")
 

@@ -5,11 +5,10 @@ Architecture and module names: transformers' LlamaForCausalLM
 many a chat model of others is built like them.
 """
 
-from luthier.core.model.families import DECODER_LAYERS, Family
+from luthier.core.model.families import Family
 
 LLAMA = Family(
     architectures=("LlamaForCausalLM",),
-    layers=DECODER_LAYERS,
     template="default",
     chat_templates=(
         "llama3.1", "llama3.2", "llama3.3", "llama3", "llama2", "llama2-zh", "codellama",

@@ -17,32 +17,63 @@ from tests.sweep.records import REPOSITORY, RESULTS, SWEEPS, fingerprint
 LIBRARIES = ("luthier", "torch", "transformers", "peft", "datasets", "accelerate")
 
 
-def main():
+def main(names):
     """Return 0 where every sweep passes."""
     failed = 0
-    for name in sys.argv[1:] or SWEEPS:
+    for name in names or SWEEPS:
         sweep = SWEEPS[name]
         with tempfile.TemporaryDirectory() as folder:
             report = Path(folder) / "report.xml"
             command = [sys.executable, "-m", "pytest", sweep.tests, "-m", "sweep", "-q"]
+            command += ["-o", "junit_family=xunit1"]  # the one that has room for properties
             subprocess.run([*command, f"--junitxml={report}"], cwd=REPOSITORY, check=False)
             suite = next(ElementTree.parse(report).iter("testsuite"))
-        bad = int(suite.get("failures")) + int(suite.get("errors"))
-        failed += bad
+        cases = dict(case_of(one) for one in suite.iter("testcase"))
+        counts = {word: sum(c["outcome"] == word for c in cases.values()) for word in OUTCOMES}
+        failed += counts["failed"]
         result = {
             "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             "commit": output_of("git", "rev-parse", "HEAD"),
             "python": sys.version.split()[0],
             "versions": {library: importlib.metadata.version(library) for library in LIBRARIES},
-            "passed": int(suite.get("tests")) - bad - int(suite.get("skipped")),
-            "failed": bad,
+            **counts,
             "seconds": round(float(suite.get("time"))),
             "fingerprint": fingerprint(sweep),
+            **({"cases": cases} if sweep.tabulated else {}),
         }
         RESULTS.mkdir(exist_ok=True)
         (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=2) + "\n")
-        print(f"{name}: {result['passed']} passed, {bad} failed")
+        if sweep.tabulated:
+            print(table(cases))
+        print(f"{name}: {', '.join(f'{count} {word}' for word, count in counts.items())}")
     return 1 if failed else 0
+
+
+OUTCOMES = ("passed", "failed", "known", "skipped")
+"""What may become of a case; `known` is a failure that was foreseen, with its reason."""
+
+
+def case_of(test):
+    """Return a test's parameter, or its name where it has none, and what became of it."""
+    name, _, parameter = test.get("name").partition("[")
+    seen = {one.get("name"): one.get("value") for one in test.iter("property")}
+    left = test.find("skipped")
+    if left is not None:
+        outcome = "known" if left.get("type") == "pytest.xfail" else "skipped"
+        seen["reason"] = left.get("message")
+    else:
+        outcome = "passed" if test.find("failure") is test.find("error") is None else "failed"
+    return parameter.removesuffix("]") or name, {"outcome": outcome, **seen}
+
+
+def table(cases):
+    """Return the cases as lines: name, outcome, and what was recorded of it."""
+    width = max(map(len, cases))
+    return "\n".join(
+        f"{name:{width}}  {case['outcome']:7}  "
+        + "  ".join(str(value) for key, value in case.items() if key != "outcome")
+        for name, case in cases.items()
+    )
 
 
 def output_of(*command):
@@ -51,4 +82,4 @@ def output_of(*command):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -15,9 +15,26 @@ class Sweep(NamedTuple):
     """The file whose tests with the mark `sweep` are run."""
     covers: tuple[str, ...]
     """The files and folders that the tests pass through: a change makes its result stale."""
+    tabulated: bool = False
+    """Whether what became of each case is recorded, too."""
 
 
 SWEEPS = {
+    "architectures": Sweep(
+        tests="tests/core/model/test_architectures.py",
+        covers=(
+            "core/model/layer_names.py",
+            "core/model/layer_types.py",
+            "core/model/layers.py",
+            "core/model/opening.py",
+            "core/model/saving.py",
+            "plugins/tuners/lora.py",
+            "tests/core/model/test_architectures.py",
+            "tests/sweep/architectures.py",
+            "tests/sweep/miniatures.py",
+        ),
+        tabulated=True,
+    ),
     "kills": Sweep(
         tests="tests/e2e/test_resume.py",
         covers=(

@@ -39,8 +39,8 @@ class BitFit(Plugin):
             return model
         if self.norms:
             raise BadModel(
-                f"bitfit has nothing to train: {type(model).__name__} has no bias terms, and its "
-                "family declares no norms. Choose another tuner, such as `tuner: lora`."
+                f"bitfit has nothing to train: {type(model).__name__} has no bias terms, and no "
+                "norms with weights. Choose another tuner, such as `tuner: lora`."
             )
         raise BadModel(
             f"bitfit has nothing to train: {type(model).__name__} has no bias terms. "

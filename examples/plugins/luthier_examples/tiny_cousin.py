@@ -4,8 +4,6 @@ A model belongs to it where its config.json says `"architectures": ["TinyCousinF
 where the run file says `model: {path: ..., family: tiny-cousin}`.
 """
 
-from luthier.core.model.families import DECODER_LAYERS, Family
+from luthier.core.model.families import Family
 
-TINY_COUSIN = Family(
-    architectures=("TinyCousinForCausalLM",), template="plain", layers=DECODER_LAYERS
-)
+TINY_COUSIN = Family(architectures=("TinyCousinForCausalLM",), template="plain")

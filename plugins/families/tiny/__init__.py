@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from luthier.core import hookimpl
-from luthier.core.model.families import DECODER_LAYERS, Family
+from luthier.core.model.families import Family
 
 if TYPE_CHECKING:
     from luthier.core.model.opening import ModelSpec
@@ -31,4 +31,4 @@ class Tiny(Family):
         return tiny_model()
 
 
-TINY = Tiny(builtin=(NAME,), template="chatml", layers=DECODER_LAYERS)
+TINY = Tiny(builtin=(NAME,), template="chatml")

@@ -1,18 +1,16 @@
-"""The parts of opening a model: layers, the load plan, attention, devices, adapters."""
+"""The parts of opening a model: the load plan, attention, devices, families."""
 
 from typing import ClassVar
 
 import pytest
 import torch
-from torch import nn
 
 from luthier.core import BadModel, LuthierError, Plugin, Refusal, hookimpl
 from luthier.core.compatibility import conflicts
 from luthier.core.device import Device, device_named
 from luthier.core.errors import TwoOwners
 from luthier.core.model.attention import composed_attention
-from luthier.core.model.families import DECODER_LAYERS, recognise
-from luthier.core.model.layers import LayerMap, LayerType
+from luthier.core.model.families import recognise
 from luthier.core.model.loading import LoadPlan
 from luthier.core.plugin import Need
 from luthier.core.wiring import Selected, manager_of
@@ -23,7 +21,7 @@ def selected(name, plugin):
     return Selected("patches", name, plugin, Entry("patches", name, "x:y", "a-package", "1.0"))
 
 
-# --- layers ------------------------------------------------------------------------------------
+# --- a model -----------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -34,38 +32,6 @@ def llama():
         LlamaConfig(hidden_size=16, intermediate_size=32, num_hidden_layers=2,
                     num_attention_heads=2, num_key_value_heads=1, vocab_size=20)
     )  # fmt: skip
-
-
-@pytest.fixture
-def layers(llama):
-    return LayerMap.of(llama, DECODER_LAYERS)
-
-
-def test_every_linear_layer_of_a_llama_is_typed(llama, layers):
-    linear = {name for name, module in llama.named_modules() if isinstance(module, nn.Linear)}
-    assert linear <= layers.types.keys()
-    assert layers.types["lm_head"] is LayerType.HEAD
-    assert layers.types["model.layers.1.mlp.up_proj"] is LayerType.UP
-
-
-@pytest.mark.parametrize(
-    ("targets", "count"),
-    [("all", 14), ("attention", 8), ("mlp", 6), (["q_proj", "v_proj"], 4),
-     (r"model\.layers\.0\..*_proj", 7), (["lm_head"], 1)],
-)  # fmt: skip
-def test_targets_are_resolved_by_type_name_or_expression(layers, targets, count):
-    assert len(layers.resolve(targets)) == count
-
-
-@pytest.mark.parametrize("targets", ["q_porj", ["q_proj", "q_porj"], r".*\.conv"])
-def test_a_target_that_matches_nothing_is_answered_with_what_there_is(layers, targets):
-    with pytest.raises(BadModel, match=r"matches no layer.*q_proj"):
-        layers.resolve(targets)
-
-
-def test_layers_are_counted_by_type(layers):
-    counts = layers.counts(layers.resolve("attention"))
-    assert set(counts.values()) == {2}
 
 
 # --- the load plan -------------------------------------------------------------------------------
