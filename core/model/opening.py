@@ -43,6 +43,8 @@ class ModelSpec:
     """All other plugins that may answer for it: quantizer, patches, and for training the rest."""
     adapters: tuple[str, ...] = ()
     revision: str | None = None
+    hub: str = "huggingface"
+    """Where a model that is no folder is fetched from."""
     dtype: str = "float32"
 
     @property
@@ -97,6 +99,7 @@ def model_spec(run: Run, *, training: bool) -> ModelSpec:
         plugins=tuple(chosen),
         adapters=run.model.adapters,
         revision=run.model.revision,
+        hub=run.model.hub,
         dtype=run.dtype,
     )
 
