@@ -43,9 +43,8 @@ def take_short_name(node: Node, chooser: Chooser) -> None:
         said = f"it is not known by what id {hub.title} has {text!r}"
         remedy = f"Give that id, or take another `hub`; its ids: {', '.join(known[0].ids)}."
         chooser.tell(path.place, "model.path", said, remedy)
-        return
-    path.value = found
-    chooser.notes.append(f"{text} is {found} of {hub.title}")
+    path.value = found or known[0].hub
+    chooser.notes.append(f"{text} is {path.value} of {hub.title}")
 
 
 def _hub_of(node: Node) -> Hub:

@@ -8,7 +8,8 @@ STARCODER2 = Family(
     architectures=("Starcoder2ForCausalLM",),
     model_types=("starcoder2",),
     ids=("bigcode/starcoder2-*",),
-    template="starcoder2",
+    template="default",
+    chat_templates=("starcoder2",),
     checkpoints=(
         *checkpoints(
             """
@@ -23,6 +24,7 @@ STARCODER2 = Family(
             bigcode/starcoder2-15b-instruct-v0.1  -  15B  -  -
             """,
             "https://huggingface.co/bigcode/starcoder2-15b-instruct-v0.1",
+            template="starcoder2",
         ),
     ),
 )
