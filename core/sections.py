@@ -29,7 +29,9 @@ class ModelSection(Section):
     """Which model is trained."""
 
     path: str
-    """A local folder, a Hub id such as `owner/name`, or the name of a built-in model."""
+    """A local folder, a hub's id such as `owner/name`, a short name, or a built-in model's name."""
+    hub: Literal["huggingface", "modelscope"] = "huggingface"
+    """Where a model that is no folder is fetched from."""
     family: str | None = None
     """The model's family; found from its config where this is not given."""
     revision: str | None = None

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from luthier.core.device import Device, device_named, probe
+from luthier.core.model import remote_code
 from luthier.core.run.reporting import ConsoleReporter
 
 Overrides = Annotated[
@@ -20,6 +21,23 @@ TrustPlugins = Annotated[
     bool,
     typer.Option("--trust-plugins", help="Run the plugin files that the folder's run.yaml names."),
 ]
+
+
+def _allow_remote_code(given: bool) -> bool:  # noqa: FBT001 - typer calls it with the value
+    if given:
+        remote_code.allow()
+    return given
+
+
+RemoteCode = Annotated[
+    bool,
+    typer.Option(
+        "--remote-code",
+        help="Run code that comes with the model, if you trust it.",
+        callback=_allow_remote_code,
+    ),
+]
+"""It holds for the process and all it starts, so a command that takes it need not hand it on."""
 DeviceName = Annotated[
     str | None,
     typer.Option("--device", help="Judge for this device, such as a100, instead of this machine."),

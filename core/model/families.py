@@ -1,19 +1,25 @@
-"""Model families: light facts about a line of models, and how a model is recognised by them."""
+"""Model families: light facts about a line of models, and how their models are loaded."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from luthier.core.errors import AmbiguousPlugin, BadModel, BrokenPlugin, LuthierError
+from luthier.core.errors import BadModel
 from luthier.core.hooks import hookimpl
+from luthier.core.model import remote_code
+from luthier.core.model.checkpoints import Checkpoint
+from luthier.core.model.hubs import (
+    HUBS,
+    WHOLE,
+    fetched,
+    is_hub_id,
+    no_model_at,
+    require_no_misspelt_folder,
+)
 from luthier.core.model.layers import LayerType
 from luthier.core.plugin import Plugin
-from luthier.core.selection import plugin_of
-from luthier.registry import Catalogue
-from luthier.registry.errors import MOST_LISTED, nearest
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -30,6 +36,12 @@ class Family(Plugin):
 
     architectures: tuple[str, ...] = ()
     """The class names in a config's `architectures` that mean this family."""
+    model_types: tuple[str, ...] = ()
+    """Transformers' names of these architectures, for a config that names no class."""
+    ids: tuple[str, ...] = ()
+    """Patterns of its models' ids on the hubs, such as `01-ai/Yi-*`, beside its checkpoints'."""
+    tokens: tuple[str, ...] = ()
+    """Special tokens that, all together, only its tokenizers have among those of its kin."""
     layers: Mapping[str, LayerType] = {}
     """The types of the layers that class and name do not tell, or tell wrongly, by a regular
     expression for the end of the layer's name. All others are told by `LayerMap`."""
@@ -37,18 +49,32 @@ class Family(Plugin):
     """The chat template of a model that brings none with its tokenizer; None for none."""
     chat_templates: tuple[str, ...] = ()
     """The chat templates of its chat models, which are compared with what a model brings."""
+    general_template: str | None = None
+    """Given by the one family that stands for an architecture: the chat template of a model of
+    which nothing tells the line, and that brings none."""
+    any_architecture: bool = False
+    """Whether it takes each model that transformers can build and no other family knows."""
+    brings_code: bool = False
+    """Whether its models' code comes with them, and is not transformers' own."""
     builtin: tuple[str, ...] = ()
     """Names of models that the family makes itself."""
+    checkpoints: tuple[Checkpoint, ...] = ()
+    """The models that were published."""
 
     @hookimpl
     def locate_model(self, model: ModelSpec) -> Path | str | None:
-        """Return a folder as a path, and anything of the form `owner/name` as a Hub id."""
+        """Return a folder as a path, and anything of the form `owner/name` as a hub's id.
+
+        The models of other hubs are fetched here: transformers knows the Hub alone.
+        """
         if model.local_path.is_dir():
             return model.local_path
-        if is_hub_id(model.path):
-            require_no_misspelt_folder(model.path, model.base)
+        if not is_hub_id(model.path):
+            raise BadModel(no_model_at(model.path))
+        require_no_misspelt_folder(model.path, model.base)
+        if HUBS[model.hub].package is None:
             return model.path
-        raise BadModel(no_model_at(model.path))
+        return fetched(model.hub, model.path, model.revision, WHOLE)
 
     @hookimpl
     def load_tokenizer(
@@ -59,7 +85,9 @@ class Family(Plugin):
 
         try:
             return AutoTokenizer.from_pretrained(
-                location, revision=model.revision, trust_remote_code=False
+                location,
+                revision=model.revision,
+                trust_remote_code=self._trusts(model, location),
             )
         except (OSError, ValueError) as fault:
             raise BadModel(
@@ -76,7 +104,8 @@ class Family(Plugin):
         from safetensors import SafetensorError
         from transformers import AutoConfig, AutoModelForCausalLM
 
-        source: dict[str, Any] = {"revision": model.revision, "trust_remote_code": False}
+        trusts = self._trusts(model, location)
+        source: dict[str, Any] = {"revision": model.revision, "trust_remote_code": trusts}
         settings: dict[str, Any] = {"dtype": getattr(torch, plan.dtype), "use_safetensors": True}
         if plan.attention:
             settings["attn_implementation"] = plan.attention
@@ -97,109 +126,26 @@ class Family(Plugin):
                 "Name a folder, or a Hub id, that holds the files of a model."
             ) from fault
 
+    def _trusts(self, model: ModelSpec, location: Path | str) -> bool:
+        """Whether the code that comes with a model is run: where it has to be, and may be.
+
+        Raises:
+            BadModel: it has to be, and may not be.
+        """
+        needs = self.brings_code or (self.any_architecture and _needs_its_code(location, model))
+        if needs and not remote_code.is_allowed():
+            raise BadModel(remote_code.refusal(model.path))
+        return needs  # else transformers' own code, even where a model brings some, too
+
+
+def _needs_its_code(location: Path | str, model: ModelSpec) -> bool:
+    """Whether transformers does not hold a model's architecture, and the model brings it."""
+    from transformers import CONFIG_MAPPING, PretrainedConfig
+
+    config, _ = PretrainedConfig.get_config_dict(location, revision=model.revision)
+    return "auto_map" in config and config.get("model_type") not in CONFIG_MAPPING
+
 
 def _first_line(fault: BaseException) -> str:
     """Return what transformers says first; its advice that follows is for its own callers."""
     return f"{str(fault).strip().partition(chr(10))[0].rstrip('.:')}."
-
-
-def is_hub_id(path: str) -> bool:
-    """Return whether a path has the form `owner/name` of the Hugging Face Hub."""
-    owner, slash, name = path.partition("/")
-    return bool(slash and owner and name) and "/" not in name and owner[0] not in ".~"
-
-
-def require_no_misspelt_folder(path: str, base: Path) -> None:
-    """Refuse a Hub id that begins like a folder of this machine: nobody asks the Hub for that.
-
-    Args:
-        path: the model's path, of the form `owner/name`.
-        base: the folder that a relative path is found from.
-
-    Raises:
-        BadModel: the first part is a folder; the message names what is in it.
-    """
-    owner, _, name = path.partition("/")
-    folder = base / owner
-    if not folder.is_dir():
-        return
-    there = sorted(one.name for one in folder.iterdir() if one.is_dir() and one.name[0] != ".")
-    listed = ", ".join(there[:MOST_LISTED]) + (" ..." if there[MOST_LISTED:] else "")
-    raise BadModel(
-        f"there is no folder {path}, neither of a run nor of a model, and since there is a folder "
-        f"{owner}, the Hub is not asked. {nearest(name, there)}In {owner} there are: "
-        f"{listed or 'no folders'}. For a model of the Hub, work from another folder."
-    )
-
-
-def no_model_at(path: str) -> str:
-    """Return the message for a path that is no model."""
-    return (
-        f"there is no model at {path!r}: neither a folder nor a Hub id such as `owner/name`. "
-        "A relative path is found from the folder of the run file; one of the command line, from "
-        "the current folder."
-    )
-
-
-def recognise(path: str, config: Mapping[str, Any] | None, catalogue: Catalogue) -> str | None:
-    """Return the name of the family that a model belongs to, or None where its config is not known.
-
-    Args:
-        path: the model's path in the run file.
-        config: its `config.json`, or None where it is not at hand.
-        catalogue: where the families are found; reading them imports their (light) modules.
-
-    Raises:
-        LuthierError: no family, or more than one, has the model's architecture.
-    """
-    families = _families(catalogue)
-    for name, family in families.items():
-        if path in family.builtin:
-            return name
-    if config is None:
-        return None
-    wanted = set(config.get("architectures") or ())
-    found = [name for name, family in families.items() if wanted & set(family.architectures)]
-    if len(found) == 1:
-        return found[0]
-    said = ", ".join(sorted(wanted)) or "no architecture"
-    known = ", ".join(families)
-    if found:
-        raise LuthierError(
-            f"its config names {said}, which {' and '.join(found)} both have; "
-            f"say which with `family:`"
-        )
-    raise LuthierError(
-        f"its config names {said}, which no installed family has; "
-        f"if it is built like one of these, say so with `family:` ({known})"
-    )
-
-
-def _families(catalogue: Catalogue) -> dict[str, Family]:
-    found = {}
-    for name in catalogue.names("families"):
-        try:
-            family = plugin_of(catalogue.find("families", name))
-        except (BrokenPlugin, AmbiguousPlugin):
-            continue  # fatal only where it is chosen by name; `luthier plugins` tells of it
-        if isinstance(family, Family):
-            found[name] = family
-    return found
-
-
-def config_of(folder: Path) -> dict[str, Any] | None:
-    """Return the `config.json` of a model's folder, or None where it has none.
-
-    Raises:
-        BadModel: the file is no JSON object.
-    """
-    file = folder / "config.json"
-    if not file.is_file():
-        return None
-    try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as fault:
-        raise BadModel(f"{file} is no JSON: {fault}") from fault
-    if not isinstance(found, dict):
-        raise BadModel(f"{file} holds no mapping")
-    return found

@@ -44,6 +44,8 @@ class ModelSpec:
     """All other plugins that may answer for it: quantizer, patches, and for training the rest."""
     adapters: tuple[str, ...] = ()
     revision: str | None = None
+    hub: str = "huggingface"
+    """Where a model that is no folder is fetched from."""
     dtype: str = "float32"
     tokens: tuple[str, ...] = ()
     """Tokens to add to the tokenizer."""
@@ -106,6 +108,7 @@ def model_spec(run: Run, *, training: bool) -> ModelSpec:
         plugins=tuple(chosen),
         adapters=run.model.adapters,
         revision=run.model.revision,
+        hub=run.model.hub,
         dtype=run.dtype,
         tokens=run.model.add_tokens,
         special_tokens=run.model.add_special_tokens,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from luthier.core.device import Device, present
 from luthier.core.errors import BadModel, BadRunFolder, LuthierError
-from luthier.core.model.families import require_no_misspelt_folder
+from luthier.core.model.hubs import fetched, require_no_misspelt_folder
 from luthier.core.problems import Place
 from luthier.core.run.execution import execute
 from luthier.core.run.folder import RunFolder, write_text_whole
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
     from luthier.core.chat import Engine
+
+logger = logging.getLogger(__name__)
 
 RunLike = str | Path | Mapping[str, Any]
 """A run file's path, or its contents."""
@@ -94,6 +97,8 @@ def train(
     if is_first():
         folder.require_clearable() if overwrite else folder.require_free()
     (reporter or Reporter()).say("run", str(folder.path))
+    for note in resolved.notes:
+        (reporter or Reporter()).say("model", note)
     with folder.locked():
         if is_first():
             if overwrite:
@@ -156,6 +161,8 @@ def load(
     from luthier.core.model.opening import locate, model_spec, open_model
 
     run = _run_to_serve(path, overrides, trust_plugins=trust_plugins)
+    for note in run.notes:
+        logger.warning("%s", note)
     with quiet_libraries():
         located = locate(model_spec(run, training=False))
         opened = open_model(located, training=False)
@@ -196,44 +203,15 @@ def _tree_of(run: RunLike, overrides: Sequence[str]) -> tuple[Node, str]:
 
 def _settled(tree: Node, run: Run, purpose: Purpose) -> Run:
     """Return the run as torch's device and a hub's files have it, where either tells more."""
-    fetched = None
+    folder = None
     if run.on_hub:
         require_no_misspelt_folder(run.model.path, run.model_base)
         with quiet_libraries():
-            fetched = _fetched(run)
+            folder = fetched(run.model.hub, run.model.path, run.model.revision)
     device = present()
-    if fetched is None and device.traits == run.device.traits:
+    if folder is None and device.traits == run.device.traits:
         return run
-    return resolve(tree, name=run.output.name, device=device, fetched=fetched, purpose=purpose)
-
-
-_TOLD = (
-    "config.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja",
-)  # fmt: skip
-"""The files of a model on a hub that a run file is resolved by."""
-
-
-def _fetched(run: Run) -> Path:
-    """Return the folder of a Hub's model, its config and what tells of its tokenizer in it.
-
-    Raises:
-        BadModel: the Hub has none, or cannot be reached.
-    """
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    try:
-        return Path(
-            snapshot_download(
-                run.model.path, revision=run.model.revision, allow_patterns=list(_TOLD)
-            )
-        )
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as fault:
-        said = " ".join(str(fault).split())
-        raise BadModel(
-            f"there is no folder {run.model.path} here, and the Hub gives no model of that name: "
-            f"{said.rstrip('.')}. Look at the name, or name a folder."
-        ) from fault
+    return resolve(tree, name=run.output.name, device=device, fetched=folder, purpose=purpose)
 
 
 def _stored_run(

@@ -28,6 +28,8 @@ class Chooser:
         self.training = training
         self.chosen: list[tuple[Selected, Place, str]] = []
         """What was chosen so far, with the place and the key that chose it."""
+        self.notes: list[str] = []
+        """What is no fault, and yet to be told: what could not be found out, and what was taken."""
 
     def tell(self, place: Place, key: str, problem: str, remedy: str) -> None:
         """Add a problem."""

@@ -24,7 +24,13 @@ from luthier.core.runfile.nodes import (
     path_of,
 )
 from luthier.core.runfile.plugin_files import with_plugin_files
-from luthier.core.runfile.recognition import choose_family, require_adapters, without_options
+from luthier.core.runfile.recognition import (
+    choose_family,
+    require_adapters,
+    take_short_name,
+    tokenizer_folders,
+    without_options,
+)
 from luthier.core.runfile.run import Run
 from luthier.core.runfile.templating import choose_template
 from luthier.core.runfile.validation import validate
@@ -89,7 +95,7 @@ class _Resolver:
         self._refuse_unknown_keys(tree)
         sections = {key: self._section(tree, key, cls) for key, cls in SECTIONS.items()}
         model_base = base_of(tree.mapping["model"].at(("path",)))
-        choose_family(tree.mapping["model"], self.fetched, self.chooser)
+        self.family = choose_family(tree.mapping["model"], self.fetched, self.chooser)
         self._slots(tree)
         require_adapters(tree.mapping["model"], self.chooser)
         data = datasets_of(tree, self.chooser) if self.training else []
@@ -107,7 +113,7 @@ class _Resolver:
         return Run(
             **sections,  # type: ignore[arg-type]
             data=tuple(data), validation=validation, output=output, selected=tuple(selected),
-            model_base=model_base, tree=tree, device=self.device,
+            model_base=model_base, tree=tree, device=self.device, notes=tuple(self.chooser.notes),
         )  # fmt: skip
 
     # --- luthier's own sections -------------------------------------------------------------
@@ -143,6 +149,7 @@ class _Resolver:
             if isinstance(node.value, dict) and node.at(("path",)).value in (None, node.value):
                 # the built-in model is a plugin's, so its name is a default like any other
                 node.value["path"] = self.chooser.default_model()
+            take_short_name(node, self.chooser)
         _put(tree, key, node)
         section = validate(cls, without_options(node), (key,), self.problems)
         if section is not None:
@@ -180,7 +187,8 @@ class _Resolver:
                 continue
             node = self.chooser.slot(kind, tree.mapping.get(kind.key))
             if kind.name == "templates":
-                node = choose_template(kind, node, self.chooser, self._tokenizer_folders(tree))
+                folders = tokenizer_folders(tree.mapping["model"], self.fetched)
+                node = choose_template(kind, node, self.chooser, folders, self.family)
                 if node.value is not None:
                     _put(tree, kind.key, node)
                 continue
@@ -191,17 +199,6 @@ class _Resolver:
             else:
                 node = self.chooser.select(kind, node, (kind.key,))
             _put(tree, kind.key, node)
-
-    def _tokenizer_folders(self, tree: Node) -> list[Path]:
-        """Return where the model's tokenizer may lie: with its last adapter, or with the model."""
-        model = tree.mapping["model"]
-        path = model.at(("path",))
-        named = [*model.at(("adapters",)).items[-1:], *([path] if self.fetched is None else [])]
-        try:
-            folders = [path_of(one, str(one.value)) for one in named]
-        except UnusablePath:
-            return []  # told of where the model and its adapters are looked for
-        return folders if self.fetched is None else [*folders, self.fetched]
 
     # --- all of it together ----------------------------------------------------
 

@@ -42,6 +42,8 @@ class Run:
     tree: Node = field(repr=False)
     """Every value with its place, defaults included."""
     device: Device
+    notes: tuple[str, ...] = ()
+    """What is to be told of it: what could not be found out, and what was taken instead."""
 
     @property
     def datasets(self) -> tuple[DatasetSpec, ...]:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from luthier.core.errors import LuthierError, TemplateError
 from luthier.core.kinds import Kind
-from luthier.core.model.families import Family
+from luthier.core.model.recognition import Recognised
 from luthier.core.problems import Place, described
 from luthier.core.runfile.choosing import Chooser
 from luthier.core.runfile.nodes import DEFAULT, Node, UnusablePath, dotted, path_of
@@ -36,14 +36,22 @@ class _Found(NamedTuple):
     place: Place
 
 
-def choose_template(kind: Kind, node: Node, chooser: Chooser, folders: Sequence[Path]) -> Node:
+def choose_template(
+    kind: Kind,
+    node: Node,
+    chooser: Chooser,
+    folders: Sequence[Path] | None,
+    family: Recognised | None,
+) -> Node:
     """Choose a run's template; return its node with what it came to.
 
     Args:
         kind: the kind of templates.
         node: the run file's `template`: a name, a mapping, a path of a `.jinja`, or nothing.
         chooser: what finds it, and is told what is wrong.
-        folders: where the model's tokenizer may lie, the first that has one first.
+        folders: where the model's tokenizer may lie, the first that has one first; None while the
+            model is on a hub and nobody has looked.
+        family: the model's family, where it is known.
     """
     if node.mapping.keys() == {"options"}:
         node = Node({"name": Node(AUTO, DEFAULT), **node.mapping}, node.place, node.key_place)
@@ -52,7 +60,7 @@ def choose_template(kind: Kind, node: Node, chooser: Chooser, folders: Sequence[
     if text.endswith(SUFFIX):
         node = Node({"source": Node(text, node.place)}, node.place, node.key_place)
     elif named.value in (None, AUTO):
-        node = _automatic(kind, node, named, chooser, folders)
+        node = _automatic(kind, node, named, chooser, folders, family)
     if node.value is None:
         return node
     if node.mapping and "name" not in node.mapping:
@@ -61,24 +69,27 @@ def choose_template(kind: Kind, node: Node, chooser: Chooser, folders: Sequence[
 
 
 def _automatic(
-    kind: Kind, node: Node, named: Node, chooser: Chooser, folders: Sequence[Path]
+    kind: Kind,
+    node: Node,
+    named: Node,
+    chooser: Chooser,
+    folders: Sequence[Path] | None,
+    family: Recognised | None,
 ) -> Node:
     """Return the node with the template that the model's own tells of, or its family has."""
-    families = [(s, place) for s, place, _ in chooser.chosen if s.kind == "families"]
-    family, place = families[0] if families else (None, node.place)
-    if family is None or not isinstance(family.plugin, Family):
+    if family is None or folders is None:
         return Node(None, node.place)
     try:
         brought = brought_by(folders)
     except (LuthierError, OSError) as fault:
         chooser.tell(node.place, str(kind.key), str(fault), NAME_ONE)
         return Node(None, node.place)
-    found = _found(family.name, family.plugin, brought, chooser)
+    found = _found(family, brought, chooser)
     if found is None:
         if chooser.training:
-            said = f"the family {family.name!r} has no chat template of its own"
-            at = named.place if named.value == AUTO else place
-            chooser.tell(at, str(kind.key), said, NAME_ONE)
+            said = f"the family {family.family!r} has no chat template of its own"
+            at = next(place for one, place, _ in chooser.chosen if one.kind == "families")
+            chooser.tell(named.place if named.value == AUTO else at, str(kind.key), said, NAME_ONE)
         return Node(None, node.place)
     options = {key: one for key, one in node.mapping.items() if key != "name"}
     if found.node.mapping:
@@ -88,24 +99,23 @@ def _automatic(
     return Node(found.node.value, found.place, node.key_place)
 
 
-def _found(family: str, plugin: Family, brought: Brought | None, chooser: Chooser) -> _Found | None:
+def _found(family: Recognised, brought: Brought | None, chooser: Chooser) -> _Found | None:
     """Return the template that a model's own is, or the Jinja itself, or else the family's."""
     reason = "the model brings none"
     if brought is not None:
         reason = _unfit(brought)
-        names = dict.fromkeys(filter(None, (*plugin.chat_templates, plugin.template)))
         if reason != NO_JINJA:
-            for name in names:
+            for name in family.chat_templates:
                 if brought.differs(load_template(name, chooser.catalogue)) is None:
                     place = Place("renders as the model's own does")
                     return _Found(Node(name, place), place)
         if not reason:
             place = Place("the model's own")
             return _Found(Node({"source": Node(brought.source, place)}, place), place)
-    if plugin.template is None:
+    if family.template is None:
         return None
-    place = Place(f"family {family}: {reason}")
-    return _Found(Node(plugin.template, place), place)
+    place = Place(f"family {family.family}: {reason}")
+    return _Found(Node(family.template, place), place)
 
 
 NO_JINJA = "the model's own is no Jinja"

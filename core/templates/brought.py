@@ -6,6 +6,7 @@ Source: https://huggingface.co/docs/transformers/chat_templating_writing (where 
 from __future__ import annotations
 
 import datetime
+import functools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,7 +37,7 @@ class Brought:
         Raises:
             TemplateError: it is no Jinja.
         """
-        return JinjaTemplate.of(self.source, bos_token=self.bos_token, eos_token=self.eos_token)
+        return _template_of(self.source, self.bos_token, self.eos_token)
 
     def differs(self, template: ChatTemplate) -> str | None:
         """Return the name of the first conversation that a template renders unlike it, or None.
@@ -90,6 +91,12 @@ class Brought:
             return template.render(one.messages, one.tools, **self._how(one, prompt=prompt)).text
         except TemplateError:
             return None
+
+
+@functools.lru_cache(maxsize=2)
+def _template_of(source: str, bos_token: str, eos_token: str) -> JinjaTemplate:
+    """Return a template, parsed once: it is compared with dozens."""
+    return JinjaTemplate.of(source, bos_token=bos_token, eos_token=eos_token)
 
 
 def brought_by(folders: Sequence[Path]) -> Brought | None:

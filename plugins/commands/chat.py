@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from luthier.core import Plugin, hookimpl
-from luthier.core.cli.options import TrustPlugins
+from luthier.core.cli.options import RemoteCode, TrustPlugins
 
 if TYPE_CHECKING:
     from luthier.core.chat import Engine
@@ -41,6 +41,7 @@ def command(
         str | None, typer.Option("--template", help="The chat template, where it is not known.")
     ] = None,
     trust_plugins: TrustPlugins = False,
+    _remote_code: RemoteCode = False,
 ) -> None:
     """Chat."""
     from luthier.core import load

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from luthier.core import Plugin, hookimpl
-from luthier.core.cli.options import DeviceName, Overrides, device_or_probe
+from luthier.core.cli.options import DeviceName, Overrides, RemoteCode, device_or_probe
 
 
 class Check(Plugin):
@@ -26,14 +26,18 @@ def command(
     overrides: Overrides = None,
     *,
     device: DeviceName = None,
+    _remote_code: RemoteCode = False,
 ) -> None:
     """Check."""
     from luthier.core import check
 
     resolved = check(run, overrides or (), device=device_or_probe(device))
     typer.echo(f"{run} can be run on {resolved.device}.")
-    if resolved.family is None:
+    for note in resolved.notes:
+        typer.echo(note)
+    if resolved.on_hub and not resolved.of("templates"):
+        unknown = "its template is" if resolved.family else "its family and its template are"
         typer.echo(
-            f"{resolved.model.path} is a Hub id: its family and its template are found when it "
-            "is fetched, or given with `family:` and `template:`."
+            f"{resolved.model.path} is on a hub: {unknown} found when it is fetched, or given "
+            "with `family:` and `template:`."
         )

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from luthier.core import Plugin, hookimpl
-from luthier.core.cli.options import DeviceName, Overrides, device_or_probe
+from luthier.core.cli.options import DeviceName, Overrides, RemoteCode, device_or_probe
 
 URL = re.compile(r'\w+://[^\s"]+')
 
@@ -29,6 +29,7 @@ def command(
     overrides: Overrides = None,
     *,
     device: DeviceName = None,
+    _remote_code: RemoteCode = False,
 ) -> None:
     """Explain."""
     from luthier.core import check

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from luthier.core import LuthierError, Plugin, hookimpl
-from luthier.core.cli.options import Overrides, TrustPlugins
+from luthier.core.cli.options import Overrides, RemoteCode, TrustPlugins
 
 if TYPE_CHECKING:
     from luthier.core.data.decoding import Stretch
@@ -38,6 +38,7 @@ def command(  # noqa: PLR0913 (the command's own options, by name)
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     ids: Annotated[bool, typer.Option("--ids", help="Show the ids of the tokens, too.")] = False,
     trust_plugins: TrustPlugins = False,
+    _remote_code: RemoteCode = False,
 ) -> None:
     """Preview."""
     from luthier.core.data.page import page_of

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from luthier.core import Plugin, hookimpl
-from luthier.core.cli.options import TrustPlugins, console_reporter
+from luthier.core.cli.options import RemoteCode, TrustPlugins, console_reporter
 
 
 class Resume(Plugin):
@@ -25,6 +25,7 @@ def command(
     run_dir: Annotated[Path, typer.Argument(help="The run folder.", metavar="RUN_DIR")],
     *,
     trust_plugins: TrustPlugins = False,
+    _remote_code: RemoteCode = False,
 ) -> None:
     """Resume."""
     from luthier.core import resume

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from luthier.core import Plugin, hookimpl
-from luthier.core.cli.options import Overrides, console_reporter
+from luthier.core.cli.options import Overrides, RemoteCode, console_reporter
 
 
 class Train(Plugin):
@@ -28,6 +28,7 @@ def command(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Delete the run that `output` holds already.")
     ] = False,
+    _remote_code: RemoteCode = False,
 ) -> None:
     """Train."""
     from luthier.core import train

@@ -46,7 +46,9 @@ def run_file(small_run, tmp_path):
     return file
 
 
-@pytest.mark.parametrize("command", ["--help", "plugins", "check", "explain", "schema", "init"])
+@pytest.mark.parametrize(
+    "command", ["--help", "plugins", "models", "check", "explain", "schema", "init"]
+)
 def test_light_commands_import_nothing_heavy(command, run_file, tmp_path):
     arguments = {
         "check": ["check", str(run_file)],
@@ -113,7 +115,8 @@ def test_a_run_that_names_its_family_imports_exactly_its_own_plugins(small_run, 
 def test_recognising_a_family_reads_the_families_besides(small_run, data_file):
     contents = small_run(training={"max_steps": 1}, data=alpaca(data_file))
     modules = modules_after(RUNS_TRAIN.format(contents=json.dumps(contents)))
-    assert plugin_modules(modules) == SELECTED | {"luthier.plugins.families.llama"}
+    families = {e.target.partition(":")[0] for e in Catalogue.installed() if e.kind == "families"}
+    assert plugin_modules(modules) == SELECTED | families
 
 
 def test_a_run_opens_no_connection(small_run):

@@ -10,11 +10,10 @@ from luthier.core.compatibility import conflicts
 from luthier.core.device import Device, device_named
 from luthier.core.errors import TwoOwners
 from luthier.core.model.attention import composed_attention
-from luthier.core.model.families import recognise
 from luthier.core.model.loading import LoadPlan
 from luthier.core.plugin import Need
 from luthier.core.wiring import Selected, manager_of
-from luthier.registry import Catalogue, Entry
+from luthier.registry import Entry
 
 
 def selected(name, plugin):
@@ -138,15 +137,3 @@ def test_a_rule_speaks_of_traits_and_says_the_way_out():
         ("patches/fast cannot run here (cpu): its kernels are for GPUs", "Leave it out."),
     ]
     assert len(list(conflicts(chosen, device_named("h100")))) == 1
-
-
-# --- families and packages -----------------------------------------------------------------------
-
-
-def test_a_family_is_recognised_by_architecture_and_never_guessed():
-    catalogue = Catalogue.installed()
-    assert recognise("x", {"architectures": ["LlamaForCausalLM"]}, catalogue) == "llama"
-    assert recognise("tiny", None, catalogue) == "tiny"
-    assert recognise("owner/name", None, catalogue) is None
-    with pytest.raises(LuthierError, match="StrangeForCausalLM, which no installed family has"):
-        recognise("x", {"architectures": ["StrangeForCausalLM"]}, catalogue)

@@ -47,10 +47,9 @@ LACKING = {
     entry.name for entry in Catalogue.installed()
     if entry.kind in SLOTS and missing_packages(plugin_of(entry))
 }  # fmt: skip
-# a hundred templates are values of one class, so its fields are tried on one of them
-TRIED = [
-    one for one in FIELDS if one[2] is None or one[2][0] != ("template",) or "chatml" in one[2]
-]
+# a hundred templates are values of one class, so its fields are tried on one; and so of families
+OF_MANY = {("template",): "chatml", ("model", "family"): "llama"}
+TRIED = [one for one in FIELDS if one[2] is None or OF_MANY.get(one[2][0], one[2][1]) == one[2][1]]
 # of a plugin whose packages are missing nothing but that is told
 TRIED = [one for one in TRIED if one[2] is None or one[2][1] not in LACKING]
 IDS = [".".join(map(str, path)) + (f"[{slot[1]}]" if slot else "") for path, _, slot in TRIED]

@@ -124,7 +124,7 @@ def test_every_value_knows_where_it_comes_from(write):
     assert tree.at(("training", "batch_size")).place == DEFAULT
     assert tree.at(("tuner", "rank")).place == Place("command line")
     assert tree.at(("tuner", "dropout")).place == DEFAULT
-    assert tree.at(("model", "family")).place == Place("recognised")
+    assert tree.at(("model", "family")).place == Place("recognised by its name")
     assert tree.at(("template", "name")).place == Place("family tiny: the model brings none")
 
 

@@ -1,0 +1,105 @@
+"""What is known of a model before anything heavy is imported: what its files say of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from luthier.core.errors import BadModel
+from luthier.core.model.hubs import id_in_cache, is_hub_id
+from luthier.core.templates.brought import Brought, brought_by
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is known of a model before anything heavy is imported."""
+
+    path: str
+    """Its path in the run file."""
+    config: Mapping[str, Any] | None = None
+    """Its `config.json`, or None where it is not at hand."""
+    brought: Brought | None = None
+    """Its own chat template."""
+    tokens: frozenset[str] = frozenset()
+    """The special tokens that its tokenizer's config names."""
+
+    @classmethod
+    def of(cls, path: str, folder: Path) -> Evidence:
+        """Return what a model's folder tells.
+
+        Args:
+            path: its path in the run file.
+            folder: where its config is, if it is anywhere.
+
+        Raises:
+            BadModel: its config is no JSON object.
+        """
+        config = config_of(folder)
+        if config is None:
+            return cls(path)
+        try:
+            return cls(path, config, brought_by([folder]), special_tokens_of(folder))
+        except BadModel:
+            return cls(path, config)  # told where the template is looked for
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids that it goes by on the hubs."""
+        named = str((self.config or {}).get("_name_or_path") or "")
+        found = [self.path if is_hub_id(self.path) else id_in_cache(self.path), named]
+        return [one for one in found if one and is_hub_id(one)]
+
+    @property
+    def architectures(self) -> list[str]:
+        """The classes that its config names."""
+        return list((self.config or {}).get("architectures") or ())
+
+    @property
+    def model_type(self) -> str:
+        """Transformers' name of its architecture; empty where its config has none."""
+        return str((self.config or {}).get("model_type") or "")
+
+
+def config_of(folder: Path) -> dict[str, Any] | None:
+    """Return the `config.json` of a model's folder, or None where it has none.
+
+    Raises:
+        BadModel: the file is no JSON object.
+    """
+    file = folder / "config.json"
+    return _object_in(file) if file.is_file() else None
+
+
+def special_tokens_of(folder: Path) -> frozenset[str]:
+    """Return the special tokens that the configs of a folder's tokenizer name.
+
+    Raises:
+        BadModel: one of the files is no JSON object.
+    """
+    found: set[str] = set()
+    for name in ("tokenizer_config.json", "special_tokens_map.json"):
+        file = folder / name
+        values = _object_in(file) if file.is_file() else {}
+        added = values.get("added_tokens_decoder")
+        listed = values.get("additional_special_tokens") or values.get("extra_special_tokens")
+        candidates = [
+            *(added.values() if isinstance(added, dict) else ()),
+            *(listed if isinstance(listed, list) else ()),
+            *(value for key, value in values.items() if key.endswith("_token")),
+        ]
+        texts = (one.get("content") if isinstance(one, dict) else one for one in candidates)
+        found.update(text for text in texts if isinstance(text, str) and text)
+    return frozenset(found)
+
+
+def _object_in(file: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as fault:
+        raise BadModel(f"{file} is no JSON: {fault}") from fault
+    if not isinstance(found, dict):
+        raise BadModel(f"{file} holds no mapping")
+    return found

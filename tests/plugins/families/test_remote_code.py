@@ -1,0 +1,133 @@
+"""Models that bring their code: refused, unless whoever starts the process lets it run."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from luthier.core import check, load, train
+from luthier.core.errors import BadModel
+from luthier.core.model import remote_code
+from luthier.core.problems import BadRunFile
+from luthier.core.runfile import read_tree
+
+_SPEC = importlib.util.spec_from_file_location(
+    "standing_in", Path(__file__).with_name("standing_in.py")
+)
+standing_in = importlib.util.module_from_spec(_SPEC)
+sys.modules["standing_in"] = standing_in
+_SPEC.loader.exec_module(standing_in)
+
+ORIGINS = {
+    "baichuan": "baichuan-inc/Baichuan-7B", "baichuan2": "baichuan-inc/Baichuan2-7B-Chat",
+    "chatglm2": "zai-org/chatglm2-6b", "chatglm3": "zai-org/chatglm3-6b",
+    "internlm": "internlm/internlm-chat-7b", "internlm2": "internlm/internlm2-chat-7b",
+    "orion": "OrionStarAI/Orion-14B-Chat", "qwen": "Qwen/Qwen-7B-Chat",
+    "skywork": "Skywork/Skywork-13B-base", "yuan2": "IEITYuan/Yuan2-2B-hf",
+}  # fmt: skip
+BY_FAMILY = {one.family: one for one in standing_in.STAND_INS}
+
+
+@pytest.fixture(autouse=True)
+def nobody_allowed_it(monkeypatch):
+    monkeypatch.delenv(remote_code.VARIABLE, raising=False)
+
+
+@pytest.fixture
+def allowed(monkeypatch, nobody_allowed_it):
+    monkeypatch.setenv(remote_code.VARIABLE, "1")
+
+
+@pytest.fixture
+def stand_in(tmp_path):
+    """A function: the folder of a family's stand-in."""
+    return lambda family: standing_in.made(tmp_path / family, BY_FAMILY[family], ORIGINS[family])
+
+
+@pytest.mark.parametrize("family", sorted(BY_FAMILY))
+def test_a_stand_in_of_each_family_is_recognised_loaded_trained_and_talked_to(
+    family, stand_in, small_run, allowed
+):
+    run = small_run(
+        model={"path": str(stand_in(family))},
+        training={"max_steps": 1, "batch_size": 2},
+        template="chatml",
+        generation={"max_new_tokens": 2},
+    )
+    folder = train(run)
+    assert read_tree(folder.run_file).at(("model", "family")).plain() in (
+        family, {"name": family},
+    )  # fmt: skip
+    manifest = json.loads(folder.manifest.read_text())
+    assert manifest["parameters"]["trained"] > 0
+    engine = load(folder.path)
+    assert type(engine.model).__name__ == BY_FAMILY[family].model
+    assert type(engine.tokenizer).__name__ == BY_FAMILY[family].tokenizer
+    assert isinstance(engine.answer([{"role": "user", "content": "Hi."}]), str)
+
+
+def test_without_leave_the_message_says_what_to_do(stand_in, small_run):
+    with pytest.raises(BadRunFile) as fault:
+        check(small_run(model={"path": str(stand_in("qwen"))}))
+    (problem,) = fault.value.problems
+    assert problem.key == "model.path"
+    assert problem.problem == remote_code.FAULT
+    assert "`--remote-code`" in problem.remedy
+    assert "LUTHIER_REMOTE_CODE=1" in problem.remedy
+
+
+def test_no_file_of_a_model_or_of_a_run_gives_leave(stand_in, small_run):
+    folder = stand_in("qwen")
+    config = json.loads((folder / "config.json").read_text())
+    config |= {"trust_remote_code": True, "remote_code": True}
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(BadRunFile, match="comes with code of its own"):
+        check(small_run(model={"path": str(folder)}))
+    for key in ("remote_code", "trust_remote_code"):
+        with pytest.raises(BadRunFile, match="unknown key"):
+            check(small_run(model={"path": str(folder), key: True}))
+    with pytest.raises(BadRunFile, match="comes with code of its own"):
+        check(small_run(model={"path": str(folder), "family": {"name": "qwen"}}))
+    with pytest.raises(BadRunFile, match="comes with code of its own"):
+        load(folder, ["generation.max_new_tokens=1"])
+
+
+def test_naming_another_family_runs_no_code_either(stand_in, small_run):
+    run = small_run(model={"path": str(stand_in("qwen")), "family": "auto"}, template="chatml")
+    with pytest.raises(BadModel, match="--remote-code"):
+        train(run)
+    run = small_run(model={"path": str(stand_in("orion")), "family": "llama"}, template="chatml")
+    with pytest.raises(BadModel, match="cannot be loaded"):
+        train(run)
+
+
+def test_code_that_comes_with_a_model_that_transformers_holds_is_not_run(
+    small_run, tmp_path, allowed
+):
+    import shutil
+
+    from luthier.plugins.families.tiny.making import tiny_model
+
+    folder = shutil.copytree(tiny_model(), tmp_path / "llama")
+    config = json.loads((folder / "config.json").read_text())
+    config["auto_map"] = {"AutoConfig": "evil.Config", "AutoModelForCausalLM": "evil.Model"}
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "evil.py").write_text(f"open({str(tmp_path / 'run')!r}, 'w')\nraise SystemExit")
+    train(small_run(model={"path": str(folder)}, training={"max_steps": 1}))
+    assert not (tmp_path / "run").is_file()
+
+
+def test_the_option_of_the_command_line_gives_leave_for_its_process(stand_in, small_run, tmp_path):
+    file = tmp_path / "run.json"
+    file.write_text(json.dumps(small_run(model={"path": str(stand_in("qwen"))}, template="chatml")))
+    command = [sys.executable, "-m", "luthier.core", "check", str(file)]
+    refused = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert refused.returncode == 2
+    assert "--remote-code" in refused.stderr
+    granted = subprocess.run(
+        [*command, "--remote-code"], capture_output=True, text=True, check=False
+    )
+    assert (granted.returncode, granted.stderr) == (0, "")
