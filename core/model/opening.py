@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from luthier.core.errors import BadModel
 from luthier.core.hooks import Undo
-from luthier.core.model.attention import composed_attention
+from luthier.core.model.attention import composed_attention, require_interface
 from luthier.core.model.families import Family
 from luthier.core.model.layers import LayerMap
 from luthier.core.model.loading import LoadPlan
@@ -44,6 +44,8 @@ class ModelSpec:
     adapters: tuple[str, ...] = ()
     revision: str | None = None
     dtype: str = "float32"
+    max_length: int = 0
+    """The longest row that it is to read, in tokens."""
 
     @property
     def local_path(self) -> Path:
@@ -98,6 +100,7 @@ def model_spec(run: Run, *, training: bool) -> ModelSpec:
         adapters=run.model.adapters,
         revision=run.model.revision,
         dtype=run.dtype,
+        max_length=run.encoding.max_length,
     )
 
 
@@ -134,9 +137,10 @@ def open_model(located: LocatedModel, *, training: bool) -> OpenModel:
     plan = LoadPlan(spec.dtype)
     for step in steps(manager, "plan_load"):
         with plan.owned_by(step.owner):
-            step.call(plan=plan)
+            step.call(plan=plan, model=spec, location=located.location)
     plan.attention = composed_attention(plan.attention, manager)
     model = first_answer(manager, "load_model", model=spec, location=located.location, plan=plan)
+    require_interface(model)
     layers = LayerMap.of(model, spec.layers)
     opened = OpenModel(model, located.tokenizer, located.template, layers)
     _patch(opened, manager, "built")
