@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import functools
 import itertools
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from luthier.core.errors import BadModel
 from luthier.core.hooks import Attention
+from luthier.core.model.sequencewise import SEQUENCEWISE
 from luthier.core.wiring import steps
 
 if TYPE_CHECKING:
     import pluggy
     import torch
     from transformers import PreTrainedModel
+
+    from luthier.core.model.opening import ModelSpec
 
 DEFAULT_BACKEND = "sdpa"
 FLASH = "flash"
@@ -74,20 +78,26 @@ def backend_of(model: PreTrainedModel) -> str:
     return _backends.get(name, name)
 
 
-def require_interface(model: PreTrainedModel) -> None:
-    """Refuse attention of our own in a model whose code would not call it.
+def require_interface(attention: str | None, model: ModelSpec, location: Path | str) -> None:
+    """Refuse attention of our own for a model whose code would not call it.
+
+    Args:
+        attention: the name of the attention that it is to be loaded with.
+        model: what the run file says of the model.
+        location: where it lies.
 
     Raises:
-        BadModel: the attention of the model's code is not transformers' interface.
+        BadModel: the model computes attention in code of its own, not by transformers' interface.
     """
-    from luthier.core.model.sequencewise import SEQUENCEWISE
+    from luthier.core.model.architectures import class_for, config_at
 
-    own = str(model.config._attn_implementation)  # noqa: SLF001
-    takes_it = model._can_set_attn_implementation()  # noqa: SLF001 - nothing public tells
-    if (own in _backends or own == SEQUENCEWISE) and not takes_it:
+    if attention not in _backends and attention != SEQUENCEWISE:
+        return
+    made = class_for(config_at(location, model.revision))
+    if made is not None and not made._can_set_attn_implementation():  # noqa: SLF001 - nothing else
         raise BadModel(
-            f"{type(model).__name__} computes attention in code of its own, which nothing can be "
-            "laid over. Leave out the patches of attention, or choose another model."
+            f"{made.__name__} computes attention in code of its own, which nothing can be laid "
+            "over. Leave out the patches of attention, or choose another model."
         )
 
 

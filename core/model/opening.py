@@ -139,8 +139,8 @@ def open_model(located: LocatedModel, *, training: bool) -> OpenModel:
         with plan.owned_by(step.owner):
             step.call(plan=plan, model=spec, location=located.location)
     plan.attention = composed_attention(plan.attention, manager)
+    require_interface(plan.attention, spec, located.location)
     model = first_answer(manager, "load_model", model=spec, location=located.location, plan=plan)
-    require_interface(model)
     layers = LayerMap.of(model, spec.layers)
     opened = OpenModel(model, located.tokenizer, located.template, layers)
     _patch(opened, manager, "built")

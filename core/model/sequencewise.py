@@ -71,6 +71,20 @@ class Stretches:
         joined = torch.cat([output.flatten(0, 1) for output in outputs])[None]
         return joined.index_select(1, self.inverse.to(joined.device))
 
+    def _is_no_mask(self, *_: Any) -> Any:
+        """Refuse to be read by the code of a model.
+
+        Raises:
+            BadModel: always.
+        """
+        raise BadModel(
+            "the model's own code reads the attention mask, and where sequences lie end to end "
+            "there is none. Leave out what lays rows end to end, or choose another model."
+        )
+
+    __getitem__ = __add__ = __radd__ = _is_no_mask
+    dtype = property(_is_no_mask)
+
 
 def register() -> str:
     """Make it known to transformers; return its name there."""

@@ -9,6 +9,8 @@ import transformers
 from luthier.core import BadModel, check, load, train
 from luthier.core.device import device_named
 from luthier.core.model.attention import backend_of, composed_attention, require_interface
+from luthier.core.model.opening import ModelSpec
+from luthier.core.model.sequencewise import SEQUENCEWISE
 from luthier.core.problems import BadRunFile
 from luthier.core.wiring import Selected, manager_of
 from luthier.plugins.patches.s2_attention import S2Attention
@@ -147,7 +149,6 @@ def test_one_group_is_full_attention(name, options):
 @pytest.mark.parametrize("name", CONFIGS)
 def test_in_training_every_architecture_of_the_interface_goes_by_groups_and_else_in_full(name):
     model = model_of(name, attention_of(tokens=4))
-    require_interface(model)
     assert backend_of(model) == "sdpa"
     ids = torch.arange(2, 25)[None]
     full = model_of(name, "sdpa")
@@ -185,13 +186,14 @@ def test_what_cannot_be_cut_is_refused():
         s2(16, 4, mask=object())
 
 
-def test_a_model_whose_attention_is_its_own_is_refused():
-    config = transformers.BloomConfig(vocab_size=40, hidden_size=32, n_layer=1, n_head=4)
-    model = transformers.AutoModelForCausalLM.from_config(config)
-    require_interface(model)
-    model.config._attn_implementation_internal = attention_of()
-    with pytest.raises(BadModel, match="BloomForCausalLM computes attention in code of its own"):
-        require_interface(model)
+def test_a_model_whose_attention_is_its_own_is_refused_before_it_is_loaded(tmp_path):
+    spec = ModelSpec("a-model", tmp_path, family=None, template=None)
+    for config in (transformers.BloomConfig(), transformers.FalconConfig()):
+        config.save_pretrained(tmp_path)
+        require_interface("sdpa", spec, tmp_path)
+        for own in (attention_of(), SEQUENCEWISE):
+            with pytest.raises(BadModel, match="ForCausalLM computes attention in code of its own"):
+                require_interface(own, spec, tmp_path)
 
 
 H100 = device_named("h100")
