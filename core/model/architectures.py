@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from luthier.core.errors import BadModel
 
@@ -20,18 +20,21 @@ def config_at(location: Path | str, revision: str | None = None) -> PretrainedCo
     from transformers import AutoConfig
 
     try:
-        return AutoConfig.from_pretrained(location, revision=revision, trust_remote_code=False)
+        found: PretrainedConfig = AutoConfig.from_pretrained(
+            location, revision=revision, trust_remote_code=False
+        )
     except (OSError, ValueError) as fault:
         said = str(fault).strip().partition("\n")[0].rstrip(".:")
         raise BadModel(
             f"the config of {location} cannot be read: {said}. Name a folder, or a Hub id, that "
             "holds the files of a model."
         ) from fault
+    return found
 
 
 def class_for(config: PretrainedConfig) -> type[PreTrainedModel] | None:
     """Return the class that a language model of this config is made of, if transformers has it."""
     from transformers import MODEL_FOR_CAUSAL_LM_MAPPING
 
-    found: type[PreTrainedModel] | None = MODEL_FOR_CAUSAL_LM_MAPPING.get(type(config), None)
-    return found
+    found: Any = MODEL_FOR_CAUSAL_LM_MAPPING.get(type(config), None)
+    return cast("type[PreTrainedModel] | None", found)

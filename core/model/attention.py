@@ -103,12 +103,14 @@ def require_interface(attention: str | None, model: ModelSpec, location: Path | 
 
 def folded(states_BHTD: torch.Tensor, count: int) -> torch.Tensor:
     """Return so many stretches of equal length as rows of a batch, each row's one after another."""
-    return states_BHTD.unflatten(2, (count, -1)).transpose(1, 2).flatten(0, 1)
+    batch, heads, length, size = states_BHTD.shape
+    parts = states_BHTD.reshape(batch, heads, count, length // count, size)
+    return parts.transpose(1, 2).flatten(0, 1)
 
 
 def unfolded(output_BTHD: torch.Tensor, count: int) -> torch.Tensor:
     """Return what attention gave for stretches, so many to a row, as rows again."""
-    return output_BTHD.unflatten(0, (-1, count)).flatten(1, 2)
+    return output_BTHD.reshape(len(output_BTHD) // count, -1, *output_BTHD.shape[2:])
 
 
 def _under_its_name(attention: Attention, name: str, module: Any, *rest: Any, **named: Any) -> Any:

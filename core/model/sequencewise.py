@@ -27,7 +27,7 @@ SEQUENCEWISE = "sequencewise"
 class Group(NamedTuple):
     """Stretches of one length."""
 
-    count: int
+    number: int
     length: int
     mask: torch.Tensor | None
     """Which token of a stretch sees which, (1, 1, length, length); None for all before it."""
@@ -61,8 +61,9 @@ class Stretches:
         from luthier.core.model.attention import folded
 
         ordered = states_1HTD.index_select(2, self.order.to(states_1HTD.device))
-        parts = ordered.split([group.count * group.length for group in self.groups], dim=2)
-        return [folded(part, group.count) for part, group in zip(parts, self.groups, strict=True)]
+        sizes = [group.number * group.length for group in self.groups]
+        parts = ordered.split_with_sizes(sizes, dim=2)
+        return [folded(part, group.number) for part, group in zip(parts, self.groups, strict=True)]
 
     def in_row(self, outputs: list[torch.Tensor]) -> torch.Tensor:
         """Return the outputs of all groups, each (stretches, length, heads, size), as one row."""
@@ -112,23 +113,21 @@ def stretches(
     import torch
     from transformers.masking_utils import sdpa_mask
 
-    size = {"batch_size": batch_size, "q_length": q_length, "kv_length": kv_length}
-    named = {**rest, "mask_function": mask_function, "local_size": local_size}
+    named: dict[str, Any] = {**rest, "mask_function": mask_function, "local_size": local_size}
     plain = batch_size != 1 or attention_mask is not None or q_length != kv_length
     if plain or rest.get("use_vmap") or rest.get("past_key_values") is not None:
-        return sdpa_mask(**size, attention_mask=attention_mask, **named)
+        return sdpa_mask(batch_size, q_length, kv_length, attention_mask=attention_mask, **named)
     row = torch.zeros((), dtype=torch.long, device=rest.get("device", "cpu"))
     later = torch.arange(1, q_length, device=row.device)
     begins = ~mask_function(row, row, later, later - 1)
     if not begins.any() or mask_function(row, row, later - 1, later).any():
-        return sdpa_mask(**size, **named)
+        return sdpa_mask(1, q_length, kv_length, **named)
 
     def mask_of(start: int, length: int) -> torch.Tensor | None:
         if local_size is None or length <= local_size:
             return None
         of_it = {**named, "q_offset": start, "kv_offset": start, "allow_is_causal_skip": False}
-        mask: torch.Tensor = sdpa_mask(1, length, length, **of_it)
-        return mask
+        return sdpa_mask(1, length, length, **of_it)
 
     return Stretches([0, *(begins.nonzero()[:, 0] + 1).tolist()], q_length, mask_of)
 

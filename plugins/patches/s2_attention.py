@@ -149,10 +149,11 @@ def _cut(mask: torch.Tensor, start: int, stop: int, count: int) -> torch.Tensor:
     """Return the mask of each group: of tokens (B, T), or of pairs of them (B, 1, T, T)."""
     import torch
 
+    batch, size = len(mask), (stop - start) // count
     if mask.ndim == 2:  # noqa: PLR2004 - the axes that are named above
-        return mask[:, start:stop].unflatten(1, (count, -1)).flatten(0, 1)
-    blocks = mask[:, :, start:stop, start:stop].unflatten(3, (count, -1)).unflatten(2, (count, -1))
-    own = blocks.diagonal(dim1=2, dim2=4).permute(0, 4, 1, 2, 3).flatten(0, 1)
+        return mask[:, start:stop].reshape(batch * count, size)
+    pairs = mask[:, :, start:stop, start:stop].reshape(batch, -1, count, size, count, size)
+    own = pairs.diagonal(dim1=2, dim2=4).permute(0, 4, 1, 2, 3).flatten(0, 1)
     # a group of nothing but pads would have rows that see nothing, whose softmax is no number
-    itself = torch.eye(own.shape[-1], dtype=torch.bool, device=own.device)
+    itself = torch.eye(size, dtype=torch.bool, device=own.device)
     return own.masked_fill(itself, 1 if own.dtype == torch.bool else 0)
