@@ -2,8 +2,8 @@
 
     python benchmarks/s2_attention.py [--longest N]
 
-A Llama of two layers (8 heads of 64, no other work worth speaking of) takes a step on one row, on the
-GPU where there is one, each length and way in a process of its own. Prints the seconds of the second
+A Llama of two layers (4 heads of 64, little else to compute) takes a step on one row, on the GPU
+where there is one, each length and way in a process of its own. Prints the seconds of the second
 step and the memory that it needed beyond the model. Leaves with 1 where S2 attention is not faster
 than full attention on the longest row.
 """
@@ -61,8 +61,8 @@ def measured(length: int, options: dict[str, Any] | None) -> tuple[float, float]
     """Return the seconds of a step, and the MiB that it took beyond the model."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     config = transformers.LlamaConfig(
-        vocab_size=256, hidden_size=512, intermediate_size=512, num_hidden_layers=2,
-        num_attention_heads=8, max_position_embeddings=length,
+        vocab_size=256, hidden_size=256, intermediate_size=256, num_hidden_layers=2,
+        num_attention_heads=4, max_position_embeddings=length,
     )  # fmt: skip
     model = transformers.AutoModelForCausalLM.from_config(
         config,
