@@ -27,7 +27,12 @@ WITH_STATE = frozenset(
 """Model types of transformers with layers that remember: recurrent ones, and convolutions."""
 STATEFUL_LAYERS = frozenset({"linear_attention", "mamba", "conv", "recurrent"})
 BY_DISTANCE = frozenset({"bloom", "mpt"})
-HEEDLESS = frozenset({"opt", "gpt_oss", "falcon", "codegen", "gptj", "gpt_neo", "biogpt"})
+HEEDLESS = frozenset(
+    {
+        "afmoe", "biogpt", "codegen", "falcon", "gpt_neo", "gpt_neox_japanese", "gpt_oss", "gptj",
+        "opt", "xglm",
+    }
+)  # fmt: skip
 """Model types whose code hands no positions to attention, or computes it by itself."""
 
 

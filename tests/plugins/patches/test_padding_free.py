@@ -233,6 +233,13 @@ def test_a_model_that_mixes_sequences_is_refused_by_the_trial(why):
         require_isolated(model, SEQUENCEWISE)
 
 
+def test_a_model_whose_own_code_reads_the_mask_is_refused():
+    mask = sequencewise.Stretches([0, 2], 5, lambda start, length: None)
+    for read in (lambda: mask[:, 0], lambda: torch.zeros(1) + mask, lambda: mask.dtype):
+        with pytest.raises(BadModel, match="the model's own code reads the attention mask"):
+            read()
+
+
 def test_what_sdpa_cannot_add_to_attention_is_refused():
     states = [torch.zeros(1, 1, 2, 4)] * 3
     for name in ("s_aux", "position_bias"):
@@ -240,7 +247,7 @@ def test_what_sdpa_cannot_add_to_attention_is_refused():
             sequencewise.sequencewise_attention(torch.nn.Module(), *states, None, **{name: 1})
 
 
-@pytest.mark.parametrize("why", ["a state", "a state beside attention", "bias by distance"])
+@pytest.mark.parametrize("why", HEEDLESS)
 def test_check_refuses_what_a_config_tells(tmp_path, small_run, why):
     config = HEEDLESS[why]()
     config.architectures = ["LlamaForCausalLM"]  # of a family that there is
