@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from luthier.core.data import Aligned, DatasetSpec, Rows, StandardRow
     from luthier.core.data.encoding import EncodedRow, Encoder
     from luthier.core.data.rows import Row
+    from luthier.core.device import Device
     from luthier.core.model.layers import LayerMap
     from luthier.core.model.loading import LoadPlan
     from luthier.core.model.opening import ModelSpec, OpenModel
@@ -178,10 +179,36 @@ def load_tokenizer(model: ModelSpec, location: Path | str) -> PreTrainedTokenize
 
 
 @hookspec
-def plan_load(plan: LoadPlan) -> None:
+def check_model(
+    config: Mapping[str, Any], encoding: EncodingSection, device: Device
+) -> Iterable[Finding] | None:
+    """Return what is wrong with the model or the device for this plugin, told without loading it.
+
+    The key of a finding is that of an option of the plugin; empty for the plugin itself.
+
+    Args:
+        config: the model's `config.json` as it stands; empty where it is not at hand, as that of
+            a model on a hub which nobody has fetched.
+        encoding: the run file's section of that name.
+        device: where the run is to take place.
+
+    Answered by patches and quantizers. Must import no heavy package: `luthier check` calls it.
+    """
+
+
+@hookspec
+def plan_load(plan: LoadPlan, model: ModelSpec, location: Path | str) -> None:
     """Set the fields of the plan that this plugin decides.
 
     A field set by two plugins is an error that names both (TwoOwners).
+
+    Args:
+        plan: what is decided so far.
+        model: what the run file says of this slot.
+        location: the folder or Hub id that `locate_model` gave.
+
+    Raises:
+        BadModel: what the plugin does cannot be done to this model, or here.
 
     Answered by quantizers and patches.
     """

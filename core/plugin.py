@@ -83,6 +83,10 @@ class Plugin(BaseModel):
     def __eq__(self, other: object) -> bool:
         return self is other
 
+    def traits_of_options(self) -> frozenset[str]:
+        """Return the traits that it has besides those of its class, as its options are set."""
+        return frozenset()
+
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         """Refuse a hook that overrides without `@hookimpl`: pluggy would never call it."""

@@ -7,6 +7,7 @@ from luthier.core.runfile import Run
 from luthier.core.wiring import Selected, manager_of, steps
 
 CHECK = ("check_dataset",)
+CHECK_MODEL = ("check_model",)
 DATA = ("open_dataset", "align_dataset")
 ENCODE = ("encode_dataset",)
 LOCATE = ("locate_model", "load_tokenizer")
@@ -24,7 +25,7 @@ def hooks_in_order(run: Run) -> list[tuple[str, list[str]]]:
     """Return each hook of a training run with the plugins that answer it, as they are asked."""
     chosen = list(run.selected)
     found = [one for spec in run.datasets for one in _for(spec, CHECK, [spec.source, spec.format])]
-    found += _answers(LOCATE, chosen)
+    found += _answers((*CHECK_MODEL, *LOCATE), chosen)
     for spec in run.datasets:
         found += _for(spec, DATA, [spec.source, spec.format]) + _for(spec, ENCODE, chosen)
     for hook, owners in _answers(MODEL, chosen):

@@ -6,20 +6,30 @@ architecture that goes through transformers' attention interface takes it.
 
 from __future__ import annotations
 
+import functools
 import itertools
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from luthier.core.errors import BadModel
 from luthier.core.hooks import Attention
+from luthier.core.model.sequencewise import SEQUENCEWISE
 from luthier.core.wiring import steps
 
 if TYPE_CHECKING:
     import pluggy
+    import torch
     from transformers import PreTrainedModel
 
+    from luthier.core.model.opening import ModelSpec
+
 DEFAULT_BACKEND = "sdpa"
+FLASH = "flash"
+"""What transformers knows a flash kernel by: a part of its name."""
 _PREFIX = "luthier_"
 _numbers = itertools.count(1)
+_backends: dict[str, str] = {}
+"""The backend beneath each composition, by the name that it was registered under."""
 
 
 def composed_attention(backend: str | None, manager: pluggy.PluginManager) -> str | None:
@@ -49,16 +59,71 @@ def composed_attention(backend: str | None, manager: pluggy.PluginManager) -> st
             f"transformers' attention interface. Choose one of: {there}."
         )
     attention: Attention = ALL_ATTENTION_FUNCTIONS[name]
+    if FLASH in name:
+        attention = functools.partial(_under_its_name, attention, name)
     for wrapper in wrappers:
         attention = wrapper.call(attention=attention) or attention
-    # the number keeps two runs of one process apart, whose wrappers may have other options
-    own = f"{_PREFIX}{name}_{next(_numbers)}"
+    # transformers would load a kernel of any name that has `flash` in it; the number keeps two
+    # runs of one process apart, whose wrappers may have other options
+    own = f"{_PREFIX}{'kernel' if FLASH in name else name}_{next(_numbers)}"
     AttentionInterface.register(own, attention)
     AttentionMaskInterface.register(own, ALL_MASK_ATTENTION_FUNCTIONS[name])
+    _backends[own] = name
     return own
 
 
 def backend_of(model: PreTrainedModel) -> str:
     """Return transformers' name of a model's attention backend, whatever is laid over it."""
     name = str(model.config._attn_implementation)  # noqa: SLF001 - there is no other way to ask
-    return name.removeprefix(_PREFIX).rpartition("_")[0] if name.startswith(_PREFIX) else name
+    return _backends.get(name, name)
+
+
+def require_interface(attention: str | None, model: ModelSpec, location: Path | str) -> None:
+    """Refuse attention of our own for a model whose code would not call it.
+
+    Args:
+        attention: the name of the attention that it is to be loaded with.
+        model: what the run file says of the model.
+        location: where it lies.
+
+    Raises:
+        BadModel: the model computes attention in code of its own, not by transformers' interface.
+    """
+    from luthier.core.model.architectures import class_for, config_at
+
+    if attention not in _backends and attention != SEQUENCEWISE:
+        return
+    made = class_for(config_at(location, model.revision))
+    if made is not None and not made._can_set_attn_implementation():  # noqa: SLF001 - nothing else
+        raise BadModel(
+            f"{made.__name__} computes attention in code of its own, which nothing can be laid "
+            "over. Leave out the patches of attention, or choose another model."
+        )
+
+
+def folded(states_BHTD: torch.Tensor, count: int) -> torch.Tensor:
+    """Return so many stretches of equal length as rows of a batch, each row's one after another."""
+    batch, heads, length, size = states_BHTD.shape
+    parts = states_BHTD.reshape(batch, heads, count, length // count, size)
+    return parts.transpose(1, 2).flatten(0, 1)
+
+
+def unfolded(output_BTHD: torch.Tensor, count: int) -> torch.Tensor:
+    """Return what attention gave for stretches, so many to a row, as rows again."""
+    return output_BTHD.reshape(len(output_BTHD) // count, -1, *output_BTHD.shape[2:])
+
+
+def _under_its_name(attention: Attention, name: str, module: Any, *rest: Any, **named: Any) -> Any:
+    """Call flash attention, which finds its kernel by the name in the module's config."""
+    config = _Changed(module.config, _attn_implementation=name)
+    return attention(_Changed(module, config=config), *rest, **named)
+
+
+class _Changed:
+    """An object as it is, but for some attributes."""
+
+    def __init__(self, held: Any, **changes: Any) -> None:
+        self.__dict__.update(changes, _held=held)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._held, name)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from luthier.core.errors import BadModel
 from luthier.core.hooks import Undo
-from luthier.core.model.attention import composed_attention
+from luthier.core.model.attention import composed_attention, require_interface
 from luthier.core.model.families import Family
 from luthier.core.model.layers import LayerMap
 from luthier.core.model.loading import LoadPlan
@@ -51,6 +51,8 @@ class ModelSpec:
     """Tokens to add to the tokenizer."""
     special_tokens: tuple[str, ...] = ()
     pad_vocabulary: int = 1
+    max_length: int = 0
+    """The longest row that it is to read, in tokens."""
 
     @property
     def local_path(self) -> Path:
@@ -113,6 +115,7 @@ def model_spec(run: Run, *, training: bool) -> ModelSpec:
         tokens=run.model.add_tokens,
         special_tokens=run.model.add_special_tokens,
         pad_vocabulary=run.model.pad_vocabulary,
+        max_length=run.encoding.max_length,
     )
 
 
@@ -151,8 +154,9 @@ def open_model(located: LocatedModel, *, training: bool) -> OpenModel:
     plan = LoadPlan(spec.dtype)
     for step in steps(manager, "plan_load"):
         with plan.owned_by(step.owner):
-            step.call(plan=plan)
+            step.call(plan=plan, model=spec, location=located.location)
     plan.attention = composed_attention(plan.attention, manager)
+    require_interface(plan.attention, spec, located.location)
     model = first_answer(manager, "load_model", model=spec, location=located.location, plan=plan)
     vocabulary = fit_vocabulary(model, located.tokenizer, located.known_tokens, spec.pad_vocabulary)
     layers = LayerMap.of(model, spec.layers)

@@ -13,6 +13,7 @@ from luthier.core.problems import BadRunFile, Place, Problem, described
 from luthier.core.runfile.answering import INFERENCE, TRAINING, require_answers
 from luthier.core.runfile.choosing import Chooser, put_defaults
 from luthier.core.runfile.datasets import datasets_of
+from luthier.core.runfile.models import look_at_model
 from luthier.core.runfile.nodes import (
     COMMAND_LINE,
     DEFAULT,
@@ -37,6 +38,7 @@ from luthier.core.runfile.validation import validate
 from luthier.core.runfile.validation_sets import validation_of
 from luthier.core.sections import (
     SECTIONS,
+    EncodingSection,
     MixSection,
     Section,
 )
@@ -106,6 +108,7 @@ class _Resolver:
         ]
         require_answers(TRAINING if self.training else INFERENCE, selected, self.chooser)
         self._judge()
+        self._look_at_model(tree, sections["encoding"])
         self._require_an_end(tree, sections)
         self._refuse_shares_of_streams(tree, sections["mix"], data, validation)
         if self.problems or not all(sections.values()):
@@ -207,6 +210,11 @@ class _Resolver:
         for conflict in conflicts([one for one, _, _ in self.chooser.chosen], self.device):
             place, key = places[id(conflict.culprit)]
             self._tell(place, key, conflict.problem, conflict.remedy)
+
+    def _look_at_model(self, tree: Node, encoding: Section | None) -> None:
+        folder = self.fetched or Path(str(tree.mapping["model"].at(("path",)).value))
+        if isinstance(encoding, EncodingSection):
+            look_at_model(tree, folder, encoding, self.device, self.chooser)
 
     def _refuse_shares_of_streams(
         self, tree: Node, mix: Section | None, data: list[DatasetSpec], validation: Validation

@@ -7,6 +7,7 @@ exact: a mask of our own of shape (B, 1, T, T) is taken as it is in every layer,
 with sliding windows loses them, and a mask of shape (B, T) turns the detection off.
 
 Flash kernels take no mask. Theirs is one row without pads, (1, tokens), and the bounds of samples.
+`sequencewise` (core/model/sequencewise.py) takes such a row, too, and needs no bounds.
 
 Two things break it. A cache of keys does, silently: transformers then no longer looks at positions;
 so batches say `use_cache: False`. And a model may not hand its positions on (Falcon, OPT, MPT and
@@ -24,14 +25,15 @@ import torch
 from torch.nn.functional import pad
 
 from luthier.core.errors import BadModel
+from luthier.core.model.sequencewise import SEQUENCEWISE
 from luthier.core.templates import IGNORED
 
 if TYPE_CHECKING:
     from torch import nn
     from transformers import PreTrainedTokenizerBase
 
-Layout = Literal["rows", "flat"]
-"""`rows` is (B, T), a row for each pack; `flat` is (1, tokens) with the bounds of samples."""
+Layout = Literal["rows", "flat", "line"]
+"""`rows` is (B, T), a row for each pack; `line` is (1, tokens); `flat` has the bounds besides."""
 Pack = Sequence[Mapping[str, Any]]
 
 LAYOUTS: dict[str, Layout] = {
@@ -40,9 +42,10 @@ LAYOUTS: dict[str, Layout] = {
     "flex_attention": "rows",
     "flash_attention_2": "flat",
     "flash_attention_3": "flat",
+    SEQUENCEWISE: "line",
 }
 """The layout that each attention backend of transformers separates samples in."""
-PROVEN = frozenset({"eager", "sdpa", "flex_attention"})
+PROVEN = frozenset({"eager", "sdpa", "flex_attention", SEQUENCEWISE})
 """Backends whose packed logits the tests hold to the unpacked ones. Those of flash need a GPU."""
 PROBE = 8
 """Tokens of each of the two samples that a model is tried with."""
@@ -88,13 +91,15 @@ class PackedCollator:
         pad_token = tokenizer.pad_token_id
         return cls(int(pad_token) if pad_token is not None else 0, layout_of(attention))
 
-    def __call__(self, packs: Sequence[Pack]) -> dict[str, Any]:
+    def __call__(self, items: Sequence[Pack | Mapping[str, Any]]) -> dict[str, Any]:
         """Return `input_ids`, `labels` and `position_ids`, and for `flat` the bounds of samples.
 
         Args:
-            packs: the encoded rows of each pack, as `input_ids` and `labels`; none is empty.
+            items: the encoded rows of each pack, as `input_ids` and `labels`; none is empty. A row
+                by itself is a pack of one.
         """
-        return self._flat(packs) if self.layout == "flat" else self._rows(packs)
+        packs = [[one] if isinstance(one, Mapping) else one for one in items]
+        return self._rows(packs) if self.layout == "rows" else self._end_to_end(packs)
 
     def _rows(self, packs: Sequence[Pack]) -> dict[str, Any]:
         laid = [_end_to_end(pack) for pack in packs]
@@ -111,12 +116,15 @@ class PackedCollator:
             positions_BT[n, size:] = 1 if positions[-1] else 2
         return _batch(ids_BT, labels_BT, positions_BT)
 
-    def _flat(self, packs: Sequence[Pack]) -> dict[str, Any]:
+    def _end_to_end(self, packs: Sequence[Pack]) -> dict[str, Any]:
         rows = list(itertools.chain.from_iterable(packs))
+        batch = _batch(*(column[None] for column in _end_to_end(rows)))
+        if self.layout == "line":
+            return batch
         sizes = [len(row["input_ids"]) for row in rows]
         bounds = torch.tensor([0, *itertools.accumulate(sizes)], dtype=torch.int32)
         return {
-            **_batch(*(column[None] for column in _end_to_end(rows))),
+            **batch,
             "cu_seq_lens_q": bounds,
             "cu_seq_lens_k": bounds,
             "max_length_q": max(sizes),
@@ -166,7 +174,8 @@ def require_isolated(model: nn.Module, attention: str) -> None:
         raise BadModel(
             f"{type(model).__name__} with the attention backend {attention!r} does not keep "
             "packed samples apart: what stands in one changes the next. "
-            "Turn packing off, or choose another model or backend."
+            "Turn packing off and leave out what lays rows end to end, or choose another model or "
+            "backend."
         )
 
 

@@ -16,6 +16,7 @@ from accelerate.utils import gather_object
 
 from luthier.core.data.shards import Counts
 from luthier.core.errors import BadRunFolder, Diverged
+from luthier.core.model.attention import backend_of
 from luthier.core.run.folder import CHECKPOINT, discard, written_whole
 from luthier.core.run.ranks import is_first, rank, world
 from luthier.core.templates import IGNORED
@@ -23,7 +24,7 @@ from luthier.core.training.arguments import training_arguments
 from luthier.core.training.checkpoints import STATE
 from luthier.core.training.grouping import GroupedByLength
 from luthier.core.training.loss import token_mean_loss
-from luthier.core.training.packed import tokens_of
+from luthier.core.training.packed import PackedCollator, require_isolated, tokens_of
 from luthier.core.training.state import load_state, random_state, restore_random_state, save_state
 from luthier.core.training.streaming import Stream
 
@@ -41,6 +42,9 @@ class Trainer(transformers.Trainer):
             job: the run's model, data, collator and settings.
             settings: further arguments of transformers' Trainer; `compute_loss_func` replaces
                 the loss of next-token prediction.
+
+        Raises:
+            BadModel: sequences share a row of a batch, and in this model one would see another.
         """
         settings.setdefault("compute_loss_func", token_mean_loss)
         super().__init__(
@@ -55,6 +59,9 @@ class Trainer(transformers.Trainer):
             **settings,
         )
         self.remove_callback(transformers.PrinterCallback)
+        if isinstance(job.collator, PackedCollator):
+            with self.compute_loss_context_manager():  # by now the model is on its device
+                require_isolated(job.opened.model, backend_of(job.opened.model))
         self.job = job
         self._sampler = None
         if job.run.training.group_by_length:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Eager(Plugin):
     """Compute attention with plain matrix products; slow, and able to return its weights."""
 
-    traits: ClassVar = frozenset({"attention-backend", "attention-unwrapped"})
+    traits: ClassVar = frozenset({"attention-backend", "attention-masked", "attention-unwrapped"})
     refuses: ClassVar = (
         Refusal("attention-backend", "a model has one attention backend", "Leave one of them out"),
         Refusal(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Sdpa(Plugin):
     """Compute attention with torch's fused kernels."""
 
-    traits: ClassVar = frozenset({"attention-backend"})
+    traits: ClassVar = frozenset({"attention-backend", "attention-masked"})
     refuses: ClassVar = (
         Refusal("attention-backend", "a model has one attention backend", "Leave one of them out"),
     )

@@ -25,6 +25,7 @@ class PreTraining(Plugin):
     packing: bool = True
     """Cut the texts end to end into blocks of `encoding.max_length` tokens; no token is lost."""
 
+    traits: ClassVar = frozenset({"token-rows"})
     serves: ClassVar = "training"
 
     @hookimpl

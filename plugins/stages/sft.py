@@ -29,7 +29,12 @@ class SupervisedFineTuning(Plugin):
     packing: bool = False
     """Put short rows together in sequences of `encoding.max_length` tokens; none sees another."""
 
+    traits: ClassVar = frozenset({"token-rows"})
     serves: ClassVar = "training"
+
+    def traits_of_options(self) -> frozenset[str]:
+        """Return that it packs rows, where it does."""
+        return frozenset({"packed-rows"}) if self.packing else frozenset()
 
     @hookimpl
     def encode_dataset(
@@ -56,14 +61,7 @@ class SupervisedFineTuning(Plugin):
 
     @hookimpl
     def build_trainer(self, job: TrainingJob) -> Trainer | None:
-        """Return the trainer with the mean loss over the tokens of each step.
+        """Return the trainer with the mean loss over the tokens of each step."""
+        from luthier.core.training import Trainer
 
-        Raises:
-            BadModel: rows are to be packed, and in this model one would see another.
-        """
-        from luthier.core.model.attention import backend_of
-        from luthier.core.training import Trainer, require_isolated
-
-        if self.packing:
-            require_isolated(job.opened.model, backend_of(job.opened.model))
         return Trainer(job)
