@@ -24,6 +24,7 @@ TEMPLATE = ChatTemplate(
     bos_token="<bos>",
     # after calls the model goes on to their results, which are not its own
     stops=("<turn|>", "<|tool_response>"),
+    strip=frozenset({"assistant"}),
     source=gemma4(closed=True),
     thinking=Thinking(open="<|channel>thought\n", close="<channel|>", kept="after-question"),
     tools=GemmaCalls(),

@@ -27,6 +27,7 @@ TEMPLATE = _Template(
         "<|user|>\n{{ content }}"
         f"{{% if {_QUIET} and not content.endswith('/nothink') %}}/nothink{{% endif %}}"
     ),
+    strip=frozenset({"assistant"}),
     thinking=Thinking(kept="after-question"),
     # the prompt holds empty thoughts where none are asked for, so they are not the answer's either
     answer_prefix=(

@@ -15,6 +15,7 @@ TEMPLATE = ChatTemplate(
     begin="[gMASK]<sop>" + declared(""),
     system=system(""),
     user="<|user|>{{ content }}",
+    strip=frozenset({"assistant"}),
     thinking=Thinking(prompted=True, kept="after-question"),
     # what a prompt ends with that asks for thoughts, or for none
     answer_prefix=(

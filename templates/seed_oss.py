@@ -87,6 +87,7 @@ TEMPLATE = ChatTemplate(
         "{% if loop is not defined %}" + _BUDGET + "{% endif %}"
     ),
     user="<seed:bos>user\n{{ content }}<seed:eos>",
+    strip=frozenset({"assistant"}),
     thinking=Thinking(open="<seed:think>", close="</seed:think>", kept="all"),
     # thoughts that are written in a content stay there
     answer_prefix=(

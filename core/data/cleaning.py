@@ -16,6 +16,7 @@ from luthier.core.data.standard import (
     StandardRow,
     Text,
     Tokens,
+    as_written,
 )
 from luthier.core.errors import LuthierError
 from luthier.core.run.folder import PARTIAL
@@ -93,8 +94,8 @@ def openai_row(row: StandardRow) -> dict[str, Any]:
         labels = {} if row.labels is None else {"labels": list(row.labels)}
         return {"input_ids": list(row.ids), **labels}
     head = [{"role": "system", "content": row.system}] if row.system else []
-    prompt = [dict(one) for one in (*head, *row.prompt)]
-    response = [dict(one) for one in row.response]
+    prompt = [dict(as_written(one)) for one in (*head, *row.prompt)]
+    response = [dict(as_written(one)) for one in row.response]
     tools = tools_of(row.tools)
     offered = {"tools": tools} if tools else {}
     if isinstance(row, Preference):

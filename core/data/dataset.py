@@ -36,6 +36,12 @@ class DatasetSpec:
         """The location as a path of this machine."""
         return (self.base / Path(self.location).expanduser()).resolve()
 
+    @property
+    def is_folder(self) -> bool:
+        """Whether the location is a folder of this machine."""
+        # a URL may be longer than the name of a file can be
+        return not self.source.plugin.schemes and self.local_path.is_dir()
+
     def __str__(self) -> str:
         return shown(self.section.path)
 

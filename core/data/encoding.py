@@ -19,7 +19,8 @@ from luthier.core.data.standard import (
     Text,
     Tokens,
 )
-from luthier.core.errors import TemplateError
+from luthier.core.data.thoughts import Thoughts
+from luthier.core.errors import BadModel, TemplateError
 from luthier.core.sections import EncodingSection
 from luthier.core.templates import IGNORED, Encoded
 from luthier.core.templates.encoding import encoded
@@ -105,7 +106,9 @@ class Encoder:
             return {"": _of_tokens(row)}
         if isinstance(row, Conversation) and not isinstance(row, Preference):
             return {"": self._pieces(row, row.response)}
-        raise BadValue(f"it is {_NAMES[type(row)]}, and this stage learns from answers", _STAGE)
+        lacks = " without an answer" if isinstance(row, Text) else ""
+        said = f"it is {_NAMES[type(row)]}{lacks}, and this stage learns from answers"
+        raise BadValue(said, _STAGE)
 
     def _text(self, row: StandardRow) -> Mapping[str, Iterable[Piece] | Encoded]:
         if isinstance(row, Tokens):
@@ -131,10 +134,23 @@ class Encoder:
         name = "desirable" if row.desirable else "undesirable"
         return {name: self._pieces(row, row.response, alone=True)}
 
+    @property
+    def _format(self) -> ChatTemplate:
+        """The template; BadModel where there is none, as texts and ids may do without."""
+        if self.template is None:
+            raise BadModel(
+                "conversations are encoded by a chat template, and this run has none. "
+                "Write `template: NAME`; `luthier plugins templates` lists them."
+            )
+        return self.template
+
     @cached_property
     def _ends(self) -> dict[str, str | None]:
-        assert self.template is not None  # noqa: S101 - a run of conversations has one
-        return self.template.ends_of(self.tokenizer)
+        return self._format.ends_of(self.tokenizer)
+
+    @cached_property
+    def _thoughts(self) -> Thoughts:
+        return Thoughts(self.template)
 
     @cached_property
     def _document_ends(self) -> tuple[list[Piece], list[Piece]]:
@@ -149,17 +165,16 @@ class Encoder:
         self, row: Conversation | Judged, response: Sequence[Message], *, alone: bool = False
     ) -> list[Piece]:
         """Return what the loss is to count marked; where `alone`, the last answer and no other."""
-        assert self.template is not None  # noqa: S101 - a run of conversations has one
         messages = [*row.prompt, *response]
         if row.system:
             messages.insert(0, {"role": "system", "content": row.system})
         told = [bool(message.get("train", True)) for message in _answers(messages)]
         plain = [
             {k: v for k, v in one.items() if k != "train"} if "train" in one else one
-            for one in messages
+            for one in map(self._thoughts.told, messages)
         ]
         ends = self._ends
-        rendered = self.template.render(
+        rendered = self._format.render(
             plain, tools_of(row.tools), training=True,
             bos_token=ends["bos_token"], eos_token=ends["eos_token"],
         )  # fmt: skip
@@ -175,8 +190,7 @@ class Encoder:
     @cached_property
     def _likeness(self) -> re.Pattern[str]:
         """What finds the text of any special token."""
-        assert self.template is not None  # noqa: S101 - a run of conversations has one
-        tokens = {*map(str, self.tokenizer.all_special_tokens), *self.template.all_special_tokens()}
+        tokens = {*map(str, self.tokenizer.all_special_tokens), *self._format.all_special_tokens()}
         longest_first = map(re.escape, sorted(tokens, key=len, reverse=True))
         return re.compile(f"({'|'.join(longest_first) or '(?!)'})")
 
@@ -193,7 +207,9 @@ _NAMES = {
     Conversation: "a conversation", Preference: "a preference", Judged: "a judged answer",
     Text: "plain text", Tokens: "a row of ids",
 }  # fmt: skip
-_STAGE = "Choose another `stage`, or another `format` of the data."
+_STAGE = (
+    "Choose another `stage` (`luthier plugins stages` lists them), or another `format` of the data."
+)
 _NO_PLACE = "Choose another `template`, or leave the row out"
 
 

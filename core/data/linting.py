@@ -271,8 +271,7 @@ class _Look:
     def _place(self, at: int, row: int) -> str:
         aligned = self._datasets[at]
         # finding a row's file takes a reading of the files: only where there are several
-        several = aligned.spec.local_path.is_dir()
-        return aligned.place(row - 1) if several else f"{aligned.spec}, row {row}"
+        return aligned.place(row - 1) if aligned.spec.is_folder else f"{aligned.spec}, row {row}"
 
     def _found(self, number: int) -> tuple[int, int]:
         """Return the dataset of a row, and its number there, which counts from 1."""

@@ -63,6 +63,8 @@ class ShownDataset:
     """What becomes of all rows, as `train` counts them; None where no row is left."""
     stops: str
     """Why training would stop at this dataset; empty where it would not."""
+    note: str = ""
+    """What its format has to say of it, as which one it was taken for."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,7 @@ def _shown_dataset(spec: DatasetSpec, inspection: Inspection, count: int) -> Sho
     aligned = standardized(spec)
     rows = tuple(_shown_row(row, inspection) for row in inspection.rows(aligned, count))
     totals, stops = _totals(spec, inspection)
-    return ShownDataset(str(spec), rows, totals, stops)
+    return ShownDataset(str(spec), rows, totals, stops, aligned.note)
 
 
 def _totals(spec: DatasetSpec, inspection: Inspection) -> tuple[dict[str, int] | None, str]:

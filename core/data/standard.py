@@ -13,8 +13,18 @@ if TYPE_CHECKING:
 
 Message = Mapping[str, Any]
 """In OpenAI's form: `role` and `content`; and where it has them `reasoning_content`; `tool_calls`,
-a list of calls or its JSON text; `name` and `tool_call_id` of a tool's result; and `train`, false
-for an answer that the loss is not to count."""
+a list of calls or its JSON text; `name` and `tool_call_id` of a tool's result; `train`, false for
+an answer that the loss is not to count; and `written`, the content with its thoughts in it, where
+they stood there."""
+
+
+def as_written(message: Message) -> Message:
+    """Return a message with its thoughts in the content, where they stood there."""
+    if "written" not in message:
+        return message
+    apart = {"reasoning_content", "written"}
+    whole = {key: value for key, value in message.items() if key not in apart}
+    return {**whole, "content": message["written"]}
 
 
 class Conversation(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from luthier.core.data.standard import Conversation, StandardRow
+from luthier.core.data.standard import Conversation, Message, StandardRow, as_written
 from luthier.core.errors import TemplateError
 
 if TYPE_CHECKING:
@@ -36,15 +36,28 @@ class Thoughts:
         return (
             self._asked_for
             and isinstance(row, Conversation)
-            and not any(_apart(one) or self._within(one) for one in row.response)
+            and not any(_apart(one) or self._within(one) for one in map(self.told, row.response))
         )
 
     def are_left_out(self, row: StandardRow) -> bool:
         """Return whether a row holds thoughts that the template does not print in an answer."""
         return isinstance(row, Conversation) and any(
             (self._drops_apart and _apart(one)) or (self._drops_within and self._within(one))
-            for one in row.response
+            for one in map(self.told, row.response)
         )
+
+    def told(self, message: Message) -> Message:
+        """Return a message as it is told to the template.
+
+        Thoughts that stood in its content stand there again where the template prints them so, or
+        prints none that are apart; else it writes them between marks of its own.
+        """
+        if "written" not in message:
+            return message
+        within = bool(self._close) and self._close in message["written"]
+        if self._drops_apart or (within and not self._drops_within):
+            return as_written(message)
+        return {key: value for key, value in message.items() if key != "written"}
 
     def _within(self, message: Mapping[str, Any]) -> bool:
         return bool(self._close) and self._close in (message.get("content") or "")

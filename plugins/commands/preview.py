@@ -77,6 +77,8 @@ def _tell(found: Previewed, *, ids: bool) -> None:
 
 def _tell_dataset(dataset: ShownDataset, *, ids: bool) -> None:
     typer.echo(f"\ndata       {dataset.name}")
+    if dataset.note:
+        typer.echo(f"           {dataset.note}")
     counts = dataset.totals
     if counts is not None:
         told = [

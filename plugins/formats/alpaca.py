@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from luthier.core.data import Conversation
 from luthier.plugins.formats.columns import Instructions
+from luthier.plugins.formats.thoughts import answer
 
 
 class Alpaca(Instructions):
@@ -25,6 +26,5 @@ class Alpaca(Instructions):
         if self.output not in row:
             raise self.absent(row, "output")
         prompt = self.instructed(row)
-        answer = self.filled(row, "output", "there is nothing to learn")
-        response = [{"role": "assistant", "content": answer}]
+        response = [answer(self.filled(row, "output", "there is nothing to learn"))]
         return Conversation(prompt, response, self.text(row, "system"), self.functions(row))

@@ -60,8 +60,11 @@ def guessed(row: Row) -> Guess:
         found = guess(row)
         if found is not None:
             return found
+    asked = next((asked for asked, _ in ASKED_AND_ANSWERED if asked in row), None)
+    answers = [answered for column, answered in ASKED_AND_ANSWERED if column == asked]
+    missing = f"; beside {asked!r} there is no answer, as {' or '.join(answers)}" if asked else ""
     raise BadValue(
-        f"no format fits its columns: {', '.join(map(str, row)) or 'there are none'}",
+        f"no format fits its columns: {', '.join(map(str, row)) or 'there are none'}{missing}",
         f"Name one and its columns, as `format: {{name: alpaca, instruction: COLUMN}}`. {NEEDED}",
     )
 

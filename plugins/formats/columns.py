@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from luthier.core import Plugin, hookimpl
 from luthier.core.data import Aligned, BadValue, StandardRow, aligned
+from luthier.plugins.formats.thoughts import answer
 
 if TYPE_CHECKING:
     from luthier.core.data import DatasetSpec, Rows
@@ -156,10 +157,7 @@ class Instructions(RowFormat):
                 )
                 written = 'Write history as [["instruction", "answer"], ...]'
                 raise self.bad("history", said, written)
-            messages += [
-                {"role": "user", "content": turn[0]},
-                {"role": "assistant", "content": turn[1]},
-            ]
+            messages += [{"role": "user", "content": turn[0]}, answer(turn[1])]
         return messages
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from luthier.core.data import BadValue
 from luthier.plugins.formats.columns import Read, RowFormat, shown
+from luthier.plugins.formats.thoughts import answer
 
 Fault = Callable[[str, str], BadValue]
 """Makes the fault of one message, of a problem and a remedy."""
@@ -72,7 +73,8 @@ class MessageFormat(RowFormat):
         if value is not None:
             return self.exchange_of(value, option)
         text = self.filled(row, option, "there is nothing to learn")
-        return Exchange("", [{"role": role, "content": text}])
+        plain = {"role": role, "content": text}
+        return Exchange("", [answer(text) if role == "assistant" else plain])
 
     def completion_of(self, row: Read, option: str) -> Exchange:
         """Return what completes a prompt: an answer as a text, or messages of no system prompt."""
@@ -129,7 +131,7 @@ def openai_message(value: Mapping[str, Any], bad: Fault) -> Read:
         kept = ("name", "tool_call_id")
         message |= {key: value[key] for key in kept if value.get(key) is not None}
     if role == "assistant":
-        message |= _thoughts(value, bad)
+        message |= _thoughts(value, bad) or answer(message["content"])
         old = value.get("function_call")
         if calls := value.get("tool_calls") or (old and [old]):
             message["tool_calls"] = calls_of(calls, bad)

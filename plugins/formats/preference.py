@@ -14,6 +14,7 @@ from luthier.core.data import Preference
 from luthier.plugins.formats.asking import AskingFormat
 from luthier.plugins.formats.columns import shown
 from luthier.plugins.formats.messages import Exchange
+from luthier.plugins.formats.thoughts import answer
 
 
 class PreferencePairs(AskingFormat):
@@ -78,4 +79,4 @@ class PreferencePairs(AskingFormat):
                 "one first"
             )
             raise self.bad("output", said, 'Write ["the better answer", "the worse one"]')
-        return [Exchange("", [{"role": "assistant", "content": text}]) for text in found]
+        return [Exchange("", [answer(text)]) for text in found]

@@ -16,6 +16,7 @@ from luthier.plugins.formats.messages import (
     openai_message,
     sound,
 )
+from luthier.plugins.formats.thoughts import answer
 
 ALIASES = {
     "human": "user", "user": "user", "gpt": "assistant", "assistant": "assistant",
@@ -83,6 +84,8 @@ class TurnFormat(MessageFormat):
         if not isinstance(content, str):
             said = f"has {shown(content)} as its {self.content_tag!r}; expected was a text"
             raise bad(said, "Write it in quotes")
+        if role == "assistant":
+            return sound(answer(content), bad)
         return sound({"role": role, "content": content}, bad)
 
 

@@ -50,7 +50,7 @@ class Cloud(Plugin):
     options: dict[str, bool | int | float | str | None] = Field(default_factory=dict)
     """Settings of fsspec's file system of that scheme, such as `anon` or `endpoint_url` of s3."""
 
-    schemes: ClassVar = frozenset({*PACKAGES, *WEB, "hf", "memory"})
+    schemes: ClassVar = frozenset({*PACKAGES, *WEB, "hf", "file"})
 
     @field_validator("options")
     @classmethod
@@ -106,8 +106,11 @@ def _require_readable(url: str) -> None:
             f"{shown(url)!r} is no URL: {fault}", "Write SCHEME://HOST/PATH."
         ) from fault
     if parts.scheme not in Cloud.schemes:
-        known = ", ".join(f"{scheme}://" for scheme in sorted(Cloud.schemes - {"memory"}))
+        known = ", ".join(f"{scheme}://" for scheme in sorted(Cloud.schemes))
         raise BadSource(f"{shown(url)!r} is no URL of a known scheme", f"Known are: {known}.")
+    if parts.scheme == "file" and host:
+        said = f"{shown(url)!r} begins with a host, where a whole path of this machine was expected"
+        raise BadSource(said, "Write file:///FOLDER/FILE; of a relative path, leave `file://` out.")
     package = PACKAGES.get(parts.scheme)
     if package is not None and importlib.util.find_spec(package) is None:
         said = f"{parts.scheme}:// is read by the package {package}, which is not installed"

@@ -32,6 +32,16 @@ PREFERENCE = {"prompt": "prompt", "chosen": "chosen", "rejected": "rejected"}
 """What is called otherwise, or is besides, where rows hold two answers."""
 KTO = {"prompt": "prompt", "response": "completion", "kto_tag": "label"}
 """The same, where rows hold an answer that was judged."""
+OPENAI_TAGS = {
+    "role_tag": "role",
+    "content_tag": "content",
+    "user_tag": "user",
+    "assistant_tag": "assistant",
+    "observation_tag": "tool",
+    "function_tag": "function_call",
+    "system_tag": "system",
+}
+"""The tags of messages in OpenAI's own form."""
 MEDIA = ("images", "videos", "audios")
 
 
@@ -180,6 +190,8 @@ class Entry(Location):
         if tags and self.formatting == "alpaca":
             said = f"{next(iter(tags))!r} is told of rows that hold messages, and these hold none"
             raise BadSource(said, 'Add `"formatting": "sharegpt"`, or leave `tags` out.')
+        if self.formatting == "openai" and tags.items() <= OPENAI_TAGS.items():
+            tags = {}  # what the format takes them for, calls and all
         return {**self._understood(), **{known[k]: v for k, v in names.items()}, **tags}
 
     def _known(self) -> dict[str, str]:

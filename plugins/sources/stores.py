@@ -38,8 +38,7 @@ def stored_files(url: str, options: Mapping[str, Any]) -> tuple[list[DataFile], 
     digest = hashlib.sha256("\n".join((*found, *states)).encode())
     scheme = url.partition("://")[0]
     files = [
-        DataFile(shown(f"{scheme}://{one.lstrip('/')}"), one, partial(_opened, system, one))
-        for one in found
+        DataFile(shown(f"{scheme}://{one}"), one, partial(_opened, system, one)) for one in found
     ]
     return files, digest.hexdigest()
 

@@ -113,3 +113,26 @@ def test_the_console_script_writes_a_run_file_and_checks_it(fresh):
     row = json.dumps({"instruction": "a", "output": "b"})
     fresh("python", "-c", f"open('data.jsonl', 'w').write({row!r})")
     assert "run.yaml can be run on" in fresh("luthier", "check", "run.yaml")
+
+
+def test_the_console_script_previews_and_trains_on_each_format_and_source(fresh, repository):
+    samples = repository / "examples" / "data"
+    names = f"{samples}/sources/dataset_info.json"
+    data = [
+        *(
+            f"{{path: {samples}/formats-{name}.jsonl, format: {name}}}"
+            for name in ("alpaca", "sharegpt", "openai", "pretokenized")
+        ),
+        f"{{path: {samples}/sources/rows.csv.zst, format: auto}}",
+        f"{{path: 'saved:{samples}/sources/saved', format: alpaca}}",
+        f"{{path: 'info:woods', source: {{name: info, file: {names}}}}}",
+        f"{{path: 'file://{samples}/sources/rows.parquet', format: alpaca}}",
+    ]
+    contents = f"model: tiny\ndata: [{', '.join(data)}]\noutput: one\ntraining: {{max_steps: 1}}\n"
+    fresh("python", "-c", f"open('one.yaml', 'w').write({contents!r})")
+    previewed = fresh("luthier", "preview", "one.yaml", "--rows", "1")
+    assert previewed.count("totals     8 of 8 rows") == 4
+    assert previewed.count("totals     6 of 6 rows") == 4
+    trained = fresh("luthier", "train", "one.yaml")
+    assert "data       56 rows" in trained
+    assert "step       1/1  loss" in trained

@@ -1,4 +1,7 @@
-"""`make sweep`: run every sweep and write its dated result, to be committed."""
+"""`make sweep`: run every sweep and write its dated result, to be committed.
+
+`python -m tests.sweep NAME` runs one of them.
+"""
 
 import datetime
 import importlib.metadata
@@ -17,7 +20,8 @@ LIBRARIES = ("luthier", "torch", "transformers", "peft", "datasets", "accelerate
 def main():
     """Return 0 where every sweep passes."""
     failed = 0
-    for name, sweep in SWEEPS.items():
+    for name in sys.argv[1:] or SWEEPS:
+        sweep = SWEEPS[name]
         with tempfile.TemporaryDirectory() as folder:
             report = Path(folder) / "report.xml"
             command = [sys.executable, "-m", "pytest", sweep.tests, "-m", "sweep", "-q"]

@@ -30,6 +30,11 @@ SWEEPS = {
             "tests/e2e/test_resume.py",
         ),
     ),
+    # a minute of compiling for each family
+    "compiled-attention": Sweep(
+        tests="tests/core/training/test_packed.py",
+        covers=("core/training/packed.py", "tests/core/training/test_packed.py"),
+    ),
 }
 
 

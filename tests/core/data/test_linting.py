@@ -165,11 +165,14 @@ def test_a_report_is_json_with_lengths_and_examples(linted):
 
 def test_what_is_written_lacks_repeated_and_unusable_rows(linted, tmp_path):
     out = tmp_path / "clean.jsonl"
-    report = linted(("a", "b"), ("", "x"), ("a", "b"), ("c", "d"), fix=out)
+    thought = "<think>Is it?</think>d"
+    report = linted(("a", "b"), ("", "x"), ("a", "b"), ("c", thought), fix=out)
     assert report.cleaned.files == {str(out): 2}
     assert (report.cleaned.unusable, report.cleaned.repeated) == (1, 1)
     rows = [json.loads(line) for line in out.read_text().splitlines()]
-    assert [row["messages"][-1]["content"] for row in rows] == ["b", "d"]
+    assert [row["messages"][-1] for row in rows] == [
+        {"role": "assistant", "content": content} for content in ("b", thought)
+    ]
     assert list(rows[0]) == ["messages"]
 
 

@@ -1,11 +1,9 @@
 """What the loss counts: the answers, the last of them, all, or those that the row says."""
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
-from luthier.core import TemplateError
+from luthier.core import BadModel, TemplateError
 from luthier.core.data import BadValue, Conversation, Judged, Preference, Text, Tokens
 from luthier.core.data.encoding import Encoder
 from luthier.core.sections import EncodingSection
@@ -117,30 +115,20 @@ def test_a_row_of_another_kind_than_the_stage_learns_from_is_bad(tokenizer):
     rows = [Text("a"), CHAT, Preference([], CHAT.response * 2), Tokens([1, 2], [-100, 2])]
     found = encoder.conversations(rows)
     assert [isinstance(row, BadValue) for row in found] == [True, False, True, False]
-    assert "it is plain text, and this stage learns from answers" in found[0].problem
+    assert (
+        "it is plain text without an answer, and this stage learns from answers" in found[0].problem
+    )
     assert list(found[3][""]) == [[1, 2], [False, True]]
     assert isinstance(encoder.texts(rows)[1], BadValue)
     assert isinstance(encoder.preferences(rows)[1], BadValue)
     assert isinstance(encoder.judged(rows)[1], BadValue)
 
 
-texts = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20).filter(str.strip)
-
-
-@given(st.lists(st.tuples(texts, texts), min_size=1, max_size=3), st.sampled_from(
-    ["answers", "last-answer"]
-))  # fmt: skip
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-def test_what_is_trained_is_what_was_answered(tokenizer, turns, loss):
-    messages = [
-        said(role, text)
-        for pair in turns for role, text in zip(("user", "assistant"), pair, strict=True)
-    ]  # fmt: skip
-    row = Conversation(messages[:-1], messages[-1:])
-    answers = [one["content"] for one in messages if one["role"] == "assistant"]
-    answers = answers if loss == "answers" else answers[-1:]
-    (found,) = Encoder(CHATML, tokenizer, EncodingSection(loss=loss)).conversations([row])
-    assert trained(found[""], tokenizer) == [f"{answer}{END}" for answer in answers]
+def test_conversations_without_a_template_are_refused_and_texts_are_not(tokenizer):
+    encoder = Encoder(None, tokenizer)
+    with pytest.raises(BadModel, match=r"this run has none\. Write `template: NAME`"):
+        encoder.conversations([CHAT])
+    assert encoder.texts([Text("a")])
 
 
 def test_a_template_that_lacks_a_token_is_no_fault_of_a_row(tokenizer):

@@ -10,6 +10,7 @@ from luthier.core.templates import load_template
 WITHOUT = {"content": "Yes.", "reasoning_content": None}
 APART = {"content": "Yes.", "reasoning_content": "It is."}
 WITHIN = {"content": "<think>It is.</think>Yes.", "reasoning_content": None}
+TAKEN_OUT = {**APART, "written": WITHIN["content"]}
 
 
 def missing(name, *answers):
@@ -38,6 +39,25 @@ def test_thoughts_are_seen_wherever_they_stand():
 )
 def test_thoughts_that_a_template_does_not_print_are_counted(name, count):
     assert left_out(name, WITHOUT, APART, WITHIN) == count
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("chatml", {"content": WITHIN["content"]}),
+        ("qwen3", {"content": WITHIN["content"]}),
+        ("granite-3.3", {"content": WITHIN["content"]}),
+        ("magistral", APART),
+    ],
+)
+def test_those_of_a_content_are_told_as_the_template_prints_them(name, told):
+    assert Thoughts(load_template(name)).told(TAKEN_OUT) == told
+    assert left_out(name, TAKEN_OUT) == 0
+
+
+def test_those_of_a_content_are_counted_where_no_form_of_them_is_printed():
+    assert left_out("deepseek-r1", TAKEN_OUT) == 1
+    assert missing("qwen3", TAKEN_OUT) == 0
 
 
 def test_a_run_warns_of_thoughts_that_are_not_trained(small_run, data_file, caplog):

@@ -60,6 +60,7 @@ BROKEN = [
         "calls 'add' with .1., no object",
     ),
     ("openai", {"chat": []}, "no column 'messages' or 'prompt'; there are: chat"),
+    ("openai", {"prompt": "Who?"}, "no column 'completion'; there are: prompt"),
     ("openai", messages(QUESTION, {"role": "bot", "content": "x"}), "message 2 .* role 'bot'"),
     ("openai", messages({"content": "x"}), "message 1 of 'messages' is {'content': 'x'}"),
     ("openai", messages(QUESTION), "message 1 .* is the last and of the user"),
@@ -123,6 +124,7 @@ BROKEN = [
     ("pretokenized", {"input_ids": [1, 2], "labels": [1]}, "2 'input_ids' and 1 'labels'"),
     ("pretokenized", {"input_ids": [1], "labels": [-1]}, "number 1 of 'labels' is -1"),
     ("auto", {"weather": "fine", "wind": 3}, "no format fits its columns: weather, wind"),
+    ("auto", {"prompt": "a"}, "beside 'prompt' there is no answer, as response or output"),
 ]
 
 

@@ -1,4 +1,4 @@
-"""Files by URL: of a store in memory, and of a web server of this machine."""
+"""Files by URL: of this machine as a store, and of a web server of it."""
 
 import base64
 import gzip
@@ -7,7 +7,6 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import ClassVar
 
-import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -21,6 +20,8 @@ from luthier.core.wiring import first_answer, manager_of
 
 ROWS = [{"instruction": f"Say {n}.", "input": "", "output": str(n)} for n in range(30)]
 LINES = "".join(json.dumps(row) + "\n" for row in ROWS).encode()
+TABLE = pa.BufferOutputStream()
+pq.write_table(pa.Table.from_pylist(ROWS), TABLE, row_group_size=7)
 
 
 def spec_at(url, **declared):
@@ -34,53 +35,55 @@ def opened(url, **declared):
 
 
 @pytest.fixture
-def store():
-    """A store in memory, emptied after the test."""
-    system = fsspec.filesystem("memory")
-    yield system
-    system.store.clear()
-    system.pseudo_dirs[:] = [""]
+def store(tmp_path):
+    """The folder of a store that is this machine's own disk."""
+    return tmp_path / "bucket"
+
+
+def put(file, contents):
+    """Put a file in a store."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(contents)
 
 
 def test_a_url_chooses_its_source_by_its_scheme(store):
-    store.pipe("/bucket/a.jsonl", LINES)
-    spec = spec_at("memory://bucket/a.jsonl")
+    put(store / "a.jsonl", LINES)
+    spec = spec_at(f"file://{store}/a.jsonl")
     assert spec.source.name == "cloud"
     assert [row.response[0]["content"] for row in standardized(spec)][:2] == ["0", "1"]
-    assert spec_at("cloud:memory://bucket/a.jsonl").location == "memory://bucket/a.jsonl"
+    assert spec_at(f"cloud:file://{store}/a.jsonl").location == f"file://{store}/a.jsonl"
 
 
 def test_a_folder_of_a_store_is_read_in_the_order_of_names(store):
-    store.pipe("/bucket/set/b/1.jsonl.gz", gzip.compress(LINES))
-    store.pipe("/bucket/set/a.jsonl", LINES)
-    store.pipe("/bucket/set/.hidden.jsonl", b"not json")
-    store.pipe("/bucket/set/README.md", b"not data")
-    rows = opened("memory://bucket/set")
+    put(store / "set/b/1.jsonl.gz", gzip.compress(LINES))
+    put(store / "set/a.jsonl", LINES)
+    put(store / "set/.hidden.jsonl", b"not json")
+    put(store / "set/README.md", b"not data")
+    rows = opened(f"file://{store}/set")
     assert list(rows) == ROWS * 2
     assert list(rows.read(45)) == ROWS[15:]
-    assert rows.place(45) == "memory://bucket/set/b/1.jsonl.gz, row 16"
+    assert rows.place(45) == f"file://{store}/set/b/1.jsonl.gz, row 16"
 
 
 def test_a_table_of_a_store_is_read(store):
-    with store.open("/bucket/a.parquet", "wb") as stream:
-        pq.write_table(pa.Table.from_pylist(ROWS), stream, row_group_size=7)
-    assert list(opened("memory://bucket/a.parquet").read(20)) == ROWS[20:]
+    put(store / "a.parquet", TABLE.getvalue().to_pybytes())
+    assert list(opened(f"file://{store}/a.parquet").read(20)) == ROWS[20:]
 
 
 def test_a_changed_file_of_a_store_has_another_fingerprint(store):
-    store.pipe("/bucket/a.jsonl", LINES)
-    before = opened("memory://bucket/a.jsonl").fingerprint
-    assert opened("memory://bucket/a.jsonl").fingerprint == before
-    store.pipe("/bucket/a.jsonl", LINES * 2)
-    assert opened("memory://bucket/a.jsonl").fingerprint != before
+    put(store / "a.jsonl", LINES)
+    before = opened(f"file://{store}/a.jsonl").fingerprint
+    assert opened(f"file://{store}/a.jsonl").fingerprint == before
+    put(store / "a.jsonl", LINES * 2)
+    assert opened(f"file://{store}/a.jsonl").fingerprint != before
 
 
 def test_what_is_not_in_a_store_is_told(store):
-    with pytest.raises(BadData, match=r"memory://bucket/a\.jsonl cannot be read"):
-        opened("memory://bucket/a.jsonl")
-    store.pipe("/bucket/set/README.md", b"not data")
-    with pytest.raises(BadData, match=r"there is no data at memory://bucket/set\. Data files"):
-        opened("memory://bucket/set")
+    with pytest.raises(BadData, match=rf"file://{store}/a\.jsonl cannot be read"):
+        opened(f"file://{store}/a.jsonl")
+    put(store / "set/README.md", b"not data")
+    with pytest.raises(BadData, match=rf"there is no data at file://{store}/set\. Data files"):
+        opened(f"file://{store}/set")
 
 
 @pytest.mark.parametrize(
@@ -106,21 +109,22 @@ def test_a_scheme_that_nothing_reads_is_told():
         spec_at("cloud:ftp://host/a.jsonl")
 
 
-def test_a_secret_among_the_options_is_refused():
+def test_a_relative_path_after_a_scheme_is_told():
+    with pytest.raises(BadRunFile, match=r"(?s)'file://data/a\.jsonl' begins with a host.*leave"):
+        spec_at("file://data/a.jsonl")
+
+
+def test_a_secret_among_the_options_is_refused(store):
     source = {"name": "cloud", "options": {"secret": "hunter2"}}
     with pytest.raises(BadRunFile, match="'secret' would be a secret") as fault:
-        spec_at("memory://bucket/a.jsonl", source=source)
+        spec_at(f"file://{store}/a.jsonl", source=source)
     assert "hunter2" not in str(fault.value)
 
 
 def test_options_of_a_store_are_handed_to_it(store):
-    store.pipe("/bucket/a.jsonl", LINES)
+    put(store / "a.jsonl", LINES)
     source = {"name": "cloud", "options": {"skip_instance_cache": True}}
-    assert list(opened("memory://bucket/a.jsonl", source=source)) == ROWS
-
-
-TABLE = pa.BufferOutputStream()
-pq.write_table(pa.Table.from_pylist(ROWS), TABLE, row_group_size=7)
+    assert list(opened(f"file://{store}/a.jsonl", source=source)) == ROWS
 
 
 class _Answers(BaseHTTPRequestHandler):
@@ -205,17 +209,18 @@ def test_a_secret_of_a_url_is_in_nothing_that_explain_prints(tmp_path, monkeypat
 
 
 def test_a_url_longer_than_the_name_of_a_file_is_no_fault():
-    assert spec_at("http://127.0.0.1:1/a.jsonl?token=" + "x" * 9000).source.name == "cloud"
+    spec = spec_at("http://127.0.0.1:1/a.jsonl?token=" + "x" * 9000)
+    assert (spec.source.name, spec.is_folder) == ("cloud", False)
 
 
-def test_two_sources_of_one_scheme_are_told_with_both_names(install):
+def test_two_sources_of_one_scheme_are_told_with_both_names(install, store):
     source = """
 from typing import ClassVar
 from luthier.core import Plugin, hookimpl
 
 class Other(Plugin):
     "Another one."
-    schemes: ClassVar = frozenset({"memory"})
+    schemes: ClassVar = frozenset({"file"})
 
     @hookimpl
     def open_dataset(self, spec):
@@ -223,6 +228,6 @@ class Other(Plugin):
 """
     points = {"luthier.sources": {"other": "fake_other:Other"}}
     install("fake-other", points, fake_other=source)
-    with pytest.raises(BadRunFile, match="memory:// is read by the sources cloud and other"):
-        spec_at("memory://bucket/a.jsonl")
-    assert spec_at("memory://bucket/a.jsonl", source="other").source.name == "other"
+    with pytest.raises(BadRunFile, match="file:// is read by the sources cloud and other"):
+        spec_at(f"file://{store}/a.jsonl")
+    assert spec_at(f"file://{store}/a.jsonl", source="other").source.name == "other"
