@@ -24,6 +24,7 @@ from luthier.core.runfile.nodes import (
     path_of,
 )
 from luthier.core.runfile.plugin_files import with_plugin_files
+from luthier.core.runfile.quantizing import choose_quantizer, stored_in
 from luthier.core.runfile.recognition import choose_family, require_adapters, without_options
 from luthier.core.runfile.run import Run
 from luthier.core.runfile.templating import choose_template
@@ -184,6 +185,12 @@ class _Resolver:
                 if node.value is not None:
                     _put(tree, kind.key, node)
                 continue
+            if kind.name == "quantizers":
+                stored = stored_in(self._model_folder(tree))
+                node = choose_quantizer(kind, node, self.chooser, stored)
+                if node.value is not None:
+                    _put(tree, kind.key, node)
+                continue
             if node.value is None:
                 continue
             if kind.many:
@@ -191,6 +198,10 @@ class _Resolver:
             else:
                 node = self.chooser.select(kind, node, (kind.key,))
             _put(tree, kind.key, node)
+
+    def _model_folder(self, tree: Node) -> Path:
+        """Return where the model's config may lie; `choose_family` has made its path whole."""
+        return self.fetched or Path(str(tree.mapping["model"].at(("path",)).value))
 
     def _tokenizer_folders(self, tree: Node) -> list[Path]:
         """Return where the model's tokenizer may lie: with its last adapter, or with the model."""
