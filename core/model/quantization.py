@@ -1,4 +1,4 @@
-"""Quantizers: how the weights of a model are held, and what its config says of weights stored so.
+"""Quantizers: how a model's weights are held, and what its config says of weights stored so.
 
 A model that was quantized before (GPTQ, AWQ, AQLM ...) tells the method in the `quantization_config`
 of its `config.json`. Only the quantizer of that method opens it.
@@ -18,7 +18,7 @@ KEY = "quantization_config"
 
 
 class Quantizer(Plugin):
-    """How the frozen weights of a model are held: opened as they are stored, or rounded when loaded.
+    """How a model's frozen weights are held: opened as they are stored, or rounded when loaded.
 
     A subclass sets `plan.quantization` in `plan_load` where `plan.stored` is None, and else leaves
     it to transformers, which reads the model's own config.
@@ -70,7 +70,7 @@ def method_of(stored: Mapping[str, Any]) -> str:
 
 
 def stored_at(location: Path | str, revision: str | None) -> dict[str, Any] | None:
-    """Return what the config of a folder, or of a Hub's model that was fetched, tells of its weights.
+    """Return what a model's config tells of its weights; on a Hub, where it was fetched.
 
     Args:
         location: the folder or Hub id that a family found.

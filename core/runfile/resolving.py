@@ -8,7 +8,7 @@ from typing import Any, Literal
 from luthier.core.compatibility import conflicts
 from luthier.core.data.dataset import DatasetSpec, Validation
 from luthier.core.device import Device, probe
-from luthier.core.kinds import RESERVED, broken_kinds
+from luthier.core.kinds import RESERVED, Kind, broken_kinds
 from luthier.core.problems import BadRunFile, Place, Problem, described
 from luthier.core.runfile.answering import INFERENCE, TRAINING, require_answers
 from luthier.core.runfile.choosing import Chooser, put_defaults
@@ -179,25 +179,22 @@ class _Resolver:
             unneeded = not self.training and kind.serves == "training"
             if kind.key is None or kind.place != "run" or unneeded:
                 continue
-            node = self.chooser.slot(kind, tree.mapping.get(kind.key))
-            if kind.name == "templates":
-                node = choose_template(kind, node, self.chooser, self._tokenizer_folders(tree))
-                if node.value is not None:
-                    _put(tree, kind.key, node)
-                continue
-            if kind.name == "quantizers":
-                stored = stored_in(self._model_folder(tree))
-                node = choose_quantizer(kind, node, self.chooser, stored)
-                if node.value is not None:
-                    _put(tree, kind.key, node)
-                continue
-            if node.value is None:
-                continue
-            if kind.many:
-                self.chooser.many(kind, node)
-            else:
-                node = self.chooser.select(kind, node, (kind.key,))
-            _put(tree, kind.key, node)
+            node = self._slot(kind, self.chooser.slot(kind, tree.mapping.get(kind.key)), tree)
+            if node.value is not None:
+                _put(tree, kind.key, node)
+
+    def _slot(self, kind: Kind, node: Node, tree: Node) -> Node:
+        """Choose what a slot names; the model may tell its template and its quantizer."""
+        if kind.name == "templates":
+            return choose_template(kind, node, self.chooser, self._tokenizer_folders(tree))
+        if kind.name == "quantizers":
+            return choose_quantizer(kind, node, self.chooser, stored_in(self._model_folder(tree)))
+        if node.value is None:
+            return node
+        if kind.many:
+            self.chooser.many(kind, node)
+            return node
+        return self.chooser.select(kind, node, (str(kind.key),))
 
     def _model_folder(self, tree: Node) -> Path:
         """Return where the model's config may lie; `choose_family` has made its path whole."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Hqq(Quantizer):
-    """Hold each linear layer of the blocks in 1 to 8 bits, by HQQ; the model is loaded whole first."""
+    """Hold each linear layer of the blocks in 1 to 8 bits, by HQQ, once the model is loaded."""
 
     bits: Literal[8, 4, 3, 2, 1] = 4
     """Bits of a weight; what its scales take comes on top."""
