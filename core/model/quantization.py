@@ -1,7 +1,7 @@
-"""Quantizers: how a model's weights are held, and what its config says of weights stored so.
+"""Quantizers: how a model's weights are held, and what its config tells of stored ones.
 
-A model that was quantized before (GPTQ, AWQ, AQLM ...) tells the method in the `quantization_config`
-of its `config.json`. Only the quantizer of that method opens it.
+A model that was quantized before (GPTQ, AWQ, AQLM ...) tells the method in its `config.json`, under
+`quantization_config`. Only the quantizer of that method opens it.
 """
 
 from __future__ import annotations

@@ -6,9 +6,10 @@ https://huggingface.co/docs/transformers/quantization/aqlm
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from luthier.core import hookimpl
+from luthier.core import BadModel, hookimpl
 from luthier.core.model.quantization import Quantizer
 
 if TYPE_CHECKING:
@@ -30,12 +31,17 @@ class Aqlm(Quantizer):
 
         An adapter adds to it in place, which torch refuses for what a function of its own returns
         from within `no_grad`.
+
+        Raises:
+            BadModel: it is to be trained on a CPU, and aqlm has no gradient of it there.
         """
-        if phase == "adapted":
-            return None
         from aqlm import QuantizedLinear
 
         layers = [one for one in model.modules() if isinstance(one, QuantizedLinear)]
+        if phase == "adapted":
+            if any(p.requires_grad for p in model.parameters()):
+                _require_gradients(layers)
+            return None
         hooks = [one.register_forward_hook(_copied) for one in layers]
 
         def undo() -> None:
@@ -43,6 +49,24 @@ class Aqlm(Quantizer):
                 hook.remove()
 
         return undo
+
+
+def _require_gradients(layers: Sequence[Any]) -> None:
+    """Refuse codebooks of 256 entries on a CPU: aqlm turns their codes for its forward pass alone.
+
+    Raises:
+        BadModel: a layer has one.
+    """
+    for layer in layers:
+        if layer.codebook_size == TURNED and layer.codes.device.type == "cpu":
+            raise BadModel(
+                f"aqlm has no gradient for codebooks of {TURNED} entries on a CPU. Train this "
+                "model on a GPU, or one with codebooks of another size."
+            )
+
+
+TURNED = 256
+"""The size of the codebooks that aqlm has a CPU kernel of its own for."""
 
 
 def _copied(module: Any, inputs: Any, output: torch.Tensor) -> torch.Tensor:

@@ -18,11 +18,12 @@ def bits_of():
 
     def measured(layer, parameters):
         tensors = [*layer.parameters(), *layer.buffers()]
-        state = getattr(layer.weight, "quant_state", None)
+        weight = getattr(layer, "weight", None)
+        state = getattr(weight, "quant_state", None)
         if state is not None:
             inner = state.state2
             tensors += [state.absmax, *([inner.absmax] if inner else [])]
-        scale = getattr(layer.weight, "SCB", None)
+        scale = getattr(weight, "SCB", None)
         tensors += [scale] if scale is not None else []
         return 8 * sum(t.numel() * t.element_size() for t in tensors) / parameters
 
