@@ -61,7 +61,7 @@ class BitsAndBytes(Quantizer):
         if plan.stored is not None:
             plan.change_config(KEY, {**plan.stored, "bnb_4bit_compute_dtype": compute})
             return
-        plan.quantization = BitsAndBytesConfig(
+        plan.quantization = BitsAndBytesConfig(  # type: ignore[no-untyped-call]
             load_in_4bit=self.bits == 4,  # noqa: PLR2004 - the other is 8
             load_in_8bit=self.bits == 8,  # noqa: PLR2004
             bnb_4bit_quant_type=self.type,

@@ -14,7 +14,7 @@ AWQ_ORDER = (0, 2, 4, 6, 1, 3, 5, 7)
 """Which of eight outputs stands in which nibble of a word of AWQ's."""
 CODE_BITS, LENGTH = 9, 8
 CODEBOOK = 2**CODE_BITS
-"""AQLM: the bits of a code, how many weights it stands for, and how many entries a codebook has."""
+"""AQLM: how many entries a codebook has, the bits of their numbers, the weights of an entry."""
 
 
 def rounded(weight_OI):

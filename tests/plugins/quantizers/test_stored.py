@@ -31,8 +31,11 @@ def stored(request, tiny, tmp_path_factory):
     return request.param, folder, model
 
 
-# half precision of scales apart, in which kernels compute too
-@pytest.mark.filterwarnings("ignore")
+# the libraries, and what they bring, warn of how they use torch and of each other
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+# scales are in half precision, and some kernels compute in it
 def test_the_weights_are_those_that_were_stored(stored, logits_of, bits_of):
     method, folder, meant = stored
     opened = load(folder, ["model.family=tiny"]).model
@@ -42,7 +45,6 @@ def test_the_weights_are_those_that_were_stored(stored, logits_of, bits_of):
         assert bits_of(layer, 128 * 128) == pytest.approx(BITS[method], rel=0.15)
 
 
-@pytest.mark.filterwarnings("ignore")
 def test_an_adapter_beside_them_learns_and_is_opened_as_it_was(stored, small_run, logits_of):
     _, folder, _ = stored
     run = train(
