@@ -264,7 +264,9 @@ def encode_dataset(
 def arrange_dataset(dataset: Dataset, encoding: EncodingSection) -> Items | None:
     """Return what batches are made of, such as packs of rows; None for the rows as they are.
 
-    Called once a training run, with all encoded rows.
+    Called once a training run, with all encoded rows; where they are streamed with a
+    `luthier.core.training.streaming.Stream`, whose method `arranged` takes what makes items of a
+    window of rows.
 
     Args:
         dataset: rows of `input_ids`, `labels` and `row`.

@@ -105,6 +105,8 @@ class TrainingSection(Section):
     """Rows in one forward pass on each device."""
     gradient_accumulation: Count = 1
     """Forward passes to one optimizer step."""
+    group_by_length: bool = False
+    """Whether the rows of a step are of about the same length, so that few places are pads."""
     learning_rate: Annotated[float, Field(gt=0)] = 1e-4
     """The highest learning rate."""
     scheduler: Literal["cosine", "linear", "constant"] = "cosine"

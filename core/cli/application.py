@@ -15,6 +15,7 @@ from typer.main import get_command as command_of
 from luthier.core.errors import LuthierError, UnknownPlugin
 from luthier.core.kinds import kinds_of
 from luthier.core.plugin import documentation_of
+from luthier.core.run.ranks import is_first, rank
 from luthier.core.selection import plugin_of
 from luthier.core.wiring import Selected, first_answer, manager_of
 from luthier.registry import Catalogue
@@ -180,7 +181,8 @@ def main() -> None:
     try:
         application()(prog_name="luthier")
     except LuthierError as fault:
-        typer.echo(f"error: {fault}", err=True)
+        who = "" if is_first() else f" of process {rank()}"
+        typer.echo(f"error{who}: {fault}", err=True)
         sys.exit(2)
     except KeyboardInterrupt:
         typer.echo("interrupted", err=True)

@@ -1,17 +1,31 @@
-"""What batches are made of, where that is not one row: packs of rows, blocks of running text."""
+"""What batches are made of, where that is not one row: packs of rows, blocks of running text.
+
+Of rows that are prepared all lengths are known, and all are arranged at once. Rows that are
+streamed are arranged a window at a time.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Protocol
 
 from luthier.core.data.columns import lengths_of
 from luthier.core.data.packing import chopped, filled_share, packed
-from luthier.core.errors import BadData
+from luthier.core.data.worker import BATCH
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
 COLUMNS = ("input_ids", "labels")
+
+EncodedTokens = dict[str, list[int]]
+"""`input_ids` and `labels`, of one row or of several end to end."""
+
+PACKED_AT_ONCE = 2000
+"""Rows of a window that is packed by itself; docs/benchmarks.md has what more would fill."""
 
 
 class PackedRows:
@@ -58,24 +72,99 @@ class Blocks:
         return f"{len(self._rows):,} rows in {len(self):,} blocks of running text"
 
 
-def packs(dataset: Any, capacity: int) -> PackedRows:
-    """Return packs of the rows of a dataset.
-
-    Raises:
-        BadData: the rows are streamed, so not all are known.
-    """
-    if not hasattr(dataset, "__len__"):
-        raise BadData(
-            "packing looks at all rows, and with `mix.streaming` they are not known. "
-            "Turn one of them off: `stage.packing=false` or `mix.streaming=false`."
-        )
+def packs(dataset: Any, capacity: int) -> Any:
+    """Return packs of the rows of a dataset, or of a stream a window at a time."""
+    if hasattr(dataset, "arranged"):
+        return dataset.arranged(Packing(capacity))
     return PackedRows(dataset, capacity)
 
 
 def blocks(dataset: Any, capacity: int) -> Any:
     """Return blocks of running text of a dataset, or of a stream as it comes."""
-    if not hasattr(dataset, "__len__"):
-        from luthier.core.training.streaming import StreamedBlocks
-
-        return StreamedBlocks(dataset, capacity)
+    if hasattr(dataset, "arranged"):
+        return dataset.arranged(Chopping(capacity))
     return Blocks(dataset, capacity)
+
+
+# --- of a stream ------------------------------------------------------------------------------
+
+
+class Arrangement(Protocol):
+    """What makes items of the rows of a window; an item is what batches are made of."""
+
+    window: int
+    """Rows of the source in a window."""
+
+    def __call__(
+        self, rows: list[EncodedTokens], held: EncodedTokens, chance: random.Random
+    ) -> tuple[Sequence[Any], EncodedTokens]:
+        """Return the items, and the tokens that are held for the next window.
+
+        Args:
+            rows: the encoded rows of the window.
+            held: the tokens that the window before left; none at first.
+            chance: what is random in it comes from here.
+        """
+
+
+class Unarranged:
+    """Each row is an item."""
+
+    window = BATCH
+
+    def __call__(
+        self, rows: list[EncodedTokens], held: EncodedTokens, chance: random.Random
+    ) -> tuple[Sequence[Any], EncodedTokens]:
+        """Return the rows as they are."""
+        del chance
+        return rows, held
+
+    def __str__(self) -> str:
+        return "one by one"
+
+
+@dataclass(frozen=True)
+class Packing:
+    """Packs of whole rows, each an item: a list of rows. The last window of a pass is shorter."""
+
+    capacity: int
+    window = PACKED_AT_ONCE
+
+    def __call__(
+        self, rows: list[EncodedTokens], held: EncodedTokens, chance: random.Random
+    ) -> tuple[Sequence[Any], EncodedTokens]:
+        """Return the rows in packs, by best-fit decreasing, in a random order."""
+        packs = packed([len(row["input_ids"]) for row in rows], self.capacity)
+        items = [[rows[n] for n in packs[number].tolist()] for number in range(len(packs))]
+        chance.shuffle(items)  # those of the longest rows would come first
+        return items, held
+
+    def __str__(self) -> str:
+        return f"{self.window:,} at a time in packs of {self.capacity} tokens"
+
+
+@dataclass(frozen=True)
+class Chopping:
+    """Blocks of the rows' tokens end to end, all of one size."""
+
+    capacity: int
+    window = BATCH
+
+    def __call__(
+        self, rows: list[EncodedTokens], held: EncodedTokens, chance: random.Random
+    ) -> tuple[Sequence[Any], EncodedTokens]:
+        """Return the blocks that are full; the tokens of the last one are held."""
+        del chance
+        joined = {
+            name: [*held.get(name, []), *chain.from_iterable(row[name] for row in rows)]
+            for name in COLUMNS
+        }
+        full = len(joined["input_ids"]) // self.capacity * self.capacity
+        blocks = [
+            {name: tokens[start : start + self.capacity] for name, tokens in joined.items()}
+            for start in range(0, full, self.capacity)
+        ]
+        return blocks, {name: tokens[full:] for name, tokens in joined.items()}
+
+    def __str__(self) -> str:
+        return f"in blocks of {self.capacity} tokens"

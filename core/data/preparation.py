@@ -21,6 +21,7 @@ from luthier.core.data.shards import Counts, Shard, Store
 from luthier.core.data.standard import Aligned
 from luthier.core.data.worker import DataWorker
 from luthier.core.model.opening import LocatedModel
+from luthier.core.run.ranks import rank, world
 from luthier.core.runfile import Run
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class _Preparation:
 
     def streamed(self) -> PreparedData:
         """Return the training rows as a stream, but for the first ones where some are held out."""
-        from luthier.core.training.streaming import StreamedRows
+        from luthier.core.training.streaming import Stream
 
         found = [self._aligned(spec) for spec in self.run.data]
         validation = {}
@@ -86,9 +87,11 @@ class _Preparation:
             validation[VALIDATION] = set_apart(self._parts(firsts), self.run)
             found = [one.after(count) for one, count in zip(found, counts, strict=True)]
         mix = self.run.mix
-        told = [[self._key(one) for one in found], mix.model_dump(mode="json")]
+        shares = [(one.section.weight, one.section.repeat) for one in self.run.data]
+        told = [[self._key(one) for one in found], shares, mix.model_dump(mode="json")]
         text = json.dumps(told, sort_keys=True, default=str)
-        rows = StreamedRows([self._worker(one) for one in found], mix, self.run.training.seed)
+        workers = [self._worker(one) for one in found]
+        rows = Stream(workers, mix, self.run.training.seed, (rank(), world()))
         fingerprint = hashlib.sha256(text.encode()).hexdigest()
         return PreparedData(rows, Counts(), fingerprint, validation=validation)
 

@@ -16,7 +16,7 @@ class PreparedData:
     dataset: Any
     """The encoded rows, a dataset of the library; or such as are streamed."""
     counts: Counts
-    """What became of the rows; of a stream nothing is known yet."""
+    """What became of the rows; of a stream nothing is known before the end."""
     fingerprint: str
     """A hash of all ids and labels, in order."""
     rejected: list[dict[str, Any]] = field(default_factory=list)
@@ -32,20 +32,7 @@ class PreparedData:
         return self.counts.rows
 
     def __str__(self) -> str:
-        counts = self.counts
-        if not counts.read:
-            return str(self.dataset)
-        text = (
-            f"{counts.rows:,} rows, {counts.tokens:,} tokens, "
-            f"{counts.trained_tokens:,} of them trained"
-        )
-        for count, said in (
-            (counts.too_long, "dropped as too long"),
-            (counts.bad, "dropped as bad"),
-            (counts.cut, "cut"),
-        ):
-            text += f"; {count:,} rows {said}" if count else ""
-        return text
+        return str(self.counts) if self.counts.read else str(self.dataset)
 
     @property
     def fingerprints(self) -> dict[str, str]:
@@ -54,8 +41,6 @@ class PreparedData:
 
     def facts(self) -> dict[str, Any]:
         """Return what the manifest keeps."""
-        counts = vars(self.counts)
-        dropped = self.counts.too_long + self.counts.bad
-        told = {**counts, "dropped": dropped, "fingerprint": self.fingerprint}
+        told = {**self.counts.facts(), "fingerprint": self.fingerprint}
         sets = {name: one.facts() for name, one in self.validation.items()}
         return {**told, "validation": sets} if sets else told

@@ -43,6 +43,22 @@ class Counts:
             setattr(self, one.name, getattr(self, one.name) + getattr(other, one.name))
         return self
 
+    def __str__(self) -> str:
+        text = (
+            f"{self.rows:,} rows, {self.tokens:,} tokens, {self.trained_tokens:,} of them trained"
+        )
+        for count, said in (
+            (self.too_long, "dropped as too long"),
+            (self.bad, "dropped as bad"),
+            (self.cut, "cut"),
+        ):
+            text += f"; {count:,} rows {said}" if count else ""
+        return text
+
+    def facts(self) -> dict[str, int]:
+        """Return what the manifest keeps."""
+        return {**vars(self), "dropped": self.too_long + self.bad}
+
 
 @dataclass
 class Shard:

@@ -107,13 +107,17 @@ class Aligned:
     def read(self, start: int = 0) -> Iterator[StandardRow | BadValue]:
         """Yield the rows from the one of that number on; a bad one as its fault."""
         for number, row in enumerate(self.rows.read(start), start):
-            try:
-                yield self.standard_of(row)
-            except BadValue as fault:
-                yield fault
-            except Exception as fault:
-                fault.add_note(f"in row {number + 1} of {self.spec}")
-                raise
+            yield self.standard(number, row)
+
+    def standard(self, number: int, row: Row) -> StandardRow | BadValue:
+        """Return a row in its form, or its fault where it is bad; `number` counts from 0."""
+        try:
+            return self.standard_of(row)
+        except BadValue as fault:
+            return fault
+        except Exception as fault:
+            fault.add_note(f"in row {number + 1} of {self.spec}")
+            raise
 
     def __iter__(self) -> Iterator[StandardRow]:
         for number, row in enumerate(self.read()):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from luthier.core.data.columns import Columns
 from luthier.core.data.encoding import EncodedRow, Encoder
 from luthier.core.data.lengths import TooLong, fitting, trained_count
+from luthier.core.data.rows import Row
 from luthier.core.data.shards import Counts, Shard
 from luthier.core.data.standard import Aligned, BadValue, StandardRow
 from luthier.core.data.thoughts import Thoughts
@@ -53,11 +54,9 @@ class DataWorker:
 
     def read(self, start: int = 0) -> Iterator[SeenRow]:
         """Yield the rows of the source, from one of them on, as the stage encodes them."""
-        source = self.aligned.read(start)
+        source = enumerate(self.aligned.rows.read(start), start)
         while batch := list(islice(source, BATCH)):
-            for standard, encoded in zip(batch, self._encoded(batch), strict=True):
-                start += 1
-                yield SeenRow(start, standard, encoded)
+            yield from self._seen(batch)
 
     def shard(self, start: int) -> tuple[Columns, Shard]:
         """Return what becomes of the next rows of the source, from one of them on."""
@@ -65,20 +64,27 @@ class DataWorker:
         counts = shard.counts
         for row in islice(self.read(start), ROWS):
             self._take(row, columns, shard)
-            if not isinstance(row.standard, BadValue):
-                counts.thoughtless += self.thoughts.are_missing(row.standard)
-                counts.unprinted += self.thoughts.are_left_out(row.standard)
-            counts.read += 1
-        counts.rows = len(columns)
         shard.last = counts.read < ROWS
         return columns, shard
 
-    def __iter__(self) -> Iterator[dict[str, list[int]]]:
-        """Yield the rows as the trainer takes them, read and encoded as they are asked for."""
-        for row in self.read():
+    def made(
+        self, rows: Sequence[tuple[int, Row]], shard: Shard
+    ) -> Iterator[list[dict[str, list[int]]]]:
+        """Yield what becomes of each of some rows of the source: rows as the trainer takes them.
+
+        Args:
+            rows: the rows, each with its number, which counts from 0.
+            shard: what became of them is added here.
+        """
+        for row in self._seen(rows):
             columns = Columns()
-            self._take(row, columns, Shard(Counts(), "", last=False))
-            yield from columns.rows()
+            self._take(row, columns, shard)
+            yield list(columns.rows())
+
+    def _seen(self, rows: Sequence[tuple[int, Row]]) -> Iterator[SeenRow]:
+        batch = [self.aligned.standard(number, row) for number, row in rows]
+        for (number, _), one, encoded in zip(rows, batch, self._encoded(batch), strict=True):
+            yield SeenRow(number + 1, one, encoded)
 
     def _encoded(self, batch: Sequence[StandardRow | BadValue]) -> Iterator[EncodedRow]:
         """Yield the rows of a batch as the stage encodes them; bad ones as they are."""
@@ -93,13 +99,17 @@ class DataWorker:
             yield row if isinstance(row, BadValue) else next(made)
 
     def _take(self, seen: SeenRow, columns: Columns, shard: Shard) -> None:
-        """Add a row to the columns, or to what is rejected.
+        """Add a row to the columns, or to what is rejected, and count it.
 
         Raises:
             BadRow: it is bad, and that is an error.
         """
-        number, _, row = seen
+        number, standard, row = seen
         counts, taken = shard.counts, 0
+        counts.read += 1
+        if not isinstance(standard, BadValue):
+            counts.thoughtless += self.thoughts.are_missing(standard)
+            counts.unprinted += self.thoughts.are_left_out(standard)
         try:
             if isinstance(row, BadValue):
                 raise row
@@ -108,6 +118,7 @@ class DataWorker:
                 counts.tokens += sum(len(one.ids) for one in part.values())
                 counts.trained_tokens += sum(map(trained_count, part.values()))
                 taken += 1
+            counts.rows += taken
         except BadValue as fault:
             if isinstance(fault, TooLong) or self.spec.section.bad_rows == "error":
                 raise self.aligned.fault(number - 1, fault) from fault

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from luthier.core.data.dataset import VALIDATION
 from luthier.core.errors import Diverged
 from luthier.core.run.folder import RunFolder, step_of, write_json_whole
+from luthier.core.run.ranks import is_first
 from luthier.core.run.reporting import Reporter, quiet_libraries
 from luthier.core.runfile import Run
 from luthier.core.runfile.templating import OWN
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     import pluggy
 
     from luthier.core.data.prepared import PreparedData
+    from luthier.core.data.shards import Counts
     from luthier.core.hooks import Items
     from luthier.core.run.job import TrainingJob
 
@@ -42,7 +44,8 @@ def execute(run: Run, folder: RunFolder, reporter: Reporter, *, resuming: bool) 
     from luthier.core.training.checkpoints import newest_whole
     from luthier.core.training.trainer import require_finite
 
-    folder.remove_leftovers()
+    if is_first():
+        folder.remove_leftovers()
     with _logged(folder), quiet_libraries():
         checkpoint = newest_whole(folder, reporter) if resuming else None
         job, manifest = _job(run, folder, reporter, resuming=checkpoint is not None)
@@ -58,7 +61,7 @@ def execute(run: Run, folder: RunFolder, reporter: Reporter, *, resuming: bool) 
             _interrupted(trainer, folder, manifest, reporter)
             raise
         except Diverged:
-            write_json_whole(folder.manifest, {**manifest, "status": "diverged"})
+            _write(folder, {**manifest, "status": "diverged"})
             raise
         _finish(trainer, job, manifest, reporter, time.monotonic() - began)
 
@@ -100,7 +103,7 @@ def _job(
     _tell_of_model(run, spec.dtype, manifest["parameters"], reporter)
     if stored is not None:
         manifest["created"] = stored["created"]
-    write_json_whole(folder.manifest, manifest)
+    _write(folder, manifest)
     rows, of_stage = _arranged(run, prepared, manager)
     if of_stage:
         reporter.say("packing", str(rows))
@@ -132,7 +135,7 @@ def _tell_of_data(folder: RunFolder, prepared: PreparedData, reporter: Reporter)
     reporter.say("data", str(prepared))
     for name, one in prepared.validation.items():
         reporter.say("validation", str(one) if name == VALIDATION else f"{name}: {one}")
-    if prepared.rejected:
+    if prepared.rejected and is_first():
         folder.write_rejected(prepared.rejected)
         reporter.warn(f"{len(prepared.rejected):,} rows were left out: {folder.rejected}")
 
@@ -182,7 +185,7 @@ def _interrupted(
     """Say where the run stands and how it goes on."""
     step = trainer.state.global_step
     manifest["status"] = "interrupted"
-    write_json_whole(folder.manifest, manifest)
+    _write(folder, manifest)
     latest = next(reversed(folder.existing_checkpoints()), None)
     again = f"from step {step_of(latest)}" if latest else "from the beginning: no checkpoint yet"
     reporter.say("stopped", f"at step {step}; go on ({again}) with: luthier resume {folder.path}")
@@ -196,8 +199,12 @@ def _finish(
     from luthier.core.training.recording import duration, plot_loss, read_metrics
 
     folder = job.folder
-    if not trainer.is_world_process_zero():
+    read = trainer.read()
+    if not is_first():
         return
+    if read is not None:
+        manifest["data"].update(read.facts())
+        _tell_of_stream(folder, read, reporter)
     plot_loss(folder)
     manifest["memory"]["measured_peak_bytes"] = measured_peak_bytes()
     manifest["status"] = "finished"
@@ -216,6 +223,17 @@ def _finish(
     reporter.say("model", f"written to {folder.model}")
 
 
+def _tell_of_stream(folder: RunFolder, read: Counts, reporter: Reporter) -> None:
+    reporter.say("data", f"{read.read:,} rows were read: {read}")
+    if read.bad + read.too_long:
+        reporter.warn(f"{read.bad + read.too_long:,} rows were left out: {folder.rejected}")
+
+
+def _write(folder: RunFolder, manifest: dict[str, Any]) -> None:
+    if is_first():
+        write_json_whole(folder.manifest, manifest)
+
+
 def _total_steps(trainer: Any) -> int:
     settings = trainer.args
     if settings.max_steps > 0:
@@ -228,6 +246,9 @@ def _total_steps(trainer: Any) -> int:
 @contextmanager
 def _logged(folder: RunFolder) -> Iterator[None]:
     """Write all that is logged, by us and by libraries, to the run's log.txt."""
+    if not is_first():
+        yield
+        return
     root = logging.getLogger()
     level = root.level
     writer = logging.FileHandler(folder.log, encoding="utf-8")

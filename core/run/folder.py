@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from luthier.core.errors import BadRunFolder
+from luthier.core.run.ranks import is_first
 
 CHECKPOINT = "checkpoint-"
 LOCK = ".lock"
@@ -65,10 +66,11 @@ class RunFolder:
         """The trained model, or the adapter; it is there when the run has ended well."""
         return self.path / "model"
 
-    def write_rejected(self, rows: Iterable[dict[str, Any]]) -> None:
-        """Write which rows of the data were left out, and why."""
-        lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-        write_text_whole(self.rejected, "".join(lines))
+    def write_rejected(self, rows: Iterable[dict[str, Any]], *, after: int = 0) -> None:
+        """Write which rows of the data were left out, and why; so many that are there stay."""
+        before = self.rejected.read_text("utf-8").split("\n")[:after] if after else []
+        lines = [*before, *(json.dumps(row, ensure_ascii=False) for row in rows)]
+        write_text_whole(self.rejected, "".join(f"{line}\n" for line in lines))
 
     def existing_checkpoints(self) -> list[Path]:
         """Return the complete checkpoints, the oldest first."""
@@ -167,13 +169,18 @@ class RunFolder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the folder against a second process; one that was made for it and stays empty goes.
+        """Hold the folder against another run; one that was made for it and stays empty goes.
+
+        Of several processes of one run the first holds it.
 
         Raises:
             BadRunFolder: another process holds it.
         """
         from filelock import FileLock, Timeout
 
+        if not is_first():
+            yield
+            return
         made = not self.path.exists()
         try:
             self.path.mkdir(parents=True, exist_ok=True)

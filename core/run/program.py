@@ -13,6 +13,7 @@ from luthier.core.model.families import require_no_misspelt_folder
 from luthier.core.problems import Place
 from luthier.core.run.execution import execute
 from luthier.core.run.folder import RunFolder, write_text_whole
+from luthier.core.run.ranks import is_first
 from luthier.core.run.reporting import Reporter, quiet_libraries
 from luthier.core.runfile import Run, read_tree, resolve
 from luthier.core.runfile.nodes import Node, node_of
@@ -90,17 +91,19 @@ def train(
     tree, name = _tree_of(run, overrides)
     resolved = _settled(tree, resolve(tree, name=name), "training")
     folder = RunFolder(resolved.output)
-    folder.require_clearable() if overwrite else folder.require_free()
+    if is_first():
+        folder.require_clearable() if overwrite else folder.require_free()
     (reporter or Reporter()).say("run", str(folder.path))
     with folder.locked():
-        if overwrite:
-            folder.clear()
-        folder.require_free()  # another process may have trained here meanwhile
-        write_text_whole(folder.run_file, annotated(resolved.tree))
+        if is_first():
+            if overwrite:
+                folder.clear()
+            folder.require_free()  # another process may have trained here meanwhile
+            write_text_whole(folder.run_file, annotated(resolved.tree))
         try:
             execute(resolved, folder, reporter or Reporter(), resuming=False)
         except LuthierError:
-            if not folder.manifest.exists():
+            if is_first() and not folder.manifest.exists():
                 folder.clear()  # it failed before its first step: there is nothing to go on with
             raise
     return folder
@@ -178,9 +181,6 @@ def load_tokenizer(path: str | Path) -> PreTrainedTokenizerBase:
     run = _run_to_serve(path, (), trust_plugins=False)
     with quiet_libraries():
         return locate(model_spec(run, training=False)).tokenizer
-
-
-# --- reading --------------------------------------------------------------------------------
 
 
 def _tree_of(run: RunLike, overrides: Sequence[str]) -> tuple[Node, str]:

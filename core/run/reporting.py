@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from luthier.core.run.ranks import is_first
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress, TaskID
@@ -50,8 +52,9 @@ class ConsoleReporter(Reporter):
     """Writes to a terminal with a moving progress line, and to a pipe in plain lines."""
 
     def __init__(self, console: Console) -> None:
-        """Write to `console`."""
+        """Write to `console`; of several processes of one run only the first does."""
         self.console = console
+        self.console.quiet |= not is_first()
         self._total = 0
         self._progress: Progress | None = None
         self._task: TaskID | None = None

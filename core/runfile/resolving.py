@@ -229,10 +229,10 @@ class _Resolver:
             remedy = "Give a number of rows, or a dataset of its own."
             self._tell(tree.at(("validation",)).place, "validation", said, remedy)
         for number, spec in enumerate(data):
-            if spec.section.repeat != 1:
+            if spec.section.repeat % 1:
                 key = ("data", number, "repeat")
                 said = "rows are streamed, so it is not known how many a part of a pass would be"
-                self._tell(tree.at(key).place, dotted(key), said, "Leave it out; `weight` it.")
+                self._tell(tree.at(key).place, dotted(key), said, "Give a whole number.")
 
     def _require_an_end(self, tree: Node, sections: dict[str, Any]) -> None:
         """Refuse a stream that nothing ends: how many rows there are is not known before."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from luthier.core.errors import BadRunFolder
 from luthier.core.run.folder import RunFolder, discard
+from luthier.core.run.ranks import is_first
 from luthier.core.run.reporting import Reporter
 from luthier.core.training.state import require_state
 
@@ -37,7 +38,7 @@ def newest_whole(folder: RunFolder, reporter: Reporter) -> Path | None:
         except ValueError as torn:
             faults[checkpoint] = str(torn)
             continue
-        for damaged, fault in faults.items():
+        for damaged, fault in faults.items() if is_first() else ():
             aside = damaged.with_name(f"{SET_ASIDE}{damaged.name}")
             if aside.exists():
                 discard(aside)

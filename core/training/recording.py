@@ -12,6 +12,7 @@ from transformers import TrainerCallback
 from luthier.core.data.dataset import VALIDATION
 from luthier.core.errors import BadRunFolder
 from luthier.core.run.folder import PARTIAL, RunFolder, write_text_whole
+from luthier.core.run.ranks import is_first
 from luthier.core.run.reporting import Reporter
 
 
@@ -47,6 +48,8 @@ class Recorder(TrainerCallback):
         """Begin the clock, and forget the metrics of steps that a resumed run will do again."""
         self._began = (time.monotonic(), state.global_step)
         self._last = (time.monotonic(), state.global_step)
+        if not is_first():
+            return
         kept = [row for row in read_metrics(self.folder) if row["step"] <= state.global_step]
         write_text_whole(self.folder.metrics, "".join(json.dumps(row) + "\n" for row in kept))
 
@@ -58,7 +61,7 @@ class Recorder(TrainerCallback):
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:  # noqa: ARG002
         """Write one line, if it is of training steps."""
-        if not logs or "loss" not in logs:
+        if not logs or "loss" not in logs or not is_first():
             return
         now, step = time.monotonic(), state.global_step
         seconds = max(now - self._last[0], 1e-9)
@@ -103,6 +106,8 @@ class Recorder(TrainerCallback):
         self.reporter.say(VALIDATION, f"{of}loss {row['loss']:.4f} at step {state.global_step}")
 
     def _write(self, row: dict[str, Any]) -> None:
+        if not is_first():
+            return
         with self.folder.metrics.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(row) + "\n")
 

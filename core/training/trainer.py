@@ -12,14 +12,20 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 import transformers
+from accelerate.utils import gather_object
 
+from luthier.core.data.shards import Counts
 from luthier.core.errors import BadRunFolder, Diverged
 from luthier.core.run.folder import CHECKPOINT, discard, written_whole
+from luthier.core.run.ranks import is_first, rank, world
 from luthier.core.templates import IGNORED
+from luthier.core.training.arguments import training_arguments
 from luthier.core.training.checkpoints import STATE
+from luthier.core.training.grouping import GroupedByLength
 from luthier.core.training.loss import token_mean_loss
 from luthier.core.training.packed import tokens_of
 from luthier.core.training.state import load_state, random_state, restore_random_state, save_state
+from luthier.core.training.streaming import Stream
 
 if TYPE_CHECKING:
     from luthier.core.run.job import TrainingJob
@@ -50,10 +56,52 @@ class Trainer(transformers.Trainer):
         )
         self.remove_callback(transformers.PrinterCallback)
         self.job = job
+        self._sampler = None
+        if job.run.training.group_by_length:
+            rows = self._train_batch_size * self.args.gradient_accumulation_steps * world()
+            self._sampler = GroupedByLength(job.dataset, rows, self.args.seed)
         # of the steps since the last log: summed loss, counted tokens, all tokens
         self._window = torch.zeros(3, dtype=torch.float64)
         self._evaluated = torch.zeros(3, dtype=torch.float64)  # the same of an evaluation
         self._lost = 0  # logs in a row whose loss was no finite number
+        self._written = 0  # rows of a stream that stand in rejected.jsonl
+
+    # --- data ---------------------------------------------------------------------------------
+
+    def get_train_dataloader(self) -> Any:
+        """Return the batches. Of a stream each process draws its own share, so none is split."""
+        if not isinstance(self.train_dataset, Stream):
+            return super().get_train_dataloader()
+        return torch.utils.data.DataLoader(
+            self.train_dataset,
+            batch_size=self._train_batch_size,
+            collate_fn=self.data_collator,
+            pin_memory=self.args.dataloader_pin_memory,
+        )
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        return self._sampler or super()._get_train_sampler(train_dataset)
+
+    def read(self) -> Counts | None:
+        """Return what became of all rows of a stream, and write those that were left out.
+
+        Called when the run has ended, by all processes; None where nothing is streamed.
+        """
+        if not isinstance(self.train_dataset, Stream):
+            return None
+        self._write_rejected(ended=True)
+        total = Counts()
+        for one in gather_object([self.train_dataset.counts()]):
+            total += one
+        return total
+
+    def _write_rejected(self, *, ended: bool = False) -> None:
+        """Add to rejected.jsonl what the stream has left out since the last time."""
+        if isinstance(self.train_dataset, Stream):
+            rows = gather_object(self.train_dataset.rejected(ended=ended))
+            if rows and is_first():
+                self.job.folder.write_rejected(rows, after=self._written)
+            self._written += len(rows)
 
     # --- figures ----------------------------------------------------------------------------
 
@@ -125,6 +173,9 @@ class Trainer(transformers.Trainer):
             logs["loss"] = summed / trained if trained else math.nan
             logs["trained_tokens"], logs["tokens"] = int(trained), int(tokens)
             self._window = torch.zeros_like(self._window)
+        if isinstance(self.train_dataset, Stream):
+            # transformers counts this from where the run was gone on with
+            self.state.epoch = self.state.global_step / self.state.max_steps
         super().log(logs, start_time)
         self._lost = 0 if math.isfinite(summed) else self._lost + 1
         # in float16 a step that overflows is skipped, and the next may be sound
@@ -135,16 +186,19 @@ class Trainer(transformers.Trainer):
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:  # noqa: ARG002
         """Write all that a continuation needs, whole or not at all, and drop what is too old."""
+        require_finite(self.job.opened.model, self.state.global_step)
+        self._write_rejected()
+        states = gather_object([self._own_state()])
         if not self.args.should_save:
             return
-        require_finite(self.job.opened.model, self.state.global_step)
         folder = self.job.folder.checkpoints / f"{CHECKPOINT}{self.state.global_step}"
         with written_whole(folder) as beside:
             save_state(trained_parameters(self.job.opened.model), beside / "weights")
             save_state(self._optimizer.state_dict(), beside / "optimizer")
             save_state(self._scheduler.state_dict(), beside / "scheduler")
-            save_state(random_state(), beside / "random")
-            save_state({"window": self._window, "scaler": self._scaler_state()}, beside / "loop")
+            save_state([one.pop("random") for one in states], beside / "random")
+            loop = {"processes": states, "scaler": self._scaler_state(), "written": self._written}
+            save_state(loop, beside / "loop")
             self.state.save_to_json(str(beside / STATE))
         for old in self.job.folder.existing_checkpoints()[: -self.job.run.checkpoints.keep]:
             discard(old)
@@ -156,6 +210,11 @@ class Trainer(transformers.Trainer):
     @property
     def _scheduler(self) -> Any:
         return self.lr_scheduler
+
+    def _own_state(self) -> dict[str, Any]:
+        """Return what this process has for itself."""
+        stream = self.train_dataset.state() if isinstance(self.train_dataset, Stream) else None
+        return {"random": random_state(), "window": self._window, "stream": stream}
 
     def _scaler_state(self) -> Any:
         scaler = self.accelerator.scaler
@@ -182,13 +241,21 @@ class Trainer(transformers.Trainer):
     def _load_scaler(self, checkpoint: str | None) -> None:
         if checkpoint is not None:
             loop = load_state(Path(checkpoint) / "loop")
-            self._window = loop["window"]
+            if len(loop["processes"]) != world():
+                raise BadRunFolder(
+                    f"{checkpoint} was written by {len(loop['processes'])} process(es), and "
+                    f"this is one of {world()}. Go on with as many, or train anew."
+                )
+            own = loop["processes"][rank()]
+            self._window, self._written = own["window"], loop["written"]
+            if isinstance(self.train_dataset, Stream):
+                self.train_dataset.restore(own["stream"])
             if loop["scaler"] is not None:
                 self.accelerator.scaler.load_state_dict(loop["scaler"])
 
     def _load_rng_state(self, checkpoint: str | None) -> None:
         if checkpoint is not None:
-            restore_random_state(load_state(Path(checkpoint) / "random"))
+            restore_random_state(load_state(Path(checkpoint) / "random")[rank()])
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:  # noqa: ARG002
         raise AssertionError("luthier.core.model.saving saves the model, never transformers")
@@ -215,42 +282,4 @@ def _lost(fault: str, step: int) -> str:
         f"{fault} after step {step}, so the training has been stopped: it would come to nothing. "
         "Lower `training.learning_rate`, raise `training.warmup`, or choose a `model.dtype` of "
         "a wider range than float16; look at the data, too. Then train anew with `--overwrite`."
-    )
-
-
-SCHEDULERS = {"cosine": "cosine", "linear": "linear", "constant": "constant_with_warmup"}
-
-
-def training_arguments(job: TrainingJob) -> transformers.TrainingArguments:
-    """Return a run's settings in transformers' words. Nothing is reported to any service."""
-    settings = job.run.training
-    on_cpu = job.run.device.kind == "cpu"
-    dtype = job.dtype
-    return transformers.TrainingArguments(
-        output_dir=str(job.folder.checkpoints),
-        num_train_epochs=settings.epochs,
-        max_steps=settings.max_steps or -1,
-        per_device_train_batch_size=settings.batch_size,
-        per_device_eval_batch_size=job.run.evaluation.batch_size or settings.batch_size,
-        gradient_accumulation_steps=settings.gradient_accumulation,
-        learning_rate=settings.learning_rate,
-        lr_scheduler_type=SCHEDULERS[settings.scheduler],
-        warmup_steps=settings.warmup,  # below 1 it is a share of all steps
-        weight_decay=settings.weight_decay,
-        max_grad_norm=settings.max_grad_norm,
-        seed=settings.seed,
-        data_seed=settings.seed,
-        bf16=dtype == "bfloat16",
-        fp16=dtype == "float16",
-        use_cpu=on_cpu,
-        dataloader_pin_memory=not on_cpu,
-        logging_strategy="steps",
-        logging_steps=settings.log_every,
-        logging_first_step=True,
-        logging_nan_inf_filter=False,
-        save_strategy="steps",
-        save_steps=job.run.checkpoints.every,
-        remove_unused_columns=False,
-        disable_tqdm=True,
-        report_to="none",
     )

@@ -32,5 +32,6 @@ def command(
     """Train."""
     from luthier.core import train
 
-    folder = train(run, overrides or (), overwrite=overwrite, reporter=console_reporter())
-    typer.echo(f"talk to it  luthier chat {folder.path}")
+    reporter = console_reporter()
+    folder = train(run, overrides or (), overwrite=overwrite, reporter=reporter)
+    reporter.say("talk to it", f"luthier chat {folder.path}")

@@ -1,0 +1,50 @@
+"""A run's settings in the words of transformers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import transformers
+
+from luthier.core.training.streaming import Stream
+
+if TYPE_CHECKING:
+    from luthier.core.run.job import TrainingJob
+
+SCHEDULERS = {"cosine": "cosine", "linear": "linear", "constant": "constant_with_warmup"}
+
+
+def training_arguments(job: TrainingJob) -> transformers.TrainingArguments:
+    """Return a run's settings in transformers' words. Nothing is reported to any service."""
+    settings = job.run.training
+    on_cpu = job.run.device.kind == "cpu"
+    dtype = job.dtype
+    return transformers.TrainingArguments(
+        output_dir=str(job.folder.checkpoints),
+        num_train_epochs=settings.epochs,
+        max_steps=settings.max_steps or -1,
+        per_device_train_batch_size=settings.batch_size,
+        per_device_eval_batch_size=job.run.evaluation.batch_size or settings.batch_size,
+        gradient_accumulation_steps=settings.gradient_accumulation,
+        learning_rate=settings.learning_rate,
+        lr_scheduler_type=SCHEDULERS[settings.scheduler],
+        warmup_steps=settings.warmup,  # below 1 it is a share of all steps
+        weight_decay=settings.weight_decay,
+        max_grad_norm=settings.max_grad_norm,
+        seed=settings.seed,
+        data_seed=settings.seed,
+        bf16=dtype == "bfloat16",
+        fp16=dtype == "float16",
+        use_cpu=on_cpu,
+        dataloader_pin_memory=not on_cpu,
+        logging_strategy="steps",
+        logging_steps=settings.log_every,
+        logging_first_step=True,
+        logging_nan_inf_filter=False,
+        save_strategy="steps",
+        save_steps=job.run.checkpoints.every,
+        remove_unused_columns=False,
+        disable_tqdm=True,
+        report_to="none",
+        ignore_data_skip=isinstance(job.dataset, Stream),  # it goes to its place by itself
+    )
