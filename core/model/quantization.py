@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from luthier.core.model.families import config_of
 from luthier.core.plugin import Plugin, Refusal
+
+if TYPE_CHECKING:
+    from torch import nn
 
 KEY = "quantization_config"
 """The key of a model's config that tells how its weights are stored."""
@@ -86,3 +89,21 @@ def _cached(name: str, revision: str | None) -> Path | None:
 
     found = try_to_load_from_cache(name, "config.json", revision=revision)
     return Path(found).parent if isinstance(found, str) else None
+
+
+def weight_count(model: nn.Module) -> int:
+    """Return how many weights a model has, however few bits they are held in; a tied one once."""
+    seen: set[int] = set()
+    count = 0
+    for module in model.modules():
+        own = [p for p in module.parameters(recurse=False) if id(p) not in seen]
+        seen.update(map(id, own))
+        shape = (getattr(module, "in_features", None), getattr(module, "out_features", None))
+        tied = not own and next(module.parameters(recurse=False), None) is not None
+        if None in shape or tied or next(module.children(), None) is not None:
+            count += sum(p.numel() for p in own)
+            continue
+        # what it holds may be packed, or be codes and no weights
+        bias = getattr(module, "bias", None)
+        count += shape[0] * shape[1] + (0 if bias is None else bias.numel())
+    return count

@@ -153,6 +153,9 @@ def _arranged(
 def _tell_of_model(run: Run, dtype: str, counts: dict[str, int], reporter: Reporter) -> None:
     family = run.family.name if run.family else "?"
     reporter.say("model", f"{run.model.path} (family {family}), {dtype} on {run.device}")
+    for one in run.of("quantizers"):
+        place = run.tree.at(("quantizer", "name")).place
+        reporter.say("quantizer", one.name if place.line else f"{one.name} ({place})")
     share = counts["trained"] / counts["all"]
     reporter.say("training", f"{counts['trained']:,} of {counts['all']:,} parameters ({share:.2%})")
 

@@ -16,6 +16,7 @@ from typing import Any
 from luthier.core.data.prepared import PreparedData
 from luthier.core.hooks import API_VERSION
 from luthier.core.model.opening import OpenModel
+from luthier.core.model.quantization import weight_count
 from luthier.core.runfile import Run
 from luthier.core.training.trainer import trained_parameters
 
@@ -106,7 +107,7 @@ def measured_peak_bytes() -> int:
 
 def _parameters(opened: OpenModel) -> dict[str, int]:
     trained = sum(p.numel() for p in trained_parameters(opened.model).values())
-    return {"all": sum(p.numel() for p in opened.model.parameters()), "trained": trained}
+    return {"all": weight_count(opened.model), "trained": trained}
 
 
 def _versions() -> dict[str, str]:

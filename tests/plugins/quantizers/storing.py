@@ -93,7 +93,8 @@ CONFIGS = {
     "gptq": {"bits": 4, "group_size": GROUP, "desc_act": False, "sym": True},
     "awq": {"bits": 4, "group_size": GROUP, "zero_point": True, "version": "gemm"},
     "aqlm": {
-        "in_group_size": LENGTH, "out_group_size": 1, "num_codebooks": 1, "nbits_per_codebook": CODE_BITS,
+        "in_group_size": LENGTH, "out_group_size": 1,
+        "num_codebooks": 1, "nbits_per_codebook": CODE_BITS,
         "linear_weights_not_to_quantize": ["lm_head", "lm_head.weight"],
     },
     "fp8": {"activation_scheme": "dynamic", "weight_block_size": [128, 128]},

@@ -13,6 +13,7 @@ pytest.importorskip("bitsandbytes", reason='needs pip install "luthier[bnb]"')
 from luthier.core import check, load, train
 from luthier.core.model.layers import LayerMap, LayerType
 from luthier.core.model.loading import LoadPlan
+from luthier.core.model.quantization import weight_count
 from luthier.core.problems import BadRunFile
 from luthier.plugins.quantizers.bnb import BitsAndBytes
 
@@ -40,9 +41,16 @@ def opened(tiny, **options):
     )
 
 
+def whole(tiny):
+    from transformers import AutoModelForCausalLM
+
+    return AutoModelForCausalLM.from_pretrained(tiny, dtype=torch.float32)
+
+
 @pytest.mark.parametrize(("bits", "double"), EXPECTED)
 def test_a_weight_takes_the_bits_that_the_papers_tell(tiny, bits_of, bits, double):
     model = opened(tiny, bits=bits, double_quantization=double)
+    assert weight_count(model) == sum(p.numel() for p in whole(tiny).parameters())
     layer = model.model.layers[0].self_attn.q_proj
     assert bits_of(layer, 128 * 128) == pytest.approx(EXPECTED[bits, double], abs=0.01)
 

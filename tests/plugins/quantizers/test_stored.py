@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from luthier.core import load, train
+from luthier.core.model.quantization import weight_count
 from tests.plugins.quantizers.storing import CODEBOOK, GROUP, LENGTH, store
 
 PACKAGES = {"gptq": ("gptqmodel", "gptq"), "awq": ("gptqmodel", "gptq"), "aqlm": ("aqlm", "aqlm")}
@@ -40,6 +41,7 @@ def test_the_weights_are_those_that_were_stored(stored, logits_of, bits_of):
     method, folder, meant = stored
     opened = load(folder, ["model.family=tiny"]).model
     torch.testing.assert_close(logits_of(opened), logits_of(meant), rtol=0, atol=0.02)
+    assert weight_count(opened) == sum(p.numel() for p in meant.parameters())
     if method in BITS:
         layer = opened.model.layers[0].self_attn.q_proj
         assert bits_of(layer, 128 * 128) == pytest.approx(BITS[method], rel=0.15)
