@@ -98,12 +98,12 @@ def weight_count(model: nn.Module) -> int:
     for module in model.modules():
         own = [p for p in module.parameters(recurse=False) if id(p) not in seen]
         seen.update(map(id, own))
-        shape = (getattr(module, "in_features", None), getattr(module, "out_features", None))
+        inputs, outputs = (getattr(module, f"{side}_features", None) for side in ("in", "out"))
         tied = not own and next(module.parameters(recurse=False), None) is not None
-        if None in shape or tied or next(module.children(), None) is not None:
+        if inputs is None or outputs is None or tied or next(module.children(), None) is not None:
             count += sum(p.numel() for p in own)
             continue
         # what it holds may be packed, or be codes and no weights
         bias = getattr(module, "bias", None)
-        count += shape[0] * shape[1] + (0 if bias is None else bias.numel())
+        count += inputs * outputs + (0 if bias is None else bias.numel())
     return count
