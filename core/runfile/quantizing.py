@@ -40,21 +40,23 @@ def choose_quantizer(
         stored: the model's `quantization_config`; None where it has none, or it is not at hand.
     """
     key = str(kind.key)
-    quantizers = _quantizers(chooser.catalogue)
     if stored is not None:
+        quantizers = _quantizers(chooser.catalogue)
         found = _opener(key, node, chooser, stored, quantizers)
         if found is None:
             return node
         node = _with_stored_options(key, found, chooser, stored, quantizers)
-    named = node.mapping.get("name", node)
-    cls = quantizers.get(str(named.value))
-    if stored is None and cls is not None and not cls.quantizes:
-        said = f"{named.value!r} opens models that are stored so, and this one's weights are whole"
-        able = [name for name, one in quantizers.items() if one.quantizes]
-        remedy = f"Leave it out, or choose one that quantizes as it loads: {', '.join(able)}."
-        chooser.tell(named.place, key, said, remedy)
+    if node.value is None:
         return node
-    return node if node.value is None else chooser.select(kind, node, (key,))
+    before = len(chooser.chosen)
+    node = chooser.select(kind, node, (key,))
+    for one, place, _ in chooser.chosen[before:]:
+        if stored is None and isinstance(one.plugin, Quantizer) and not one.plugin.quantizes:
+            said = f"{one.name!r} opens models that are stored so; this one's weights are whole"
+            able = [name for name, q in _quantizers(chooser.catalogue).items() if q.quantizes]
+            remedy = f"Leave it out, or choose one that quantizes as it loads: {', '.join(able)}."
+            chooser.tell(place, key, said, remedy)
+    return node
 
 
 def _opener(

@@ -106,7 +106,7 @@ def test_a_model_that_is_stored_as_nothing_here_opens_it_is_told(small_run, stor
 
 def test_a_quantizer_of_stored_weights_is_refused_for_whole_ones(small_run, ready):
     said = said_of(small_run(tuner="lora", quantizer="gptq"))
-    assert "'gptq' opens models that are stored so, and this one's weights are whole" in said
+    assert "'gptq' opens models that are stored so; this one's weights are whole" in said
     assert "choose one that quantizes as it loads: bnb, hqq, torchao" in said
 
 
