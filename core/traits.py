@@ -8,6 +8,7 @@ from __future__ import annotations
 TRAITS = {
     "adapter": "It trains weights beside the model's own, which stay as they are.",
     "trains-base-weights": "It trains weights of the model itself.",
+    "quantized": "The model's own weights are held in few bits.",
     "attention-backend": "It decides how attention is computed; a model has one.",
     "attention-masked": "It is an attention backend that keeps sequences apart by a mask.",
     "attention-block-mask": "It is an attention backend whose masks are of blocks of tokens.",

@@ -18,15 +18,18 @@ class LoadPlan:
         attention: transformers' name of the attention backend; None for its own choice.
         quantization: a quantization config of transformers, or None.
         config: changes of the model's config, by field.
+        stored: what the model's config tells of weights that are stored quantized; None where
+            they are whole.
     """
 
     _FIELDS = frozenset({"dtype", "device_map", "attention", "quantization"})
 
-    def __init__(self, dtype: str) -> None:
+    def __init__(self, dtype: str, stored: Mapping[str, Any] | None = None) -> None:
         """Begin with the precision that the run file or the device asks for."""
         self.owners: dict[str, str] = {}
         self._owner: str | None = None
         self._config: dict[str, Any] = {}
+        self._stored = stored
         self.dtype = dtype
         self.device_map: Any = None
         self.attention: str | None = None
@@ -39,6 +42,11 @@ class LoadPlan:
             there = ", ".join(sorted(self._FIELDS))
             raise AttributeError(f"a load plan has no field {field!r}; there are: {there}, config")
         super().__setattr__(field, value)
+
+    @property
+    def stored(self) -> Mapping[str, Any] | None:
+        """What the model's config tells of weights that are stored quantized."""
+        return self._stored
 
     @property
     def config(self) -> Mapping[str, Any]:

@@ -17,6 +17,7 @@ from luthier.core.model.attention import composed_attention, require_interface
 from luthier.core.model.families import Family
 from luthier.core.model.layers import LayerMap
 from luthier.core.model.loading import LoadPlan
+from luthier.core.model.quantization import stored_at
 from luthier.core.model.vocabulary import Vocabulary, add_tokens, fit_vocabulary
 from luthier.core.templates import ChatTemplate
 from luthier.core.templates.fitting import fitted
@@ -151,7 +152,7 @@ def open_model(located: LocatedModel, *, training: bool) -> OpenModel:
         TwoOwners: two plugins decide the same thing.
     """
     spec, manager = located.spec, located.manager
-    plan = LoadPlan(spec.dtype)
+    plan = LoadPlan(spec.dtype, stored_at(located.location, spec.revision))
     for step in steps(manager, "plan_load"):
         with plan.owned_by(step.owner):
             step.call(plan=plan, model=spec, location=located.location)

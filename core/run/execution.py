@@ -142,6 +142,9 @@ def _arranged(
 def _tell_of_model(run: Run, opened: OpenModel, counts: dict[str, int], reporter: Reporter) -> None:
     family = run.family.name if run.family else "?"
     reporter.say("model", f"{run.model.path} (family {family}), {run.dtype} on {run.device}")
+    for one in run.of("quantizers"):
+        place = run.tree.at(("quantizer", "name")).place
+        reporter.say("quantizer", one.name if place.line else f"{one.name} ({place})")
     if opened.vocabulary.changed:
         reporter.say("vocabulary", str(opened.vocabulary))
     if opened.layers.resolved:

@@ -16,6 +16,7 @@ from typing import Any
 from luthier.core.data.prepared import PreparedData
 from luthier.core.hooks import API_VERSION
 from luthier.core.model.opening import OpenModel
+from luthier.core.model.quantization import weight_count
 from luthier.core.runfile import Run
 
 LIBRARIES = (
@@ -103,7 +104,7 @@ def measured_peak_bytes() -> int:
 
 
 def _parameters(opened: OpenModel) -> dict[str, int]:
-    return {"all": sum(p.numel() for p in opened.model.parameters()), "trained": _trained(opened)}
+    return {"all": weight_count(opened.model), "trained": _trained(opened)}
 
 
 def _trained(opened: OpenModel) -> int:

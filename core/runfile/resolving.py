@@ -8,7 +8,7 @@ from typing import Any, Literal
 from luthier.core.compatibility import conflicts
 from luthier.core.data.dataset import DatasetSpec, Validation
 from luthier.core.device import Device, probe
-from luthier.core.kinds import RESERVED, broken_kinds
+from luthier.core.kinds import RESERVED, Kind, broken_kinds
 from luthier.core.problems import BadRunFile, Place, Problem, described
 from luthier.core.runfile.answering import INFERENCE, TRAINING, require_answers
 from luthier.core.runfile.choosing import Chooser, put_defaults
@@ -25,6 +25,7 @@ from luthier.core.runfile.nodes import (
     path_of,
 )
 from luthier.core.runfile.plugin_files import with_plugin_files
+from luthier.core.runfile.quantizing import choose_quantizer, stored_in
 from luthier.core.runfile.recognition import (
     choose_family,
     require_adapters,
@@ -188,20 +189,26 @@ class _Resolver:
             unneeded = not self.training and kind.serves == "training"
             if kind.key is None or kind.place != "run" or unneeded:
                 continue
-            node = self.chooser.slot(kind, tree.mapping.get(kind.key))
-            if kind.name == "templates":
-                folders = tokenizer_folders(tree.mapping["model"], self.fetched)
-                node = choose_template(kind, node, self.chooser, folders, self.family)
-                if node.value is not None:
-                    _put(tree, kind.key, node)
-                continue
-            if node.value is None:
-                continue
-            if kind.many:
-                self.chooser.many(kind, node)
-            else:
-                node = self.chooser.select(kind, node, (kind.key,))
-            _put(tree, kind.key, node)
+            node = self._slot(kind, self.chooser.slot(kind, tree.mapping.get(kind.key)), tree)
+            if node.value is not None:
+                _put(tree, kind.key, node)
+
+    def _slot(self, kind: Kind, node: Node, tree: Node) -> Node:
+        """Choose what a slot names; the model may tell its template and its quantizer."""
+        model = tree.mapping["model"]
+        if kind.name == "templates":
+            folders = tokenizer_folders(model, self.fetched)
+            return choose_template(kind, node, self.chooser, folders, self.family)
+        if kind.name == "quantizers":
+            # `choose_family` has made the path of a folder whole
+            folder = self.fetched or Path(str(model.at(("path",)).value))
+            return choose_quantizer(kind, node, self.chooser, stored_in(folder))
+        if node.value is None:
+            return node
+        if kind.many:
+            self.chooser.many(kind, node)
+            return node
+        return self.chooser.select(kind, node, (str(kind.key),))
 
     # --- all of it together ----------------------------------------------------
 

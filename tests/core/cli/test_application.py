@@ -78,7 +78,7 @@ def test_a_usage_line_reads_as_people_write_one(luthier, command):
 
 
 def test_a_kind_of_which_nothing_is_installed_is_told_to_be_empty(luthier):
-    assert luthier("plugins", "quantizers") == (
+    assert luthier("plugins", "benchmarks") == (
         0,
-        "No plugin of the kind quantizers is installed.\n",
+        "No plugin of the kind benchmarks is installed.\n",
     )

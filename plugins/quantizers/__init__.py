@@ -1,0 +1,1 @@
+"""How the frozen weights are held."""

@@ -1,0 +1,50 @@
+"""torchao: weights in 8 bits, as whole numbers or floats, by torch's own library.
+
+https://docs.pytorch.org/ao/stable/; https://huggingface.co/docs/transformers/quantization/torchao
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from luthier.core import hookimpl
+from luthier.core.model.quantization import Quantizer
+
+if TYPE_CHECKING:
+    from luthier.core.model.loading import LoadPlan
+
+CLASSES = {
+    "int8": "Int8WeightOnlyConfig",
+    "int8-dynamic": "Int8DynamicActivationInt8WeightConfig",
+    "float8": "Float8WeightOnlyConfig",
+}
+"""torchao's classes of configs; transformers trains beside no others."""
+
+
+class TorchAo(Quantizer):
+    """Hold each linear layer of the blocks in 8 bits, by torchao."""
+
+    type: Literal["int8", "int8-dynamic", "float8"] = "int8"
+    """Whole numbers, whole numbers with inputs rounded to them too, or floats."""
+
+    methods: ClassVar = frozenset({"torchao"})
+    quantizes: ClassVar = True
+    packages: ClassVar = ("torchao>=0.15",)
+    extra: ClassVar = "torchao"
+
+    @classmethod
+    def stored_options(cls, stored: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the type that the stored model tells, even where it is none of these."""
+        named = stored.get("quant_type", {}).get("default", {}).get("_type")
+        return {"type": {name: one for one, name in CLASSES.items()}.get(named, named)}
+
+    @hookimpl
+    def plan_load(self, plan: LoadPlan) -> None:
+        """Choose transformers' TorchAoConfig."""
+        if plan.stored is not None:
+            return
+        from torchao import quantization
+        from transformers import TorchAoConfig
+
+        plan.quantization = TorchAoConfig(getattr(quantization, CLASSES[self.type])())
