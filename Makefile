@@ -10,9 +10,9 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 quickstart: .venv/base
 	$(BIN)/python examples/quickstart.py
 
-## all tests that a change has to pass (about 7 minutes on two cores)
+## all tests that a change has to pass (about 9 minutes on two cores, side by side)
 test: .venv/dev
-	$(BIN)/python -m pytest -m "not sweep"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not sweep" -n auto --dist worksteal
 
 ## what takes longer; writes its dated results to tests/sweep/results, to be committed
 sweep: .venv/dev

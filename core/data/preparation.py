@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -67,7 +67,8 @@ class _Preparation:
 
     def mapped(self) -> PreparedData:
         """Return the training rows, all of them prepared and on the disk."""
-        return merged(self._parts([self._aligned(spec) for spec in self.run.data]), self.run)
+        # each is opened when the one before it is prepared
+        return merged(self._parts(self._aligned(spec) for spec in self.run.data), self.run)
 
     def of_set(self, spec: DatasetSpec) -> PreparedData:
         """Return the rows of a dataset that the model is evaluated on."""
@@ -105,7 +106,7 @@ class _Preparation:
     def _key(self, aligned: Aligned) -> dict[str, object]:
         return key_of(self.run, aligned.spec, aligned, self.located)
 
-    def _parts(self, datasets: Sequence[Aligned]) -> Iterator[Part]:
+    def _parts(self, datasets: Iterable[Aligned]) -> Iterator[Part]:
         """Yield the shards of datasets, made where they are not there."""
         for number, aligned in enumerate(datasets):
             store = Store(self._key(aligned))

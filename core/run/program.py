@@ -96,22 +96,28 @@ def train(
     folder = RunFolder(resolved.output)
     if is_first():
         folder.require_clearable() if overwrite else folder.require_free()
-    (reporter or Reporter()).say("run", str(folder.path))
+    told = reporter or Reporter()
+    told.say("run", str(folder.path))
     for note in resolved.notes:
-        (reporter or Reporter()).say("model", note)
+        told.say("model", note)
     with folder.locked():
         if is_first():
-            if overwrite:
-                folder.clear()
-            folder.require_free()  # another process may have trained here meanwhile
-            write_text_whole(folder.run_file, annotated(resolved.tree))
+            _begin(folder, resolved, overwrite=overwrite)
         try:
-            execute(resolved, folder, reporter or Reporter(), resuming=False)
+            execute(resolved, folder, told, resuming=False)
         except LuthierError:
             if is_first() and not folder.manifest.exists():
                 folder.clear()  # it failed before its first step: there is nothing to go on with
             raise
     return folder
+
+
+def _begin(folder: RunFolder, run: Run, *, overwrite: bool) -> None:
+    """Make the folder of a new run, its run.yaml in it."""
+    if overwrite:
+        folder.clear()
+    folder.require_free()  # another process may have trained here meanwhile
+    write_text_whole(folder.run_file, annotated(run.tree))
 
 
 def resume(

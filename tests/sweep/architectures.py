@@ -14,6 +14,7 @@ from transformers.pytorch_utils import Conv1D
 from luthier.core.model.layers import GROUPS, LayerMap, LayerType
 from luthier.core.model.opening import OpenModel, with_adapter
 from luthier.core.model.saving import save_model
+from luthier.core.model.vocabulary import Vocabulary
 from luthier.plugins.tuners.lora import Lora
 from tests.sweep.miniatures import VOCABULARY, miniature
 
@@ -81,7 +82,9 @@ def trial(model_type, folder):
     layers = LayerMap.of(model)
     assert not layers.names_of(LayerType.OTHER), layers.names_of(LayerType.OTHER)
     assert not (untyped := _linear(model) - layers.types.keys()), untyped
-    model = Lora(rank=4).attach_adapter(model=model, layers=layers)
+    model = Lora(rank=4).attach_adapter(
+        model=model, layers=layers, vocabulary=Vocabulary((), (), 0, 0)
+    )
     adapters = sum(isinstance(one, LoraLayer) for one in model.modules())
     assert adapters == layers.resolved.total()
     assert set(layers.resolved) == GROUPS["all"] & set(layers.types.values())

@@ -10,10 +10,10 @@ from luthier.core.run import program
 
 @pytest.fixture
 def no_hub(monkeypatch):
-    def asked(run):
-        raise AssertionError(f"the Hub was asked for {run.model.path}")
+    def asked(hub, path, revision):
+        raise AssertionError(f"the Hub was asked for {path}")
 
-    monkeypatch.setattr(program, "_fetched", asked)
+    monkeypatch.setattr(program, "fetched", asked)
 
 
 def test_a_misspelt_run_folder_is_answered_with_the_nearest_before_the_hub_is_asked(
@@ -40,13 +40,13 @@ def test_a_misspelt_model_beside_the_run_file_is_told_before_the_hub_is_asked(
 def test_what_a_library_says_while_the_hub_is_asked_is_not_on_the_screen(
     small_run, monkeypatch, capsys
 ):
-    def asked(run):
+    def asked(hub, path, revision):
         logging.getLogger("huggingface_hub.utils._http").warning("Retrying in 8s [Retry 5/5].")
         raise BadModel("none")
 
     import huggingface_hub  # noqa: F401 - its handler goes to the screen
 
-    monkeypatch.setattr(program, "_fetched", asked)
+    monkeypatch.setattr(program, "fetched", asked)
     with pytest.raises(BadModel, match="none"):
         train(small_run(model="meta/llama", template="chatml"))
     assert capsys.readouterr() == ("", "")

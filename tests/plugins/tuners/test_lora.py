@@ -9,12 +9,15 @@ from transformers import AutoModelForCausalLM
 from luthier.core import BadModel
 from luthier.core.model.layers import LayerMap
 from luthier.core.model.opening import with_adapter
+from luthier.core.model.vocabulary import Vocabulary
 from luthier.plugins.tuners.lora import Lora
 from tests.sweep.miniatures import miniature
 
 
 def adapted(model, **options):
-    return Lora(**options).attach_adapter(model=model, layers=LayerMap.of(model))
+    return Lora(**options).attach_adapter(
+        model=model, layers=LayerMap.of(model), vocabulary=Vocabulary((), (), 0, 0)
+    )
 
 
 def adapted_layers(model):
