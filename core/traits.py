@@ -11,6 +11,8 @@ TRAITS = {
     "attention-backend": "It decides how attention is computed; a model has one.",
     "attention-wrapper": "It is laid over the attention backend.",
     "attention-unwrapped": "It is an attention backend that cannot be wrapped.",
+    "head-loss": "It decides how the head and the loss of a batch are computed.",
+    "shards-weights": "Each process holds a part of the weights, gathered when it is used.",
     "local-files": "It is a source whose paths are of this machine.",
     "device-cpu": "The device is a CPU.",
     "device-cuda": "The device is an NVIDIA GPU.",
