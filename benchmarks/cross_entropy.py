@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-SIDES = {"plain": 0, "chunks of 1,024": 1024, "chunks of 256": 256, "chunks of 64": 64}
+SIDES = {"plain": 0, "chunks of 1,024": 1024, "chunks of 256": 256, "chunks of 128": 128}
 ROWS = 4
 MIB = 2**20
 

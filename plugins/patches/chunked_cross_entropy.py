@@ -16,8 +16,6 @@ from pydantic import Field
 from luthier.core import BadModel, Plugin, Refusal, hookimpl
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from luthier.core.hooks import Phase, Undo
     from luthier.plugins.patches.deferred_logits import DeferredHead
 
@@ -40,7 +38,7 @@ class ChunkedCrossEntropy(Plugin):
     )
 
     @hookimpl
-    def patch_model(self, model: nn.Module, phase: Phase) -> Undo | None:
+    def patch_model(self, model: Any, phase: Phase) -> Undo | None:
         """Put deferred logits in the place of the head's.
 
         Raises:
@@ -50,7 +48,7 @@ class ChunkedCrossEntropy(Plugin):
             return None
         from luthier.plugins.patches.deferred_logits import DeferredHead
 
-        head: Any = model.get_output_embeddings()
+        head = model.get_output_embeddings()
         if head is None:
             raise BadModel(f"{_name(model)} has no output embedding. {_WAY_OUT}")
         earlier = vars(head).get("forward")
@@ -77,7 +75,7 @@ def _name(model: Any) -> str:
     return type(model.get_base_model() if hasattr(model, "peft_config") else model).__name__
 
 
-def _require_deferred(model: nn.Module, deferred: DeferredHead) -> None:
+def _require_deferred(model: Any, deferred: DeferredHead) -> None:
     """Refuse a model that does not hand its logits on, or does to them what needs all of them.
 
     Raises:

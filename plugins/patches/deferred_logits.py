@@ -39,21 +39,21 @@ class DeferredHead:
         self.tokens = tokens
         self.whole: list[str] = []
         """The functions that wanted the logits of all tokens."""
+        self.told = False
 
     def __call__(self, hidden: torch.Tensor) -> DeferredLogits:
         """Return logits of shape (..., V) of hidden states of shape (..., D)."""
         device = hidden.device.type
         # the head is called when the model's own autocast has ended
         cast = torch.is_autocast_enabled(device), torch.get_autocast_dtype(device)
-        recipe = _Recipe(self, device, *cast)
+        recipe = _Recipe(self, device, *cast, torch.is_grad_enabled())
         return DeferredLogits.of(hidden, recipe, recipe(hidden.reshape(-1, hidden.shape[-1])[:0]))
 
-    def tell_whole(self, name: str) -> None:
-        """Note that a function wanted the logits of all tokens; of one in training say it once."""
-        if name in self.whole:
-            return
+    def tell_whole(self, name: str, *, trained: bool) -> None:
+        """Note that a function wanted the logits of all tokens; where they are trained, say so."""
         self.whole.append(name)
-        if torch.is_grad_enabled():
+        if trained and not self.told:
+            self.told = True
             logger.warning("the logits of all tokens are computed at once, for `%s`", name)
 
 
@@ -64,13 +64,16 @@ class _Recipe(NamedTuple):
     device: str
     autocast: bool
     dtype: torch.dtype
+    grad: bool
     steps: tuple[Step, ...] = ()
 
     def __call__(self, hidden_ND: torch.Tensor) -> torch.Tensor:
-        with torch.autocast(self.device, dtype=self.dtype, enabled=self.autocast):
-            logits_NV = self.head.forward(hidden_ND)
-        for step in self.steps:
-            logits_NV = step(logits_NV)
+        # what came of a forward pass without gradients has none later either
+        with torch.set_grad_enabled(self.grad and torch.is_grad_enabled()):
+            with torch.autocast(self.device, dtype=self.dtype, enabled=self.autocast):
+                logits_NV = self.head.forward(hidden_ND)
+            for step in self.steps:
+                logits_NV = step(logits_NV)
         return logits_NV
 
 
@@ -92,7 +95,7 @@ class DeferredLogits(torch.Tensor):
     @classmethod
     def of(cls, hidden: torch.Tensor, recipe: _Recipe, none: torch.Tensor) -> DeferredLogits:
         """Return the logits that a recipe makes of hidden states."""
-        make = torch.Tensor._make_wrapper_subclass  # type: ignore[attr-defined]  # noqa: SLF001 - it is what torch's notes use
+        make = torch.Tensor._make_wrapper_subclass  # noqa: SLF001 - it is what torch's notes use
         self: DeferredLogits = make(
             cls, (*hidden.shape[:-1], none.shape[-1]),
             dtype=none.dtype, device=none.device, requires_grad=none.requires_grad,
@@ -112,7 +115,7 @@ class DeferredLogits(torch.Tensor):
         kwargs = kwargs or {}
         name = func.__name__
         if name in _OUTSIDE or (name == "__get__" and func.__self__.__name__ in _OUTSIDE):  # type: ignore[attr-defined]
-            return super().__torch_function__(func, types, args, kwargs)
+            return super().__torch_function__(func, types, args, kwargs)  # type: ignore[no-untyped-call]
         first = args[0] if args else kwargs.get("input")
         answer: Any = NotImplemented
         if isinstance(first, DeferredLogits) and first.made is None:
@@ -127,7 +130,13 @@ class DeferredLogits(torch.Tensor):
         )
 
     @classmethod
-    def __torch_dispatch__(cls, func: Any, *_: Any, **__: Any) -> Any:
+    def __torch_dispatch__(  # type: ignore[override]
+        cls,
+        func: Any,
+        types: Iterable[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
         """Refuse what is asked of the numbers that are not there."""
         raise TypeError(f"{func} was called on logits that are not computed yet")
 
@@ -143,7 +152,7 @@ class DeferredLogits(torch.Tensor):
     def whole(self, name: str) -> torch.Tensor:
         """Return the logits of all tokens, for a function of this name."""
         if self.made is None:
-            self.recipe.head.tell_whole(name)
+            self.recipe.head.tell_whole(name, trained=self.none.requires_grad)
             hidden = self.hidden
             logits_NV = self.recipe(hidden.reshape(-1, hidden.shape[-1]))
             self.made = logits_NV.reshape(*hidden.shape[:-1], logits_NV.shape[-1])
@@ -257,7 +266,7 @@ def _cross_entropy(  # noqa: PLR0913, PLR0917 - torch's signature
     counted_N = (target != ignore_index).nonzero().squeeze(1)
     size = logits.recipe.head.tokens
     hidden_KD = logits.hidden[counted_N.to(logits.hidden.device)]
-    chunks = zip(hidden_KD.split(size), target[counted_N].split(size), strict=True)
+    chunks = zip(torch.split(hidden_KD, size), torch.split(target[counted_N], size), strict=True)
     # computed again in the backward pass, so that no chunk's logits are kept
     losses_K = torch.cat([checkpoint(losses_of, *chunk, use_reentrant=False) for chunk in chunks])
     if reduction == "none":
