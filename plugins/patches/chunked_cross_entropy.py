@@ -1,0 +1,105 @@
+"""Chunked cross entropy: the logits of all tokens never exist at once.
+
+Logits are as wide as the vocabulary, so that with a large one they, their softmax and its gradient
+are most of what a step needs. Here the head and the loss are computed only of the tokens that have
+a label, a chunk at a time, and again in the backward pass, in plain torch.
+
+Source: Wijmans et al., 2024, https://arxiv.org/abs/2411.09009, with a kernel for it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from pydantic import Field
+
+from luthier.core import BadModel, Plugin, Refusal, hookimpl
+
+if TYPE_CHECKING:
+    from luthier.core.hooks import Phase, Undo
+    from luthier.plugins.patches.deferred_logits import DeferredHead
+
+
+class ChunkedCrossEntropy(Plugin):
+    """Compute the head and the loss where a label is trained, a chunk of tokens at a time."""
+
+    tokens: Annotated[int, Field(ge=1)] = 256
+    """Tokens of a chunk: fewer need less memory, more take less time."""
+
+    serves: ClassVar = "training"
+    traits: ClassVar = frozenset({"head-loss"})
+    refuses: ClassVar = (
+        Refusal("head-loss", "the head and its loss are computed in one way", "Leave one out"),
+        Refusal(
+            "shards-weights",
+            "the head is computed where its weights are no longer gathered",
+            "Leave it out",
+        ),
+    )
+
+    @hookimpl
+    def patch_model(self, model: Any, phase: Phase) -> Undo | None:
+        """Put deferred logits in the place of the head's.
+
+        Raises:
+            BadModel: the model has no head of its own, or needs the logits of all tokens itself.
+        """
+        if phase == "built":
+            return None
+        from luthier.plugins.patches.deferred_logits import DeferredHead
+
+        head = model.get_output_embeddings()
+        if head is None:
+            raise BadModel(f"{_name(model)} has no output embedding. {_WAY_OUT}")
+        earlier = vars(head).get("forward")
+        deferred = DeferredHead(head.forward, self.tokens)
+        head.forward = deferred
+
+        def undo() -> None:
+            del head.forward
+            if earlier is not None:
+                head.forward = earlier
+
+        try:
+            _require_deferred(model, deferred)
+        except BadModel:
+            undo()
+            raise
+        return undo
+
+
+_WAY_OUT = "Leave `chunked-cross-entropy` out of the patches."
+
+
+def _name(model: Any) -> str:
+    return type(model.get_base_model() if hasattr(model, "peft_config") else model).__name__
+
+
+def _require_deferred(model: Any, deferred: DeferredHead) -> None:
+    """Refuse a model that does not hand its logits on, or does to them what needs all of them.
+
+    Raises:
+        BadModel: with what it does.
+    """
+    import torch
+
+    from luthier.plugins.patches.deferred_logits import DeferredLogits
+
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        with torch.no_grad():
+            ids = torch.tensor([[1, 2]], device=next(model.parameters()).device)
+            logits = model(input_ids=ids, use_cache=False).logits
+    finally:
+        for module, mode in modes:
+            module.training = mode
+    if deferred.whole:
+        raise BadModel(
+            f"{_name(model)} does `{deferred.whole[0]}` to its logits, which needs those of all "
+            f"tokens at once. {_WAY_OUT}"
+        )
+    if not isinstance(logits, DeferredLogits):
+        raise BadModel(
+            f"{_name(model)} does not use the logits of its output embedding. {_WAY_OUT}"
+        )
