@@ -82,9 +82,8 @@ def trial(model_type, folder):
     layers = LayerMap.of(model)
     assert not layers.names_of(LayerType.OTHER), layers.names_of(LayerType.OTHER)
     assert not (untyped := _linear(model) - layers.types.keys()), untyped
-    model = Lora(rank=4).attach_adapter(
-        model=model, layers=layers, vocabulary=Vocabulary((), (), 0, 0)
-    )
+    vocabulary = Vocabulary((), (), VOCABULARY, VOCABULARY)
+    model = Lora(rank=4).attach_adapter(model=model, layers=layers, vocabulary=vocabulary)
     adapters = sum(isinstance(one, LoraLayer) for one in model.modules())
     assert adapters == layers.resolved.total()
     assert set(layers.resolved) == GROUPS["all"] & set(layers.types.values())
@@ -93,7 +92,9 @@ def trial(model_type, folder):
     before = _logits(model)
     difference, stock = (
         max((before - one).abs().max().item() for one in after)
-        for after in _reloaded(OpenModel(model, tokenizer(), None, layers), base, folder)
+        for after in _reloaded(
+            OpenModel(model, tokenizer(), None, layers, vocabulary), base, folder
+        )
     )
     assert difference < TOLERANCE, difference
     return Outcome(layers.counts(list(layers.types)), adapters, difference, stock)
