@@ -149,7 +149,8 @@ class Encoder:
         return self._format.ends_of(self.tokenizer)
 
     @cached_property
-    def _thoughts(self) -> Thoughts:
+    def thoughts(self) -> Thoughts:
+        """What the template does with the thoughts of answers."""
         return Thoughts(self.template)
 
     @cached_property
@@ -171,7 +172,7 @@ class Encoder:
         told = [bool(message.get("train", True)) for message in _answers(messages)]
         plain = [
             {k: v for k, v in one.items() if k != "train"} if "train" in one else one
-            for one in map(self._thoughts.told, messages)
+            for one in map(self.thoughts.told, messages)
         ]
         ends = self._ends
         rendered = self._format.render(

@@ -11,7 +11,7 @@ import numpy as np
 
 from luthier.core.data.columns import token_counts
 from luthier.core.data.dataset import VALIDATION, Validation
-from luthier.core.data.mixing import Numbers, mixed
+from luthier.core.data.mixing import Numbers, mixed, weights_of
 from luthier.core.data.prepared import PreparedData
 from luthier.core.data.shards import Counts, Shard
 from luthier.core.errors import BadData
@@ -45,23 +45,17 @@ def merged(parts: Iterable[Part], run: Run) -> PreparedData:
     """
     together, owners = _together(parts, run)
     chosen, validation = np.arange(together.rows), {}
-    digests = [together.fingerprint]
     if run.validation.holds_out:
         sources = together.dataset.with_format("numpy")["row"][:]
         held = held_out(owners, sources, run.validation, run.training.seed)
-        digests.append(repr((run.validation.share, run.validation.count)))
         told = Counts(read=int(held.sum()))
-        validation[VALIDATION] = _selected(
-            together.dataset, np.flatnonzero(held), told, [*digests, VALIDATION]
-        )
+        validation[VALIDATION] = _selected(together, np.flatnonzero(held), told)
         chosen = np.flatnonzero(~held)
     order = _mixed_order(owners[chosen], run)
-    if order is not None:
-        digests.append(repr(run.mix))
-        chosen = chosen[order]
-    if len(digests) == 1:
+    if order is None and not validation:
         return together
-    found = _selected(together.dataset, chosen, together.counts, digests)
+    chosen = chosen if order is None else chosen[order]
+    found = _selected(together, chosen, together.counts)
     return replace(found, rejected=together.rejected, validation=validation)
 
 
@@ -128,15 +122,14 @@ def _together(parts: Iterable[Part], run: Run) -> tuple[PreparedData, NDArray[np
     return PreparedData(rows, counts, digests.hexdigest(), rejected), owners
 
 
-def _selected(
-    dataset: Dataset, numbers: NDArray[np.int64], counts: Counts, digests: list[str]
-) -> PreparedData:
+def _selected(whole: PreparedData, numbers: NDArray[np.int64], counts: Counts) -> PreparedData:
     """Return some of the rows, in an order; `counts` tells what else became of those read."""
-    rows = dataset.select(numbers)
+    rows = whole.dataset.select(numbers)
     tokens, trained = token_counts(rows)
     counts = replace(counts, rows=len(rows), tokens=tokens, trained_tokens=trained)
-    fingerprint = hashlib.sha256("".join(digests).encode()).hexdigest()
-    return PreparedData(rows, counts, fingerprint)
+    digest = hashlib.sha256(whole.fingerprint.encode())
+    digest.update(numbers.astype(np.int64).tobytes())
+    return PreparedData(rows, counts, digest.hexdigest())
 
 
 def _mixed_order(owners: NDArray[np.int64], run: Run) -> Numbers | None:
@@ -145,11 +138,9 @@ def _mixed_order(owners: NDArray[np.int64], run: Run) -> Numbers | None:
     if run.mix.strategy == "concatenate" and all(section.repeat == 1 for section in sections):
         return None
     lengths = np.bincount(owners, minlength=len(sections)).tolist()
-    weights = [one.weight for one in sections]
     order = mixed(
         lengths, run.mix.strategy, run.training.seed,
-        weights=[one or 1 for one in weights] if any(weights) else None,
-        repeats=[one.repeat for one in sections],
+        weights=weights_of(sections), repeats=[one.repeat for one in sections],
     )  # fmt: skip
     before = np.cumsum([0, *lengths])
     found: Numbers = before[order[:, 0]] + order[:, 1]

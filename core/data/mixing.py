@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from luthier.core.errors import BadData
+from luthier.core.sections import DatasetSection
 
 Numbers = NDArray[np.int64]
 Stopping = Literal["under", "over", "once"]
@@ -92,6 +93,12 @@ def interleaved(
         raise TypeError("`over` reads sources again, so none may be an iterator")
     turns = _Turns(len(sources), weights, seed)
     return _alternated(sources, stopping, turns)
+
+
+def weights_of(sections: Sequence[DatasetSection]) -> list[float] | None:
+    """Return how likely each dataset gives the next row; None where no run file says it of any."""
+    weights = [one.weight for one in sections]
+    return [one or 1.0 for one in weights] if any(weights) else None
 
 
 def share(order: NDArray[S], rank: int, world: int) -> NDArray[S]:

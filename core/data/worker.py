@@ -12,7 +12,6 @@ from luthier.core.data.lengths import TooLong, fitting, trained_count
 from luthier.core.data.rows import Row
 from luthier.core.data.shards import Counts, Shard
 from luthier.core.data.standard import Aligned, BadValue, StandardRow
-from luthier.core.data.thoughts import Thoughts
 from luthier.core.wiring import first_answer
 
 if TYPE_CHECKING:
@@ -49,7 +48,6 @@ class DataWorker:
         self.spec, self.section, self.manager = aligned.spec, run.encoding, manager
         self.aligned = aligned
         self.encoder = Encoder(located.template, located.tokenizer, run.encoding)
-        self.thoughts = Thoughts(located.template)
 
     def read(self, start: int = 0) -> Iterator[SeenRow]:
         """Yield the rows of the source, from one of them on, as the stage encodes them."""
@@ -70,7 +68,7 @@ class DataWorker:
         """
         counts, seen = shard.counts, self._seen(numbers, rows)
         counts.read += len(seen)
-        missing, left_out = self.thoughts.counted(row.standard for row in seen)
+        missing, left_out = self.encoder.thoughts.counted(row.standard for row in seen)
         counts.thoughtless += missing
         counts.unprinted += left_out
         for row in seen:
@@ -101,7 +99,7 @@ class DataWorker:
         counts, standard = shard.counts, [row.standard for row in seen]
         counts.rows = len(columns.numbers)
         counts.tokens, counts.trained_tokens = columns.token_counts()
-        counts.thoughtless, counts.unprinted = self.thoughts.counted(standard)
+        counts.thoughtless, counts.unprinted = self.encoder.thoughts.counted(standard)
         return columns, shard
 
     def _seen(self, numbers: Sequence[int], rows: Sequence[Row]) -> list[SeenRow]:

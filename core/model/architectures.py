@@ -6,22 +6,33 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from luthier.core.errors import BadModel
+from luthier.core.model import remote_code
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel
+
+
+def needs_its_code(location: Path | str, revision: str | None = None) -> bool:
+    """Return whether transformers does not hold a model's architecture, and the model brings it."""
+    from transformers import CONFIG_MAPPING, PretrainedConfig
+
+    config, _ = PretrainedConfig.get_config_dict(location, revision=revision)
+    return "auto_map" in config and config.get("model_type") not in CONFIG_MAPPING
 
 
 def config_at(location: Path | str, revision: str | None = None) -> PretrainedConfig:
     """Return the config of the model at a folder or Hub id.
 
     Raises:
-        BadModel: transformers cannot read it, or does not hold the model's code.
+        BadModel: transformers cannot read it, or does not hold the model's code, and that which
+            the model brings may not be run.
     """
     from transformers import AutoConfig
 
     try:
+        trusted = remote_code.is_allowed() and needs_its_code(location, revision)
         found: PretrainedConfig = AutoConfig.from_pretrained(
-            location, revision=revision, trust_remote_code=False
+            location, revision=revision, trust_remote_code=trusted
         )
     except (OSError, ValueError) as fault:
         said = str(fault).strip().partition("\n")[0].rstrip(".:")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from luthier.core.errors import BadModel
 from luthier.core.hooks import hookimpl
 from luthier.core.model import remote_code
+from luthier.core.model.architectures import needs_its_code
 from luthier.core.model.checkpoints import Checkpoint
 from luthier.core.model.hubs import (
     HUBS,
@@ -132,18 +133,12 @@ class Family(Plugin):
         Raises:
             BadModel: it has to be, and may not be.
         """
-        needs = self.brings_code or (self.any_architecture and _needs_its_code(location, model))
+        needs = self.brings_code or (
+            self.any_architecture and needs_its_code(location, model.revision)
+        )
         if needs and not remote_code.is_allowed():
             raise BadModel(remote_code.refusal(model.path))
         return needs  # else transformers' own code, even where a model brings some, too
-
-
-def _needs_its_code(location: Path | str, model: ModelSpec) -> bool:
-    """Whether transformers does not hold a model's architecture, and the model brings it."""
-    from transformers import CONFIG_MAPPING, PretrainedConfig
-
-    config, _ = PretrainedConfig.get_config_dict(location, revision=model.revision)
-    return "auto_map" in config and config.get("model_type") not in CONFIG_MAPPING
 
 
 def _first_line(fault: BaseException) -> str:

@@ -43,6 +43,11 @@ class Quantizer(Plugin):
     )
 
     @classmethod
+    def opens(cls, stored: Mapping[str, Any]) -> bool:
+        """Return whether it opens the models of such a `quantization_config`."""
+        return stored.get("quant_method") in cls.methods
+
+    @classmethod
     def stored_options(cls, stored: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG003
         """Return those of its options that a model's config tells, with their values.
 
@@ -61,15 +66,6 @@ def stored_quantization(config: Mapping[str, Any]) -> dict[str, Any] | None:
     text = config.get("text_config")
     found = config.get(KEY) or (text.get(KEY) if isinstance(text, Mapping) else None)
     return dict(found) if isinstance(found, Mapping) else None
-
-
-def method_of(stored: Mapping[str, Any]) -> str:
-    """Return the name of a quantization method, as transformers has it.
-
-    bitsandbytes wrote none before it was one of several.
-    """
-    older = stored.get("load_in_4bit") or stored.get("load_in_8bit")
-    return str(stored.get("quant_method") or ("bitsandbytes" if older else "an unnamed method"))
 
 
 def stored_at(location: Path | str, revision: str | None) -> dict[str, Any] | None:

@@ -10,7 +10,7 @@ from typing import Any
 from luthier.core.errors import AmbiguousPlugin, BadModel, BrokenPlugin
 from luthier.core.kinds import Kind
 from luthier.core.model.evidence import config_of
-from luthier.core.model.quantization import KEY, Quantizer, method_of, stored_quantization
+from luthier.core.model.quantization import KEY, Quantizer, stored_quantization
 from luthier.core.problems import Place, described
 from luthier.core.runfile.choosing import Chooser
 from luthier.core.runfile.nodes import DEFAULT, Node, dotted
@@ -67,8 +67,8 @@ def _opener(
     quantizers: Mapping[str, type[Quantizer]],
 ) -> Node | None:
     """Return the node of the quantizer that opens a stored model; None where it is told why not."""
-    method = method_of(stored)
-    openers = [name for name, one in quantizers.items() if method in one.methods]
+    method = stored.get("quant_method") or "an unnamed method"
+    openers = [name for name, one in quantizers.items() if one.opens(stored)]
     choice = " or ".join(f"`{key}: {name}`" for name in openers)
     said = f"the model's weights are stored quantized by {method!r} (its config.json)"
     named = node.mapping.get("name", node)

@@ -200,9 +200,7 @@ class _Resolver:
             folders = tokenizer_folders(model, self.fetched)
             return choose_template(kind, node, self.chooser, folders, self.family)
         if kind.name == "quantizers":
-            # `choose_family` has made the path of a folder whole
-            folder = self.fetched or Path(str(model.at(("path",)).value))
-            return choose_quantizer(kind, node, self.chooser, stored_in(folder))
+            return choose_quantizer(kind, node, self.chooser, stored_in(self._folder(tree)))
         if node.value is None:
             return node
         if kind.many:
@@ -219,9 +217,12 @@ class _Resolver:
             self._tell(place, key, conflict.problem, conflict.remedy)
 
     def _look_at_model(self, tree: Node, encoding: Section | None) -> None:
-        folder = self.fetched or Path(str(tree.mapping["model"].at(("path",)).value))
         if isinstance(encoding, EncodingSection):
-            look_at_model(tree, folder, encoding, self.device, self.chooser)
+            look_at_model(tree, self._folder(tree), encoding, self.device, self.chooser)
+
+    def _folder(self, tree: Node) -> Path:
+        """Return where the model's config may lie; `choose_family` has made its path whole."""
+        return self.fetched or Path(str(tree.mapping["model"].at(("path",)).value))
 
     def _refuse_shares_of_streams(
         self, tree: Node, mix: Section | None, data: list[DatasetSpec], validation: Validation

@@ -21,7 +21,7 @@ from torch.utils.data import IterableDataset
 
 from luthier.core.data.arrangement import Arrangement, EncodedTokens, Unarranged
 from luthier.core.data.drawing import Drawn, Shuffled, Source
-from luthier.core.data.mixing import interleaved
+from luthier.core.data.mixing import interleaved, weights_of
 from luthier.core.data.shards import Counts, Shard
 from luthier.core.data.worker import DataWorker
 from luthier.core.errors import BadData
@@ -152,11 +152,9 @@ class Stream(IterableDataset[Any]):
     def _mixed(self, sources: Sequence[Source]) -> Iterable[Drawn]:
         if self.mix.strategy == "concatenate":
             return chain.from_iterable(sources)
-        weights = [one.spec.section.weight for one in self.workers]
-        return interleaved(
-            sources, self.mix.strategy, self.seed + self._place.number,
-            weights=[one or 1 for one in weights] if any(weights) else None,
-        )  # fmt: skip
+        weights = weights_of([one.spec.section for one in self.workers])
+        seed = self.seed + self._place.number
+        return interleaved(sources, self.mix.strategy, seed, weights=weights)
 
     def _begun(self, window: Sequence[Drawn]) -> Sequence[Any]:
         """Return the items of a window."""

@@ -42,6 +42,13 @@ class BitsAndBytes(Quantizer):
     extra: ClassVar = "bnb"
 
     @classmethod
+    def opens(cls, stored: Mapping[str, Any]) -> bool:
+        """Return whether bitsandbytes stored it; at first it named no method."""
+        older = stored.get("load_in_4bit") or stored.get("load_in_8bit")
+        unnamed = not stored.get("quant_method") and bool(older)
+        return unnamed or super().opens(stored)
+
+    @classmethod
     def stored_options(cls, stored: Mapping[str, Any]) -> dict[str, Any]:
         """Return what a stored model tells; what it is computed in is no fact of its weights."""
         if stored.get("load_in_8bit"):

@@ -55,6 +55,18 @@ def test_a_row_that_is_repeated_in_training_is_still_not_evaluated_on(small_run,
     assert found.counts.tokens == sum(map(len, rows_of(found)))
 
 
+def test_each_order_of_the_same_rows_has_a_fingerprint_of_its_own(small_run, data_file, tmp_path):
+    other = tmp_path / "other.jsonl"
+    other.write_text(data_file.read_text().replace("plus", "and"))
+
+    def fingerprint(weight, repeat):
+        first = {"path": str(data_file), "weight": weight, "repeat": repeat}
+        return prepared(small_run(data=[first, str(other)], mix={"strategy": "once"})).fingerprint
+
+    assert fingerprint(2, 1) == fingerprint(2, 1)
+    assert len({fingerprint(*one) for one in ((None, 1), (9, 1), (9, 2))}) == 3
+
+
 def test_what_was_made_of_one_row_stays_together():
     datasets, rows = np.array([0, 0, 0, 0, 1, 1]), np.array([0, 0, 1, 2, 0, 0])
     for seed in range(20):

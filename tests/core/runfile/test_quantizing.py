@@ -5,9 +5,10 @@ import json
 import pytest
 
 from luthier.core import check
-from luthier.core.model.quantization import Quantizer, method_of, stored_quantization
+from luthier.core.model.quantization import Quantizer, stored_quantization
 from luthier.core.problems import BadRunFile
 from luthier.core.runfile.quantizing import STORED
+from luthier.plugins.quantizers.bnb import BitsAndBytes
 
 
 @pytest.fixture
@@ -58,7 +59,12 @@ def test_a_language_model_within_another_tells_it_too():
     told = {"quant_method": "gptq"}
     assert stored_quantization({"text_config": {"quantization_config": told}}) == told
     assert stored_quantization({"text_config": {}}) is None
-    assert method_of({"load_in_8bit": True}) == "bitsandbytes"
+
+
+def test_a_model_of_the_time_before_methods_had_names_is_bitsandbytes():
+    assert BitsAndBytes.opens({"load_in_8bit": True})
+    assert not BitsAndBytes.opens({"load_in_8bit": True, "quant_method": "gptq"})
+    assert not BitsAndBytes.opens({})
 
 
 @pytest.mark.parametrize("kind", ["stored", "named"])

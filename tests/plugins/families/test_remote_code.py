@@ -11,6 +11,7 @@ import pytest
 from luthier.core import check, load, train
 from luthier.core.errors import BadModel
 from luthier.core.model import remote_code
+from luthier.core.model.architectures import config_at
 from luthier.core.problems import BadRunFile
 from luthier.core.runfile import read_tree
 
@@ -67,6 +68,16 @@ def test_a_stand_in_of_each_family_is_recognised_loaded_trained_and_talked_to(
     assert type(engine.model).__name__ == BY_FAMILY[family].model
     assert type(engine.tokenizer).__name__ == BY_FAMILY[family].tokenizer
     assert isinstance(engine.answer([{"role": "user", "content": "Hi."}]), str)
+
+
+def test_the_config_of_code_that_is_allowed_is_read_as_the_model_is(stand_in, allowed):
+    folder = stand_in("qwen")
+    assert type(config_at(folder)).__module__.startswith("transformers_modules")
+
+
+def test_the_config_of_code_that_is_not_allowed_is_not_read(stand_in):
+    with pytest.raises(BadModel, match="cannot be read"):
+        config_at(stand_in("qwen"))
 
 
 def test_without_leave_the_message_says_what_to_do(stand_in, small_run):
