@@ -192,7 +192,8 @@ def check_model(
         encoding: the run file's section of that name.
         device: where the run is to take place.
 
-    Answered by patches and quantizers. Must import no heavy package: `luthier check` calls it.
+    Answered by patches, quantizers and stages. Must import no heavy package: `luthier check` calls
+    it.
     """
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Protocol
 
-from luthier.core.data.columns import lengths_of
+from luthier.core.data.columns import lengths_of, tokens_in, unfolded
 from luthier.core.data.packing import chopped, filled_share, packed
 from luthier.core.data.worker import BATCH
 
@@ -29,12 +29,14 @@ PACKED_AT_ONCE = 2000
 
 
 class PackedRows:
-    """Packs of whole rows, each an item: a list of rows."""
+    """Packs of whole rows, each an item: a list of their sequences, by `unfolded`."""
 
     def __init__(self, dataset: Dataset, capacity: int) -> None:
         """Pack the rows of a dataset into sequences of so many tokens at most."""
         lengths = lengths_of(dataset)
-        self._rows = dataset.select_columns(list(COLUMNS))
+        self._rows = dataset.select_columns(
+            [n for n in dataset.column_names if n.endswith(COLUMNS)]
+        )
         self._packs = packed(lengths, capacity)
         self._share = filled_share(self._packs, lengths, capacity)
 
@@ -43,7 +45,9 @@ class PackedRows:
 
     def __getitem__(self, number: int) -> list[dict[str, Any]]:
         rows = self._rows[self._packs[number].tolist()]
-        return [dict(zip(rows, values, strict=True)) for values in zip(*rows.values(), strict=True)]
+        return unfolded(
+            [dict(zip(rows, values, strict=True)) for values in zip(*rows.values(), strict=True)]
+        )
 
     def __str__(self) -> str:
         return f"{len(self._rows):,} rows in {len(self):,} packs, {self._share:.1%} full"
@@ -125,7 +129,7 @@ class Unarranged:
 
 @dataclass(frozen=True)
 class Packing:
-    """Packs of whole rows, each an item: a list of rows. The last window of a pass is shorter."""
+    """Packs of whole rows, as `PackedRows` has them. The last window of a pass is shorter."""
 
     capacity: int
     window = PACKED_AT_ONCE
@@ -134,8 +138,8 @@ class Packing:
         self, rows: list[EncodedTokens], held: EncodedTokens, chance: random.Random
     ) -> tuple[Sequence[Any], EncodedTokens]:
         """Return the rows in packs, by best-fit decreasing, in a random order."""
-        packs = packed([len(row["input_ids"]) for row in rows], self.capacity)
-        items = [[rows[n] for n in packs[number].tolist()] for number in range(len(packs))]
+        found = packed([tokens_in(row) for row in rows], self.capacity)
+        items = [unfolded([rows[n] for n in found[k].tolist()]) for k in range(len(found))]
         chance.shuffle(items)  # those of the longest rows would come first
         return items, held
 

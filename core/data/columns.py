@@ -100,6 +100,28 @@ def field_of(name: str, field: str) -> str:
     return f"{name}_{field}" if name else field
 
 
+def unfolded(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the sequences of rows as rows of `input_ids` and `labels`.
+
+    Of rows with several under names all of the first name come first: of preferences the chosen
+    answers, then the rejected ones in the same order. An empty one is left out.
+    """
+    named = [name.removesuffix("input_ids") for name in (rows[0] if rows else ()) if _has_ids(name)]
+    return [
+        {field: row[name + field] for field in ("input_ids", "labels")}
+        for name in named for row in rows if len(row[name + "input_ids"])
+    ]  # fmt: skip
+
+
+def tokens_in(row: Mapping[str, Sequence[int]]) -> int:
+    """Return how many tokens a row has in all its sequences."""
+    return sum(len(values) for name, values in row.items() if _has_ids(name))
+
+
+def _has_ids(name: str) -> bool:
+    return name.endswith("input_ids")
+
+
 def joined(parts: Sequence[Columns]) -> Columns:
     """Return columns one after the other; a sequence that one has not is empty in its rows."""
     import numpy as np
@@ -144,13 +166,14 @@ def token_counts(dataset: Dataset) -> tuple[int, int]:
 
 
 def lengths_of(dataset: Dataset) -> np.ndarray:
-    """Return how many tokens each row of a dataset has."""
+    """Return how many tokens each row of a dataset has in all its sequences."""
     import numpy as np
     import pyarrow.compute
 
+    names = [*filter(_has_ids, dataset.column_names)]
     found = [
-        pyarrow.compute.list_value_length(table["input_ids"]).to_numpy()
-        for table in dataset.select_columns("input_ids").with_format("arrow").iter(LENGTHS_AT_ONCE)
+        sum(pyarrow.compute.list_value_length(table[name]).to_numpy() for name in names)
+        for table in dataset.select_columns(names).with_format("arrow").iter(LENGTHS_AT_ONCE)
     ]
     return np.concatenate(found) if found else np.zeros(0, np.int32)
 

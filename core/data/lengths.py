@@ -23,12 +23,12 @@ def fitting(row: Mapping[str, Encoded], section: EncodingSection) -> Iterator[di
     """Yield what of a row is trained on: itself, its beginning, its parts, or nothing of it.
 
     Raises:
-        TooLong: it is too long, and that is an error.
+        TooLong: it is too long, and that is an error; or it is to be split and is no plain text.
         BadValue: no token of it is trained.
     """
     limit = section.max_length
     longest = max(len(one.ids) for one in row.values())
-    if not any(map(trained_count, row.values())):
+    if not all(map(trained_count, row.values())):
         raise BadValue(
             "no token of it is trained, as its answer is empty",
             "Give the row an answer, or leave it out.",
@@ -43,11 +43,27 @@ def fitting(row: Mapping[str, Encoded], section: EncodingSection) -> Iterator[di
         )
     elif section.overflow == "truncate":
         cut = {name: part_of(one, 0, limit) for name, one in row.items()}
-        if any(map(trained_count, cut.values())):
+        if all(map(trained_count, cut.values())):
             yield cut
     elif section.overflow == "split":
-        for start in range(0, longest, limit):
-            yield {name: part_of(one, start, start + limit) for name, one in row.items()}
+        yield from _split(row, limit)
+
+
+def _split(row: Mapping[str, Encoded], limit: int) -> Iterator[dict[str, Encoded]]:
+    """Yield the parts of plain text.
+
+    Raises:
+        TooLong: it is none. The second part of a conversation would be answers to nothing.
+    """
+    ((_, text), *others) = row.items()
+    if others or not all(kept for _, kept in text.runs):
+        raise TooLong(
+            f"it has {len(text.ids)} tokens, encoding.max_length is {limit}, and only plain text "
+            "is split: the loss is not to count all of this",
+            "Raise `encoding.max_length`, or choose `encoding.overflow=drop` or `truncate`.",
+        )
+    for start in range(0, len(text.ids), limit):
+        yield {"": part_of(text, start, start + limit)}
 
 
 def part_of(row: Encoded, start: int, stop: int) -> Encoded:

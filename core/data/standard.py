@@ -91,6 +91,8 @@ class Aligned:
     standard_of: Callable[[Row], StandardRow]
     note: str = ""
     """What the format has to say of them, as which one it took them for."""
+    begins: int = 0
+    """The number of the first of them among the source's rows, which counts from 0."""
 
     def first(self, count: int) -> Aligned:
         """Return so many rows from the start."""
@@ -103,7 +105,7 @@ class Aligned:
             f"{self.rows.fingerprint}:{count}:",
             lambda number: self.place(number + count),
         )
-        return replace(self, rows=rows)
+        return replace(self, rows=rows, begins=self.begins + count)
 
     def read(self, start: int = 0) -> Iterator[StandardRow | BadValue]:
         """Yield the rows from the one of that number on; a bad one as its fault."""

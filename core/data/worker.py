@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from luthier.core.data.columns import Columns, field_of
 from luthier.core.data.encoding import EncodedRow, Encoder
@@ -132,14 +132,18 @@ class DataWorker:
             if isinstance(fault, TooLong) or self.spec.section.bad_rows == "error":
                 raise self.aligned.fault(number - 1, fault) from fault
             shard.counts.bad += 1
-            shard.rejected.append({"row": number, "problem": fault.problem})
+            shard.rejected.append(self._told(number, fault.problem))
             return []
         if not parts:
             shard.counts.too_long += 1
-            shard.rejected.append({"row": number, "problem": "it is too long"})
+            shard.rejected.append(self._told(number, "it is too long"))
         elif max(len(one.ids) for one in row.values()) > self.section.max_length:
             shard.counts.cut += 1
         return parts
+
+    def _told(self, number: int, problem: str) -> dict[str, Any]:
+        """Return what is kept of a row that is left out."""
+        return {"row": self.aligned.begins + number, "problem": problem}
 
 
 def _fields(row: Mapping[str, Encoded]) -> dict[str, list[int]]:

@@ -43,7 +43,7 @@ def execute(run: Run, folder: RunFolder, reporter: Reporter, *, resuming: bool) 
         LuthierError: the data or the model is not what the file says.
     """
     from luthier.core.training.checkpoints import newest_whole
-    from luthier.core.training.trainer import require_finite
+    from luthier.core.training.parameters import require_finite
 
     if is_first():
         folder.remove_leftovers()
@@ -85,7 +85,7 @@ def _job(
     stored = begun_with(run, folder) if resuming else None
     prepared = prepare(run, located, manager, reporter.prepared)
     _tell_of_data(folder, prepared, reporter)
-    _tell_of_template(run, prepared, reporter)
+    _tell_of_template(run, prepared.counts, reporter)
     if stored is not None:
         require_same_data(stored, prepared)
     set_seed(run.training.seed)
@@ -153,13 +153,18 @@ def _tell_of_model(run: Run, opened: OpenModel, counts: dict[str, int], reporter
     reporter.say("training", f"{counts['trained']:,} of {counts['all']:,} parameters ({share:.2%})")
 
 
-def _tell_of_template(run: Run, prepared: PreparedData, reporter: Reporter) -> None:
+def _tell_of_template(run: Run, counts: Counts, reporter: Reporter) -> None:
     """Say which chat template is used and why, and which rows do not suit it."""
     for one in run.of("templates"):
         node = run.tree.at(("template",))
         place = node.at(("name",) if "name" in node.mapping else ("source",)).place
         reporter.say("template", f"{one.name} ({place})" if one.name != OWN else str(place))
-        counts = prepared.counts
+    _tell_of_thoughts(run, counts, reporter)
+
+
+def _tell_of_thoughts(run: Run, counts: Counts, reporter: Reporter) -> None:
+    """Warn of rows whose thoughts do not suit the chat template; of a stream when it has ended."""
+    for one in run.of("templates"):
         rows = f"{counts.read:,} rows"
         if counts.unprinted:
             reporter.warn(
@@ -201,6 +206,7 @@ def _finish(
     if read is not None:
         manifest["data"].update(read.facts())
         _tell_of_stream(folder, read, reporter)
+        _tell_of_thoughts(job.run, read, reporter)
     plot_loss(folder)
     manifest["memory"]["measured_peak_bytes"] = measured_peak_bytes()
     manifest["status"] = "finished"

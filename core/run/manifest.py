@@ -109,7 +109,7 @@ def _parameters(opened: OpenModel) -> dict[str, int]:
 
 def _trained(opened: OpenModel) -> int:
     # preparing data asks this module for `plugins_of`, and needs no trainer
-    from luthier.core.training.trainer import trained_parameters
+    from luthier.core.training.parameters import trained_parameters
 
     return sum(p.numel() for p in trained_parameters(opened.model).values())
 

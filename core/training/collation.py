@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from luthier.core.data.columns import unfolded
 from luthier.core.templates import IGNORED
 
 if TYPE_CHECKING:
@@ -13,7 +14,10 @@ if TYPE_CHECKING:
 
 
 class PaddingCollator:
-    """Pads rows on the right to the longest of a batch; pads are masked by position, not by id."""
+    """Pads rows on the right to the longest of a batch; pads are masked by position, not by id.
+
+    A row of several sequences is several rows; `luthier.core.data.columns.unfolded` orders them.
+    """
 
     def __init__(self, pad_id: int) -> None:
         """Pad with `pad_id`; which id it is makes no difference, as no pad is looked at."""
@@ -27,6 +31,7 @@ class PaddingCollator:
 
     def __call__(self, rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
         """Return `input_ids`, `attention_mask` and `labels`, each of shape (B, T)."""
+        rows = unfolded(rows)
         longest = max(len(row["input_ids"]) for row in rows)
         ids_BT = torch.full((len(rows), longest), self.pad_id, dtype=torch.long)
         mask_BT = torch.zeros((len(rows), longest), dtype=torch.long)

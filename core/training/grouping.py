@@ -30,7 +30,7 @@ class GroupedByLength(Sampler[int]):
         Raises:
             BadData: what batches are made of has no lengths to go by.
         """
-        if "input_ids" not in getattr(dataset, "column_names", ()):
+        if not hasattr(dataset, "column_names"):
             raise BadData(
                 "`training.group_by_length` goes by the lengths of single rows, and what is "
                 f"trained is {dataset}. Leave it out, or turn packing or streaming off."

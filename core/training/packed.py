@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 from torch.nn.functional import pad
 
+from luthier.core.data.columns import unfolded
 from luthier.core.errors import BadModel
 from luthier.core.model.sequencewise import SEQUENCEWISE
 from luthier.core.templates import IGNORED
@@ -95,10 +96,11 @@ class PackedCollator:
         """Return `input_ids`, `labels` and `position_ids`, and for `flat` the bounds of samples.
 
         Args:
-            items: the encoded rows of each pack, as `input_ids` and `labels`; none is empty. A row
-                by itself is a pack of one.
+            items: the encoded rows of each pack, as `input_ids` and `labels`; none is empty. Or
+                rows, each sequence of which is a pack of one.
         """
-        packs = [[one] if isinstance(one, Mapping) else one for one in items]
+        packs = [one for one in items if not isinstance(one, Mapping)]
+        packs += [[one] for one in unfolded([one for one in items if isinstance(one, Mapping)])]
         return self._rows(packs) if self.layout == "rows" else self._end_to_end(packs)
 
     def _rows(self, packs: Sequence[Pack]) -> dict[str, Any]:

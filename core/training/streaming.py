@@ -166,7 +166,8 @@ class Stream(IterableDataset[Any]):
             shard = Shard(self._counts)
             for n, found in zip(places, worker.streamed(numbers, rows, shard), strict=True):
                 made[n] = found
-            new = {window[n].number + 1 for n in places if not window[n].again}
+            before = worker.aligned.begins + 1
+            new = {before + window[n].number for n in places if not window[n].again}
             self._turned_down += [
                 {"dataset": str(worker.spec), **one} for one in shard.rejected if one["row"] in new
             ]

@@ -22,9 +22,11 @@ from luthier.core.run.ranks import is_first, rank, world
 from luthier.core.templates import IGNORED
 from luthier.core.training.arguments import training_arguments
 from luthier.core.training.checkpoints import STATE
+from luthier.core.training.filling import Filled
 from luthier.core.training.grouping import GroupedByLength
 from luthier.core.training.loss import token_mean_loss
 from luthier.core.training.packed import PackedCollator, require_isolated, tokens_of
+from luthier.core.training.parameters import lost, require_finite, trained_parameters
 from luthier.core.training.state import load_state, random_state, restore_random_state, save_state
 from luthier.core.training.streaming import Stream
 
@@ -86,6 +88,14 @@ class Trainer(transformers.Trainer):
             pin_memory=self.args.dataloader_pin_memory,
         )
 
+    def get_eval_dataloader(self, eval_dataset: Any = None) -> Any:
+        """Return the batches of a validation set, by its name or itself; each row is in one."""
+        sets: Any = self.eval_dataset
+        rows = sets[eval_dataset] if isinstance(eval_dataset, str) else eval_dataset
+        if world() > 1:
+            rows = Filled(rows, self.args.eval_batch_size * world())
+        return super().get_eval_dataloader(rows)
+
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         return self._sampler or super()._get_train_sampler(train_dataset)
 
@@ -130,7 +140,7 @@ class Trainer(transformers.Trainer):
         figures = torch.stack([loss.detach() * share, trained, tokens]).double()
         if model.training:
             self._window = self._window.to(figures.device) + figures
-        else:
+        elif trained:  # of the rows that only fill a batch there is no mean
             self._evaluated = self._evaluated.to(figures.device) + figures
         return result
 
@@ -187,7 +197,7 @@ class Trainer(transformers.Trainer):
         self._lost = 0 if math.isfinite(summed) else self._lost + 1
         # in float16 a step that overflows is skipped, and the next may be sound
         if self._lost > (self.accelerator.scaler is not None):
-            raise Diverged(_lost(f"the loss is {logs['loss']}", self.state.global_step))
+            raise Diverged(lost(f"the loss is {logs['loss']}", self.state.global_step))
 
     # --- checkpoints ------------------------------------------------------------------------
 
@@ -266,27 +276,3 @@ class Trainer(transformers.Trainer):
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:  # noqa: ARG002
         raise AssertionError("luthier.core.model.saving saves the model, never transformers")
-
-
-def trained_parameters(model: torch.nn.Module) -> dict[str, torch.nn.Parameter]:
-    """Return the parameters that training changes, by name; a tied one once."""
-    return {name: p for name, p in model.named_parameters() if p.requires_grad}
-
-
-def require_finite(model: torch.nn.Module, step: int) -> None:
-    """Refuse a model whose trained parameters hold what is no finite number.
-
-    Raises:
-        Diverged: one does.
-    """
-    for name, parameter in trained_parameters(model).items():
-        if not torch.isfinite(parameter).all():
-            raise Diverged(_lost(f"{name} holds what is no finite number", step))
-
-
-def _lost(fault: str, step: int) -> str:
-    return (
-        f"{fault} after step {step}, so the training has been stopped: it would come to nothing. "
-        "Lower `training.learning_rate`, raise `training.warmup`, or choose a `model.dtype` of "
-        "a wider range than float16; look at the data, too. Then train anew with `--overwrite`."
-    )

@@ -11,29 +11,13 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from luthier.core import BadModel, Finding, Need, Plugin, Refusal, hookimpl
+from luthier.core.model.isolation import leak_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
     from luthier.core.hooks import Collator
     from luthier.core.model.loading import LoadPlan
-
-WITH_STATE = frozenset(
-    {
-        "bamba", "falcon_h1", "falcon_mamba", "jamba", "mamba", "mamba2", "nemotron_h",
-        "recurrent_gemma", "rwkv", "xlstm", "zamba", "zamba2",
-    }
-)  # fmt: skip
-"""Model types of transformers with layers that remember: recurrent ones, and convolutions."""
-STATEFUL_LAYERS = frozenset({"linear_attention", "mamba", "conv", "recurrent"})
-BY_DISTANCE = frozenset({"bloom", "mpt"})
-HEEDLESS = frozenset(
-    {
-        "afmoe", "biogpt", "codegen", "falcon", "gpt_neo", "gpt_neox_japanese", "gpt_oss", "gptj",
-        "opt", "xglm",
-    }
-)  # fmt: skip
-"""Model types whose code hands no positions to attention, or computes it by itself."""
 
 
 class PaddingFree(Plugin):
@@ -61,7 +45,7 @@ class PaddingFree(Plugin):
     @hookimpl
     def check_model(self, config: Mapping[str, Any]) -> Iterable[Finding]:
         """Tell of a model that is known to carry something from one sequence to the next."""
-        if reason := _reason_against(config):
+        if reason := leak_of(config):
             said = f"in models of the type {config.get('model_type')} {reason}"
             yield Finding("", said, "Leave it out, or choose another model.")
 
@@ -89,17 +73,3 @@ class PaddingFree(Plugin):
                 "Leave out the plugin that chose it, or padding-free."
             )
         return collator
-
-
-def _reason_against(config: Mapping[str, Any]) -> str | None:
-    """Return why the sequences of a row cannot be told apart in a model, where its config tells."""
-    if config.get("model_type") in WITH_STATE:
-        return "a state goes from each token to the next, and so from one sequence into another"
-    kinds = config.get("layer_types") or config.get("layers_block_type") or ()
-    if not STATEFUL_LAYERS.isdisjoint(kinds):
-        return "some layers carry a state from each token to the next, and so into the next row"
-    if config.get("alibi") or config.get("model_type") in BY_DISTANCE:
-        return "attention goes by the distance in the row, whatever the positions are"
-    if config.get("model_type") in HEEDLESS:
-        return "the code does not tell attention where a sequence begins"
-    return None

@@ -6,10 +6,11 @@ https://arxiv.org/abs/2203.02155).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from luthier.core import Plugin, hookimpl
+from luthier.core import Finding, Plugin, hookimpl
+from luthier.core.model.isolation import leak_of
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -35,6 +36,13 @@ class SupervisedFineTuning(Plugin):
     def traits_of_options(self) -> frozenset[str]:
         """Return that it packs rows, where it does."""
         return frozenset({"packed-rows"}) if self.packing else frozenset()
+
+    @hookimpl
+    def check_model(self, config: Mapping[str, Any]) -> Iterable[Finding]:
+        """Tell of a model that is known to carry something from one packed row to the next."""
+        if self.packing and (reason := leak_of(config)):
+            said = f"in models of the type {config.get('model_type')} {reason}"
+            yield Finding("packing", said, "Leave packing out, or choose another model.")
 
     @hookimpl
     def encode_dataset(

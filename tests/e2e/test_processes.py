@@ -79,8 +79,16 @@ for kind in ("mapped", "streamed"):
 KINDS = ("mapped", "streamed")
 
 
+HELD_OUT = [{"instruction": "Say it.", "output": "so " * n} for n in range(1, 6)]
+"""Five rows: two processes cannot share them evenly, nor is a batch full of the last."""
+
+
 def run_of(module_run, kind, folder, batch_size):
+    held_out = folder.parent / "held-out.jsonl"
+    held_out.write_text("".join(json.dumps(row) + "\n" for row in HELD_OUT))
+    evaluated = {"validation": {"path": str(held_out)}, "evaluation": {"every": 6}}
     return module_run(
+        **(evaluated if kind == "mapped" else {}),
         training={
             "max_steps": 6, "batch_size": batch_size, "log_every": 1, "learning_rate": 1e-3,
         },
@@ -122,7 +130,13 @@ def lines_of(file):
 
 
 def metrics_of(folder):
-    return [{**row, "tokens_per_second": 0} for row in lines_of(folder / "metrics.jsonl")]
+    rows = [{**row, "tokens_per_second": 0} for row in lines_of(folder / "metrics.jsonl")]
+    return [row for row in rows if "validation" not in row]
+
+
+def evaluations_of(folder):
+    rows = lines_of(folder / "metrics.jsonl")
+    return [{**row, "seconds": 0} for row in rows if "validation" in row]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -133,6 +147,13 @@ def test_two_processes_train_what_one_of_twice_the_batch_does(launched, module_r
     for here, there in zip(metrics_of(launched / kind), metrics_of(alone), strict=True):
         assert here["loss"] == pytest.approx(there["loss"], rel=1e-5)
         assert (here["tokens"], here["epoch"]) == (there["tokens"], there["epoch"])
+
+
+def test_processes_evaluate_each_row_once(launched):
+    (found,), (expected,) = (evaluations_of(launched / name) for name in ("mapped", "mapped-alone"))
+    assert found["trained_tokens"] == expected["trained_tokens"]
+    assert found["loss"] == pytest.approx(expected["loss"], rel=1e-5)
+    assert evaluations_of(launched / "again" / "mapped") == [found]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -159,7 +180,7 @@ def test_one_process_prepares_and_the_other_finds_it_done(launched):
     seen = launched / "mapped-seen"
     prepared = [one for one in seen.glob("prepared-*") if sum(lines_of(one))]
     assert len(prepared) == 1
-    assert sum(lines_of(prepared[0])) == 12
+    assert sum(lines_of(prepared[0])) == 12 + len(HELD_OUT)
     shared = launched / "streamed-seen"  # each encodes its own rows as they come
     assert len(list(shared.glob("prepared-*"))) == 2
 
@@ -169,7 +190,7 @@ def test_one_process_writes_and_speaks(launched, kind):
     said = (launched / "said").read_text().splitlines()
     assert sum(line.startswith("run ") and line.endswith(f"/{kind}") for line in said) == 2
     assert sum("step       6/6" in line for line in said) == 4
-    steps = [row["step"] for row in lines_of(launched / kind / "metrics.jsonl")]
+    steps = [row["step"] for row in metrics_of(launched / kind)]
     assert steps == [1, 2, 3, 4, 5, 6]
     log = (launched / kind / "log.txt").read_text().splitlines()
     assert sum("luthier: finished: 6 steps" in line for line in log) == 1

@@ -44,8 +44,25 @@ def test_a_longer_row_is_an_error_dropped_cut_or_split():
     assert [list(part) for part in kept(ROW, 4, "truncate")] == [
         [[1, 2, 3, 4], [False, False, True, True]]
     ]
-    assert [part.ids for part in kept(ROW, 4, "split")] == [[1, 2, 3, 4], [5, 6]]
+    text = Encoded(ROW.ids, [(6, True)])
+    assert [part.ids for part in kept(text, 4, "split")] == [[1, 2, 3, 4], [5, 6]]
     assert kept(ROW, 6, "error") == [ROW]
+
+
+def test_only_plain_text_is_split():
+    """The second part of a conversation would be answers to nothing."""
+    with pytest.raises(TooLong, match="only plain text is split"):
+        kept(ROW, 4, "split")
+
+
+def test_of_a_preference_each_answer_has_to_be_trained():
+    section = EncodingSection(max_length=3, overflow="truncate")
+    short = Encoded([1, 2, 9], [(2, False), (1, True)])
+    assert [*fitting({"chosen": short, "rejected": ROW}, section)] == [
+        {"chosen": short, "rejected": Encoded([1, 2, 3], [(2, False), (1, True)])}
+    ]
+    late = Encoded([1, 2, 3, 4], [(3, False), (1, True)])
+    assert [*fitting({"chosen": short, "rejected": late}, section)] == []
 
 
 def test_a_row_is_left_out_where_cutting_leaves_nothing_trained():

@@ -1,5 +1,7 @@
 """Choosing plugins: by default, by the command line, and twice."""
 
+import json
+
 import pytest
 
 from luthier.core import check
@@ -29,6 +31,15 @@ def test_an_option_that_the_default_plugin_does_not_have_is_answered_with_those_
 def test_where_there_is_no_default_it_has_to_be_said_which_plugin_an_option_is_of(run):
     with pytest.raises(BadRunFile, match="it does not say which of the quantizers"):
         check(run, ["quantizer.bits=4"])
+
+
+def test_packing_of_a_model_that_mixes_rows_is_refused_before_it_is_loaded(run, tmp_path):
+    config = {"model_type": "mamba", "architectures": ["MambaForCausalLM"], "vocab_size": 64}
+    (tmp_path / "mamba").mkdir()
+    (tmp_path / "mamba" / "config.json").write_text(json.dumps(config))
+    declared = {**run, "model": str(tmp_path / "mamba"), "stage": {"name": "sft", "packing": True}}
+    with pytest.raises(BadRunFile, match=r"stage\.packing: in models of the type mamba a state"):
+        check(declared)
 
 
 def test_a_plugin_that_is_chosen_twice_conflicts_once(run):

@@ -261,6 +261,21 @@ def test_what_became_of_streamed_rows_is_told_at_the_end(
     assert folders[0].rejected.read_text() == folders[1].rejected.read_text()
 
 
+def test_a_row_behind_those_that_are_held_out_is_told_by_its_own_number(streamed_run, data_file):
+    rows = data_file.read_text().splitlines()
+    rows[7] = '{"nothing": 1}'
+    data_file.write_text("\n".join(rows))
+    declared = {"path": str(data_file), "format": "alpaca", "bad_rows": "drop"}
+    folder = train({**streamed_run("held-out", "rows", data=[declared]), "validation": 3})
+    (told,) = [json.loads(line) for line in folder.rejected.read_text().splitlines()]
+    assert told["row"] == 8
+
+
+def test_rows_of_a_stream_that_do_not_suit_the_template_are_told_at_the_end(streamed_run):
+    folder = train({**streamed_run("thoughtless", "rows"), "template": "qwen3"})
+    assert "rows have no thoughts, and the chat template 'qwen3'" in folder.log.read_text()
+
+
 def test_a_stream_of_which_no_row_is_left_is_an_error(streamed_run):
     encoding = {"max_length": 4, "overflow": "drop"}
     with pytest.raises(BadData, match="no row is left of those that are streamed"):

@@ -1,0 +1,32 @@
+"""What training changes of a model, and whether it has come to nothing."""
+
+from __future__ import annotations
+
+import torch
+
+from luthier.core.errors import Diverged
+
+
+def trained_parameters(model: torch.nn.Module) -> dict[str, torch.nn.Parameter]:
+    """Return the parameters that training changes, by name; a tied one once."""
+    return {name: p for name, p in model.named_parameters() if p.requires_grad}
+
+
+def require_finite(model: torch.nn.Module, step: int) -> None:
+    """Refuse a model whose trained parameters hold what is no finite number.
+
+    Raises:
+        Diverged: one does.
+    """
+    for name, parameter in trained_parameters(model).items():
+        if not torch.isfinite(parameter).all():
+            raise Diverged(lost(f"{name} holds what is no finite number", step))
+
+
+def lost(fault: str, step: int) -> str:
+    """Return what is said of a training that has come to nothing."""
+    return (
+        f"{fault} after step {step}, so the training has been stopped: it would come to nothing. "
+        "Lower `training.learning_rate`, raise `training.warmup`, or choose a `model.dtype` of "
+        "a wider range than float16; look at the data, too. Then train anew with `--overwrite`."
+    )
