@@ -265,7 +265,7 @@ class _Look:
         """Return how grave a fault is here: what the run file leaves out is no error."""
         section = self._datasets[at].spec.section
         dropped = name in UNUSABLE and section.bad_rows == "drop"
-        shortened = name == "too-long" and self._inspection.run.encoding.overflow != "error"
+        shortened = name == "too-long" and self._inspection.run.encoding.overflow in {"drop", "truncate"}
         return "warning" if dropped or shortened else LINTS[name].severity
 
     def _place(self, at: int, row: int) -> str:

@@ -112,11 +112,15 @@ def test_what_truncation_takes_of_the_answers_is_told(linted):
     assert report.exit_code == 1
 
 
-def test_rows_that_are_too_long_are_as_grave_as_the_run_file_says(linted):
+def test_rows_that_are_too_long_are_as_grave_as_the_run_file_says(linted, tmp_path):
     rows = ("a", "b"), ("a", LONG)
     assert linted(*rows, encoding={"max_length": 40}).exit_code == 2
     assert linted(*rows, encoding={"max_length": 40, "overflow": "drop"}).exit_code == 1
-    split = linted(*rows, encoding={"max_length": 40, "overflow": "split"})
+    assert linted(*rows, encoding={"max_length": 40, "overflow": "split"}).exit_code == 2
+    text = json.dumps({"text": LONG}) + "\n"
+    (tmp_path / "text.jsonl").write_text(text)
+    data = [str(tmp_path / "text.jsonl")]
+    split = linted(data=data, stage="pt", encoding={"max_length": 40, "overflow": "split"})
     assert split.exit_code == 0
     assert [one.severity for one in split.remarks] == ["info"]
 
