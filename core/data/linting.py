@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -153,7 +152,7 @@ class _Look:
         self.facts = [Facts(str(one.spec)) for one in datasets]
         self.unusable, self.repeated = array("Q"), array("Q")
         self._inspection, self._datasets = inspection, datasets
-        self._likeness = _likeness_of(inspection)
+        self._likeness = inspection.text_encoder.likeness
         self._rows, self._questions, self._nearness = Sameness(), Sameness(), nearness
         self._begins = [0]
         self._remarks: dict[tuple[str, int], Remark] = {}
@@ -265,7 +264,10 @@ class _Look:
         """Return how grave a fault is here: what the run file leaves out is no error."""
         section = self._datasets[at].spec.section
         dropped = name in UNUSABLE and section.bad_rows == "drop"
-        shortened = name == "too-long" and self._inspection.run.encoding.overflow in {"drop", "truncate"}
+        shortened = name == "too-long" and self._inspection.run.encoding.overflow in {
+            "drop",
+            "truncate",
+        }
         return "warning" if dropped or shortened else LINTS[name].severity
 
     def _place(self, at: int, row: int) -> str:
@@ -277,18 +279,3 @@ class _Look:
         """Return the dataset of a row, and its number there, which counts from 1."""
         at = next(n for n, end in enumerate(self._begins[1:]) if number < end)
         return at, number - self._begins[at] + 1
-
-
-def _likeness_of(inspection: Inspection) -> re.Pattern[str]:
-    """Return what finds the model's special tokens in texts."""
-    tokens = set(_special_texts(inspection))
-    longest_first = sorted((t for t in tokens if len(t) > 1), key=len, reverse=True)
-    return re.compile("|".join(map(re.escape, longest_first)) or "(?!)")
-
-
-def _special_texts(inspection: Inspection) -> Iterator[str]:
-    yield from inspection.special_tokens
-    yield from map(str, inspection.tokenizer.all_special_tokens)
-    for token in getattr(inspection.tokenizer, "added_tokens_decoder", {}).values():
-        if token.special:
-            yield str(token)

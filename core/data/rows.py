@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from luthier.core.data.padding import unpadded
+
 if TYPE_CHECKING:
     from datasets import Dataset, IterableDataset
 
@@ -52,7 +54,9 @@ class Rows:
 
 def _of_dataset(dataset: Dataset | IterableDataset, start: int) -> Iterator[Row]:
     rest: Any = dataset.skip(start) if start else dataset
+    # of a stream that tells no types nothing was ever a table
+    change = unpadded(dataset.features.arrow_schema) if dataset.features else dict
     for columns in rest.iter(batch_size=READ_AT_ONCE):
         names = list(columns)
         for values in zip(*columns.values(), strict=True):
-            yield dict(zip(names, values, strict=True))
+            yield change(dict(zip(names, values, strict=True)))
