@@ -219,7 +219,7 @@ class _Look:
             lint_name = {"bad": "bad-row", "nothing trained": "nothing-trained"}.get(
                 fate, "too-long"
             )
-            self._put(lint_name, at, row.number, fault.problem, fault.remedy)
+            self._put(lint_name, at, row.number, fault.problem, fault)
             if lint_name in UNUSABLE:
                 self.unusable.append(number)
         elif fate == "split":
@@ -250,7 +250,7 @@ class _Look:
         trained = len(self._inspection.run.data)
         return "leakage" if other < trained <= at else "shared"
 
-    def _put(self, name: str, at: int, row: int, said: str, remedy: str = "") -> None:
+    def _put(self, name: str, at: int, row: int, said: str, fault: BadValue | None = None) -> None:
         kind, dataset = LINTS[name], self._datasets[at]
         remark = self._remarks.setdefault(
             (name, at),
@@ -258,7 +258,8 @@ class _Look:
         )
         remark.count += 1
         if len(remark.examples) < (MOST_BAD if name in UNUSABLE else MOST_EXAMPLES):
-            remark.examples.append(Example(self._place(at, row), said, remedy))
+            place = (fault and fault.place) or self._place(at, row)
+            remark.examples.append(Example(place, said, fault.remedy if fault else ""))
 
     def _severity(self, name: str, at: int) -> str:
         """Return how grave a fault is here: what the run file leaves out is no error."""

@@ -7,14 +7,18 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from luthier.core.data.padding import unpadded
 
 if TYPE_CHECKING:
     from datasets import Dataset, IterableDataset
 
+    from luthier.core.data.standard import BadValue
+
 Row = Mapping[str, Any]
+GivenRow: TypeAlias = "Row | BadValue"
+"""A row as its source gives it; of one that cannot be read, a line that is no JSON, the fault."""
 
 READ_AT_ONCE = 1000
 
@@ -23,7 +27,7 @@ READ_AT_ONCE = 1000
 class Rows:
     """Rows as they stand at a source; they are never all in memory."""
 
-    read: Callable[[int], Iterator[Row]]
+    read: Callable[[int], Iterator[GivenRow]]
     """Yields the rows from the one of that number on, which counts from 0."""
     fingerprint: str
     """A text that changes whenever a row does."""
@@ -48,7 +52,7 @@ class Rows:
             self.place,
         )
 
-    def __iter__(self) -> Iterator[Row]:
+    def __iter__(self) -> Iterator[GivenRow]:
         return self.read(0)
 
 
