@@ -35,14 +35,23 @@ class Rows:
     """Where a row stands, for messages: the file and the row of it; asked only of a bad one."""
 
     @classmethod
-    def of(cls, found: Rows | Dataset | IterableDataset | Sequence[Row]) -> Rows:
-        """Return rows of whatever a source gave: a dataset of the library, a list, or rows."""
+    def of(
+        cls,
+        found: Rows | Dataset | IterableDataset | Sequence[Row],
+        fingerprint: str | None = None,
+    ) -> Rows:
+        """Return rows of whatever a source gave: a dataset of the library, a list, or rows.
+
+        Args:
+            found: the rows.
+            fingerprint: changes whenever they do, where that is known of a dataset of the library.
+        """
         if isinstance(found, Rows):
             return found
         if isinstance(found, Sequence):
             text = json.dumps(found, sort_keys=True, default=repr)
             return cls(lambda start: iter(found[start:]), hashlib.sha256(text.encode()).hexdigest())
-        return cls(lambda start: _of_dataset(found, start), str(found._fingerprint))  # noqa: SLF001
+        return cls(lambda start: _of_dataset(found, start), fingerprint or _fingerprint_of(found))
 
     def first(self, count: int) -> Rows:
         """Return so many rows from the start."""
@@ -54,6 +63,14 @@ class Rows:
 
     def __iter__(self) -> Iterator[GivenRow]:
         return self.read(0)
+
+
+def _fingerprint_of(dataset: Any) -> str:
+    """Return what the library tells rows apart by; of a stream, a hash of all that makes them."""
+    from datasets.fingerprint import Hasher
+
+    told = getattr(dataset, "_fingerprint", None)
+    return str(told or Hasher.hash(dataset._ex_iterable))  # noqa: SLF001 - there is no other way
 
 
 def _of_dataset(dataset: Dataset | IterableDataset, start: int) -> Iterator[Row]:

@@ -227,7 +227,7 @@ def test_a_quote_that_is_never_closed_is_told_where_its_row_begins(spec_of):
     with pytest.raises(BadData, match=r"data\.csv:3: the row that begins here .* Close each"):
         list(standardized(spec_of(text, "data.csv", format="alpaca")))
     text = 'instruction,output\nAdd.,"3\nAdd.,"4"\n'
-    with pytest.raises(BadData, match=r"data\.csv:2:: the row .* here .*: ',' expected after '\"'"):
+    with pytest.raises(BadData, match=r"data\.csv:2: the row .* here .*: ',' expected after '\"'"):
         list(standardized(spec_of(text, "data.csv", format="alpaca")))
 
 
