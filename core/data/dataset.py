@@ -48,6 +48,8 @@ class DatasetSpec:
         return shown(self.section.path)
 
 
+SPLIT: str = DatasetSection.model_fields["split"].default
+"""What `split` says where a run file does not."""
 VALIDATION = "validation"
 """The name of a validation set that the run file gives none."""
 
@@ -109,7 +111,12 @@ def standardized(spec: DatasetSpec) -> Aligned:
     if section.samples is not None:
         rows = rows.first(section.samples)
     if next(iter(rows), None) is None:
-        raise BadData(f"{spec} has no rows in split {section.split!r}.")
+        # where none is chosen there may be none, as of files
+        split = f" in its split {section.split!r}" if section.split != SPLIT else ""
+        raise BadData(
+            f"{spec} has no rows{split}. Fill it, name another, or leave it out; "
+            "the line that names the columns of a CSV is no row."
+        )
     if section.variables:
         rows = _filled(rows, section.variables)
     aligned: Aligned = first_answer(manager, "align_dataset", dataset=rows, spec=spec)

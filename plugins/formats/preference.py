@@ -2,12 +2,14 @@
 
 A list of two as `output` is the form of LLaMA-Factory's paper (Table 2,
 https://arxiv.org/abs/2403.13372); `chosen` and `rejected`, with a prompt or with it in both, are
-TRL's (https://huggingface.co/docs/trl/dataset_formats#preference).
+TRL's (https://huggingface.co/docs/trl/dataset_formats#preference). Of two texts without a prompt it
+is what both begin with, as TRL takes it; here no word is cut in two.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from os.path import commonprefix
 from typing import Any, ClassVar
 
 from luthier.core.data import Preference
@@ -29,6 +31,7 @@ class PreferencePairs(AskingFormat):
 
     def standard(self, row: dict[str, Any]) -> Preference:
         """Return a row as what is asked and its two answers, the better one first."""
+        row = self._asking(row)
         if self.chosen in row or self.rejected in row:
             answers = [self._answer(row, option) for option in ("chosen", "rejected")]
         elif self.output in row:
@@ -55,6 +58,19 @@ class PreferencePairs(AskingFormat):
         system = asked.system or chosen.system or self.text(row, "system")
         return Preference(prompt, response, system, self.functions(row))
 
+    def _asking(self, row: dict[str, Any]) -> dict[str, Any]:
+        """Return a row; one of two texts and nothing else asks what both of them begin with."""
+        chosen, rejected = row.get(self.chosen), row.get(self.rejected)
+        asks = {self.prompt, self.instruction, self.messages, self.conversations} & row.keys()
+        whole = self.holds_messages(row, "chosen") or self.holds_messages(row, "rejected")
+        if asks or whole or not isinstance(chosen, str) or not isinstance(rejected, str):
+            return row
+        end = shared_end(chosen, rejected)
+        if not chosen[:end].strip():
+            return row
+        answers = {self.chosen: chosen[end:].lstrip(), self.rejected: rejected[end:].lstrip()}
+        return {**row, self.prompt: chosen[:end].rstrip(), **answers}
+
     def _answer(self, row: dict[str, Any], option: str) -> Exchange:
         """Return one answer, or the conversation that ends with it."""
         if getattr(self, option) not in row:
@@ -80,3 +96,15 @@ class PreferencePairs(AskingFormat):
             )
             raise self.bad("output", said, 'Write ["the better answer", "the worse one"]')
         return [Exchange("", [answer(text)]) for text in found]
+
+
+def shared_end(*texts: str) -> int:
+    """Return where what all texts begin with ends: before the word in which they differ."""
+    shared = commonprefix(texts)
+    rests = [text[len(shared) :] for text in texts]
+    within = shared[-1:].isalnum() and any(rest[:1].isalnum() for rest in rests)
+    if within or not all(rest.strip() for rest in rests):
+        before = shared[: shared.rindex(shared.split()[-1])] if shared.split() else ""
+        # a script that puts no space between words is cut where it differs
+        return len(before if before.strip() else shared)
+    return len(shared)

@@ -17,7 +17,7 @@ from luthier.plugins.sources.reading import (
     ENDINGS,
     DataFile,
     TextRows,
-    is_hidden,
+    is_data,
     no_parts,
     require_one_type,
     rows_of,
@@ -93,7 +93,7 @@ def _data_files(folder: Path) -> list[Path]:
     return sorted(
         file
         for file in folder.rglob("*")
-        if type_of(file.name) and not is_hidden(file.relative_to(folder)) and file.is_file()
+        if is_data(file.relative_to(folder)) and file.is_file()
     )
 
 

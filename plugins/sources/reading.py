@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeAlias, cast
 
 from luthier.core import BadData, Finding
 from luthier.core.data import BadSource, Rows
+from luthier.core.data.dataset import SPLIT
 from luthier.core.data.rows import GivenRow
 from luthier.plugins.sources import tables, texts
 from luthier.plugins.sources.found import Reading
@@ -40,8 +41,6 @@ TYPES = {
 """The type that each ending means."""
 PACKINGS = (".gz", ".zst")
 ENDINGS = f"Data files end in: {', '.join(TYPES)}; each of them also in {' or '.join(PACKINGS)}."
-SPLIT = "train"
-"""What `split` says where a run file does not."""
 SEEKING = ("parquet", "arrow")
 """The types whose tables of contents stand at their ends."""
 
@@ -119,9 +118,22 @@ def type_of(path: str) -> str | None:
     return TYPES.get(whole.suffix)
 
 
-def is_hidden(path: PurePath) -> bool:
-    """Return whether a path, relative to the folder that was named, is hidden."""
-    return any(part.startswith(".") for part in path.parts)
+BESIDE = frozenset({
+    "readme", "license", "licence", "copying", "notice", "authors", "changelog", "citation",
+    "requirements", "dataset_info", "dataset_infos",
+})  # fmt: skip
+"""What files are called, but for their endings, that stand beside data and are none."""
+
+
+def is_data(path: PurePath) -> bool:
+    """Return whether a file of a folder is data: not hidden, of a known type, and no read-me.
+
+    Args:
+        path: the file, relative to the folder that was named.
+    """
+    hidden = any(part.startswith(".") for part in path.parts)
+    name = path.name.lower().partition(".")[0]
+    return not hidden and name not in BESIDE and type_of(path.name) is not None
 
 
 def no_parts(spec: DatasetSpec) -> Iterator[Finding]:
@@ -144,12 +156,13 @@ def require_one_type(files: Sequence[DataFile], named: str) -> None:
     Raises:
         BadSource: they are not of one known type.
     """
-    found = {file.type for file in files}
-    if found == {None}:
+    found = {file.type: file for file in reversed(files)}
+    if found.keys() == {None}:
         raise BadSource(f"{named} is of no type that is known", ENDINGS)
     if len(found) > 1:
-        said = f"the folder {named} holds files of several types"
-        raise BadSource(said, "Keep one type in a folder.")
+        names = ", ".join(sorted(PurePosixPath(file.path).name for file in found.values()))
+        said = f"the folder {named} holds files of several types: {names}"
+        raise BadSource(said, "Keep one type in a folder, or name one dataset for each.")
 
 
 def rows_of(files: Sequence[DataFile], fingerprint: str, text_rows: TextRows) -> Rows:

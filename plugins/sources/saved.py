@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from luthier.core import BadData, Finding, Plugin, hookimpl
 from luthier.core.data import BadSource
+from luthier.core.data.dataset import SPLIT
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 SPLITS = "dataset_dict.json"
 STATE = "state.json"
-SPLIT = "train"
-"""What `split` says where a run file does not."""
 
 
 class SavedToDisk(Plugin):

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 
 from luthier.core import BadData
 from luthier.core.data.dataset import shown
-from luthier.plugins.sources.reading import DataFile, is_hidden, type_of
+from luthier.plugins.sources.reading import DataFile, is_data
 
 
 def stored_files(url: str, options: Mapping[str, Any]) -> tuple[list[DataFile], str]:
@@ -28,7 +28,8 @@ def stored_files(url: str, options: Mapping[str, Any]) -> tuple[list[DataFile], 
     try:
         system, path = url_to_fs(url, **options)
         if system.isdir(path):
-            found = [one for one in sorted(system.find(path)) if _is_shown(one, path)]
+            inner = {one: PurePosixPath(one).relative_to(path) for one in system.find(path)}
+            found = sorted(one for one, relative in inner.items() if is_data(relative))
         else:
             found = [path]
         states = [str(system.checksum(one)) for one in found]
@@ -41,11 +42,6 @@ def stored_files(url: str, options: Mapping[str, Any]) -> tuple[list[DataFile], 
         DataFile(shown(f"{scheme}://{one}"), one, partial(_opened, system, one)) for one in found
     ]
     return files, digest.hexdigest()
-
-
-def _is_shown(path: str, folder: str) -> bool:
-    inner = PurePosixPath(path).relative_to(folder)
-    return type_of(path) is not None and not is_hidden(inner)
 
 
 def _opened(system: Any, path: str) -> BinaryIO:

@@ -41,6 +41,23 @@ def test_the_system_prompt_of_whole_conversations_stands_apart(spec_of):
     assert found == Preference([QUESTION], [GOOD, BAD], "Be brief.")
 
 
+TEXTS = [
+    ("The sky is blue.", "The sky is green.", ("The sky is", "blue.", "green.")),
+    ("The sky is blue.", "The sky is black.", ("The sky is", "blue.", "black.")),
+    ("Who?\nMe. And you?", "Who?\nMe.", ("Who?", "Me. And you?", "Me.")),
+    ("Human: Hi!\n\nAssistant:Hello.", "Human: Hi!\n\nAssistant: No.",
+     ("Human: Hi!\n\nAssistant:", "Hello.", "No.")),
+    ("天空是蓝的", "天空是绿的", ("天空是", "蓝的", "绿的")),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("chosen", "rejected", "expected"), TEXTS)
+def test_two_texts_without_a_prompt_ask_what_both_begin_with(spec_of, chosen, rejected, expected):
+    (found,) = standardized(spec_of([{"chosen": chosen, "rejected": rejected}], format="auto"))
+    said = [one["content"] for one in (*found.prompt, *found.response)]
+    assert tuple(said) == expected
+
+
 def test_input_and_history_are_asked_too(spec_of):
     row = {
         "instruction": "Add.", "input": "1, 2", "history": [["Hi.", "Hello."]],

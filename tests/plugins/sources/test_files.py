@@ -307,3 +307,32 @@ def test_what_is_wrong_with_a_path_is_told_before_anything_is_read(tmp_path):
     }.items():
         with pytest.raises(BadRunFile, match=said):
             declared(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a.csv", "a.jsonl.gz", "a.parquet"])
+def test_a_file_without_rows_is_told_with_what_to_do_and_without_a_split(tmp_path, name):
+    empty = {"a.jsonl": b"\n \n", "a.json": b"[]", "a.csv": b"text\n", "a.jsonl.gz": gzip.compress(b"")}
+    if name in empty:
+        (tmp_path / name).write_bytes(empty[name])
+    else:
+        pq.write_table(pa.table({"text": pa.array([], pa.string())}), tmp_path / name)
+    with pytest.raises(BadData, match=rf"{name} has no rows\. Fill it, name another") as fault:
+        standardized(declared(tmp_path / name, format="auto"))
+    assert "split" not in str(fault.value)
+
+
+def test_a_folder_of_several_types_is_told_with_one_file_of_each(tmp_path):
+    for name in ("a.jsonl", "b.jsonl", "c.csv"):
+        (tmp_path / name).write_text("x")
+    with pytest.raises(BadRunFile, match=r"several types: a\.jsonl, c\.csv") as fault:
+        declared(tmp_path)
+    assert "Keep one type in a folder" in str(fault.value)
+
+
+def test_what_only_tells_of_data_is_none(tmp_path):
+    written(tmp_path / "a.jsonl", [ROW])
+    for name in ("LICENSE.txt", "readme.txt", "dataset_info.json", "deep/requirements.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("x")
+    assert list(opened(tmp_path)) == [ROW]
+    assert [row["text"] for row in opened(tmp_path / "LICENSE.txt")] == ["x"]
