@@ -112,6 +112,7 @@ class _Resolver:
         self._look_at_model(tree, sections["encoding"])
         self._require_an_end(tree, sections)
         self._refuse_shares_of_streams(tree, sections["mix"], data, validation)
+        self._refuse_idle_weights(tree, sections["mix"], data)
         if self.problems or not all(sections.values()):
             raise BadRunFile([_placed(problem, tree) for problem in self.problems])
         return Run(
@@ -238,6 +239,19 @@ class _Resolver:
                 key = ("data", number, "repeat")
                 said = "rows are streamed, so it is not known how many a part of a pass would be"
                 self._tell(tree.at(key).place, dotted(key), said, "Give a whole number.")
+
+    def _refuse_idle_weights(
+        self, tree: Node, mix: Section | None, data: list[DatasetSpec]
+    ) -> None:
+        """Refuse weights where datasets do not alternate: nothing would come of them."""
+        if not isinstance(mix, MixSection) or mix.strategy != "concatenate":
+            return
+        for number, spec in enumerate(data):
+            if spec.section.weight is not None:
+                key = ("data", number, "weight")
+                said = "datasets that stand one after the other have no turns for a weight to tell"
+                remedy = "Choose another `mix.strategy`, such as `once`; or give a `repeat`."
+                self._tell(tree.at(key).place, dotted(key), said, remedy)
 
     def _require_an_end(self, tree: Node, sections: dict[str, Any]) -> None:
         """Refuse a stream that nothing ends: how many rows there are is not known before."""
