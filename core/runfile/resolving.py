@@ -46,6 +46,9 @@ from luthier.core.sections import (
 from luthier.registry import Catalogue
 from luthier.registry.errors import nearest
 
+ARRANGED = frozenset({"packed-rows", "running-text"})
+"""Traits of a stage that makes batches of something else than single rows."""
+
 
 def resolve(
     tree: Node,
@@ -113,6 +116,7 @@ class _Resolver:
         self._require_an_end(tree, sections)
         self._refuse_shares_of_streams(tree, sections["mix"], data, validation)
         self._refuse_idle_weights(tree, sections["mix"], data)
+        self._refuse_order_by_length(tree, sections)
         if self.problems or not all(sections.values()):
             raise BadRunFile([_placed(problem, tree) for problem in self.problems])
         return Run(
@@ -252,6 +256,18 @@ class _Resolver:
                 said = "datasets that stand one after the other have no turns for a weight to tell"
                 remedy = "Choose another `mix.strategy`, such as `once`; or give a `repeat`."
                 self._tell(tree.at(key).place, dotted(key), said, remedy)
+
+    def _refuse_order_by_length(self, tree: Node, sections: dict[str, Any]) -> None:
+        """Refuse rows in the order of their lengths where batches are not made of single rows."""
+        mix, training = sections["mix"], sections["training"]
+        if not (mix and training and training.group_by_length):
+            return
+        traits = frozenset[str]().union(*(one.traits for one, _, _ in self.chooser.chosen))
+        if mix.streaming or not traits.isdisjoint(ARRANGED):
+            key = ("training", "group_by_length")
+            said = "batches are made of packs, blocks or a stream, and these have no such order"
+            remedy = "Leave it out, or turn packing or streaming off."
+            self._tell(tree.at(key).place, dotted(key), said, remedy)
 
     def _require_an_end(self, tree: Node, sections: dict[str, Any]) -> None:
         """Refuse a stream that nothing ends: how many rows there are is not known before."""
