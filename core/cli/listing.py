@@ -116,6 +116,8 @@ def page_of(kind: str, name: str) -> str:
     lines += [f"hooks    {', '.join(hooks_of(cls)) or 'none: it is a value'}"]
     for refusal in cls.refuses:
         lines.append(f"refuses  {refusal.trait}: {refusal.reason}. {refusal.remedy}.")
+    for refusal in cls.no_default:
+        lines.append(f"default  not with {refusal.trait}: {refusal.reason}.")
     for need in cls.needs:
         lines.append(f"needs    {need.trait}: {need.reason}. {need.remedy}.")
     if cls.traits:
