@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from luthier.core import Plugin, hookimpl
 
 if TYPE_CHECKING:
+    import torch
     from torch import nn
 
     from luthier.core.hooks import Phase, Undo
@@ -25,9 +26,9 @@ class UpcastNorms(Plugin):
 
     @hookimpl
     def patch_model(self, model: Any, layers: LayerMap, phase: Phase) -> Undo | None:
-        """Hold the norms in float32, and compute them so; what they give has the dtype as before.
+        """Put a forward pass in float32 in the place of each norm's.
 
-        Undone, a norm has its own precision again, rounded where it was trained.
+        Its weights stay in the precision that they have, and are saved in it.
         """
         from luthier.core.model.layers import LayerType
 
@@ -35,17 +36,12 @@ class UpcastNorms(Plugin):
             return None
         base = model.get_base_model() if hasattr(model, "peft_config") else model
         norms = [base.get_submodule(name) for name in layers.names_of(LayerType.NORM)]
-        before = [(p, p.dtype) for norm in norms for p in norm.parameters()]
-        forwards = [(norm, vars(norm).get("forward")) for norm in norms]
-        for parameter, _ in before:
-            parameter.data = parameter.data.float()
+        earlier = [(norm, vars(norm).get("forward")) for norm in norms]
         for norm in norms:
             norm.forward = in_float32(norm)
 
         def undo() -> None:
-            for parameter, dtype in before:
-                parameter.data = parameter.data.to(dtype)
-            for norm, forward in forwards:
+            for norm, forward in earlier:
                 del norm.forward
                 if forward is not None:
                     norm.forward = forward
@@ -53,11 +49,10 @@ class UpcastNorms(Plugin):
         return undo
 
 
-def in_float32(norm: nn.Module) -> Callable[..., Any]:
-    """Return a norm's forward pass in float32, from tensors of any precision and back to it.
+def in_float32(norm: nn.Module) -> Callable[..., torch.Tensor]:
+    """Return a norm's forward pass as computed in float32.
 
-    Raises:
-        AttributeError: the first argument is no tensor.
+    It takes tensors of any precision, and gives what the first of them has.
     """
     import torch
 
@@ -67,11 +62,16 @@ def in_float32(norm: nn.Module) -> Callable[..., Any]:
         floating = isinstance(value, torch.Tensor) and value.is_floating_point()
         return value.float() if floating else value
 
-    def computed(hidden: torch.Tensor, *rest: Any, **named: Any) -> Any:
-        with torch.autocast(hidden.device.type, enabled=False):
-            output = forward(
-                raised(hidden), *map(raised, rest), **{k: raised(v) for k, v in named.items()}
-            )
+    def computed(hidden: torch.Tensor, *rest: Any, **named: Any) -> torch.Tensor:
+        held = norm._parameters  # noqa: SLF001 - as torch.func.functional_call, which calls us
+        norm._parameters = {name: raised(weight) for name, weight in held.items()}  # noqa: SLF001
+        try:
+            with torch.autocast(hidden.device.type, enabled=False):
+                output: torch.Tensor = forward(
+                    raised(hidden), *map(raised, rest), **{k: raised(v) for k, v in named.items()}
+                )
+        finally:
+            norm._parameters = held  # noqa: SLF001
         return output.to(hidden.dtype)
 
     return computed
