@@ -1,4 +1,9 @@
-"""The defaults of lists: what a run has though its file does not name it, where that goes."""
+"""The defaults of lists: what a run has though its file does not name it, where that goes.
+
+One that does not go is no mistake of the file, which does not name it. In its place stands what
+leaves it out, with the reason as its origin, so that the resolved file gives the same run wherever
+it is read again.
+"""
 
 from __future__ import annotations
 
@@ -12,38 +17,59 @@ from luthier.core.runfile.nodes import DEFAULT, Node, path_to
 from luthier.core.wiring import Selected
 
 
-def leave_out_unsuited(
-    tree: Node, device: Device, found: Iterable[tuple[str, Finding]], chooser: Chooser
-) -> None:
-    """Leave out each default of a list that does not go with the rest of the run.
-
-    It is no mistake of the file, which does not name it. In its place stands what leaves it out,
-    with the reason as its origin, so that the resolved file gives the same run wherever it is
-    read again.
+def leave_out_conflicting(tree: Node, device: Device, chooser: Chooser) -> None:
+    """Leave out the defaults that do not go with the device, or with what the file names.
 
     Args:
         tree: the run file.
         device: where the run is to take place.
-        found: what plugins found wrong with the model, with the key that chose each.
-        chooser: what chose the plugins; a default that is left out is taken from it.
+        chooser: what chose the plugins; what is left out is taken from it.
     """
-    lists = {kind.name for kind in chooser.kinds.values() if kind.many}
-    against = {key: finding.problem for key, finding in found}
-    for default in list(chooser.chosen):
-        one, place, key = default
-        if place != DEFAULT or one.kind not in lists:
-            continue
+    for one, key in _defaults(chooser):
         others = [other for other, _, _ in chooser.chosen if other is not one]
-        expected = _reason_for_none(one, others, device)
-        unsuited = against.get(key) or _conflict(one, others, device)
-        if expected or unsuited:
-            chooser.chosen = [each for each in chooser.chosen if each is not default]
-            path = path_to(key)
-            named = tree.at((*path, "name")).value
-            origin = Place(f"{DEFAULT.origin}: {expected or unsuited}")
-            tree.at(path[:-1]).items[int(path[-1])] = Node(f"{LEFT_OUT}{named}", origin)
-        if unsuited and not expected:
-            chooser.notes.append(f"{one}, a default, is left out: {unsuited}")
+        if reason := _reason_for_none(one, others, device):
+            _leave_out(key, reason, tree, chooser)
+        elif conflict := _conflict(one, others, device):
+            _leave_out(key, conflict, tree, chooser)
+            chooser.notes.append(f"{one}, a default, is left out: {conflict}")
+
+
+def leave_out_faulted(
+    tree: Node, found: Iterable[tuple[str, Finding]], chooser: Chooser
+) -> list[tuple[str, Finding]]:
+    """Leave out the defaults that find fault with the model; return what others find.
+
+    Args:
+        tree: the run file.
+        found: what plugins find wrong with the model, with the key that chose each.
+        chooser: what chose the plugins; what is left out is taken from it.
+    """
+    defaults = {key: one for one, key in _defaults(chooser)}
+    rest = []
+    for key, finding in found:
+        if key not in defaults:
+            rest.append((key, finding))
+        elif key in {chosen for _, _, chosen in chooser.chosen}:  # it may find several faults
+            _leave_out(key, finding.problem, tree, chooser)
+            said = f"{defaults[key]}, a default, is left out: {finding.problem}"
+            chooser.notes.append(said)
+    return rest
+
+
+def _defaults(chooser: Chooser) -> list[tuple[Selected, str]]:
+    """Return the chosen defaults of lists, each with its key."""
+    lists = {kind.name for kind in chooser.kinds.values() if kind.many}
+    return [
+        (one, key) for one, place, key in chooser.chosen if place == DEFAULT and one.kind in lists
+    ]
+
+
+def _leave_out(key: str, reason: str, tree: Node, chooser: Chooser) -> None:
+    chooser.chosen = [each for each in chooser.chosen if each[2] != key]
+    path = path_to(key)
+    name = tree.at((*path, "name")).value
+    origin = Place(f"{DEFAULT.origin}: {reason}")
+    tree.at(path[:-1]).items[int(path[-1])] = Node(f"{LEFT_OUT}{name}", origin)
 
 
 def _reason_for_none(one: Selected, others: Sequence[Selected], device: Device) -> str | None:

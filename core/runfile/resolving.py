@@ -13,7 +13,7 @@ from luthier.core.problems import BadRunFile, Finding, Place, Problem, described
 from luthier.core.runfile.answering import INFERENCE, TRAINING, require_answers
 from luthier.core.runfile.choosing import Chooser, put_defaults
 from luthier.core.runfile.datasets import datasets_of
-from luthier.core.runfile.defaulting import leave_out_unsuited
+from luthier.core.runfile.defaulting import leave_out_conflicting, leave_out_faulted
 from luthier.core.runfile.models import findings, tell_findings
 from luthier.core.runfile.nodes import (
     COMMAND_LINE,
@@ -104,14 +104,14 @@ class _Resolver:
         data = datasets_of(tree, self.chooser) if self.training else []
         validation = validation_of(tree, self.chooser) if self.training else Validation()
         output = self._output(tree, name)
-        found = self._findings(tree, sections)
-        leave_out_unsuited(tree, self.device, found, self.chooser)
+        leave_out_conflicting(tree, self.device, self.chooser)
+        found = leave_out_faulted(tree, self._findings(tree, sections), self.chooser)
         selected = [
             one for one, _, _ in self.chooser.chosen if one.kind not in {"sources", "formats"}
         ]
         require_answers(TRAINING if self.training else INFERENCE, selected, self.chooser)
         self._judge()
-        tell_findings(self._findings(tree, sections), tree, self.chooser)
+        tell_findings(found, tree, self.chooser)
         self._require_an_end(tree, sections)
         self._refuse_shares_of_streams(tree, sections["mix"], data, validation)
         if self.problems or not all(sections.values()):
