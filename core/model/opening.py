@@ -93,6 +93,11 @@ class OpenModel:
     undo: list[Undo] = field(default_factory=list)
     """What takes the patches back, in the order they were made: the last is to be called first."""
 
+    def unpatch(self) -> None:
+        """Take the patches back, so that what is saved has no trace of them."""
+        while self.undo:
+            self.undo.pop()()
+
 
 def model_spec(run: Run, *, training: bool) -> ModelSpec:
     """Return the model of a run; for inference without the plugins that only training needs."""
@@ -180,7 +185,7 @@ def open_model(located: LocatedModel, *, training: bool) -> OpenModel:
 def _patch(opened: OpenModel, manager: pluggy.PluginManager, phase: str) -> None:
     for step in steps(manager, "patch_model"):
         undo: Callable[[], None] | None = step.call(
-            model=opened.model, layers=opened.layers, phase=phase
+            model=opened.model, layers=opened.layers, vocabulary=opened.vocabulary, phase=phase
         )
         if undo is not None:
             opened.undo.append(undo)

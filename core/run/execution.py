@@ -216,6 +216,7 @@ def _finish(
     manifest["steps"] = trainer.state.global_step
     manifest["seconds"] = round(seconds, 1)
     write_json_whole(folder.manifest, manifest)
+    job.opened.unpatch()
     save_model(job.opened, folder.model)  # last: where there is a model, the run has ended
     rows = [row for row in read_metrics(folder) if VALIDATION not in row]
     loss = f", last loss {rows[-1]['loss']:.4f}" if rows else ""

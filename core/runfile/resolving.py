@@ -9,11 +9,12 @@ from luthier.core.compatibility import conflicts
 from luthier.core.data.dataset import DatasetSpec, Validation
 from luthier.core.device import Device, probe
 from luthier.core.kinds import RESERVED, Kind, broken_kinds
-from luthier.core.problems import BadRunFile, Place, Problem, described
+from luthier.core.problems import BadRunFile, Finding, Place, Problem, described
 from luthier.core.runfile.answering import INFERENCE, TRAINING, require_answers
 from luthier.core.runfile.choosing import Chooser, put_defaults
 from luthier.core.runfile.datasets import datasets_of
-from luthier.core.runfile.models import look_at_model
+from luthier.core.runfile.defaulting import leave_out_conflicting, leave_out_faulted
+from luthier.core.runfile.models import findings, tell_findings
 from luthier.core.runfile.nodes import (
     COMMAND_LINE,
     DEFAULT,
@@ -39,7 +40,6 @@ from luthier.core.runfile.validation import validate
 from luthier.core.runfile.validation_sets import validation_of
 from luthier.core.sections import (
     SECTIONS,
-    EncodingSection,
     MixSection,
     Section,
 )
@@ -107,12 +107,14 @@ class _Resolver:
         data = datasets_of(tree, self.chooser) if self.training else []
         validation = validation_of(tree, self.chooser) if self.training else Validation()
         output = self._output(tree, name)
+        leave_out_conflicting(tree, self.device, self.chooser)
+        found = leave_out_faulted(tree, self._findings(tree, sections), self.chooser)
         selected = [
             one for one, _, _ in self.chooser.chosen if one.kind not in {"sources", "formats"}
         ]
         require_answers(TRAINING if self.training else INFERENCE, selected, self.chooser)
         self._judge()
-        self._look_at_model(tree, sections["encoding"])
+        tell_findings(found, tree, self.chooser)
         self._require_an_end(tree, sections)
         self._refuse_shares_of_streams(tree, sections["mix"], data, validation)
         self._refuse_idle_weights(tree, sections["mix"], data)
@@ -221,9 +223,12 @@ class _Resolver:
             place, key = places[id(conflict.culprit)]
             self._tell(place, key, conflict.problem, conflict.remedy)
 
-    def _look_at_model(self, tree: Node, encoding: Section | None) -> None:
-        if isinstance(encoding, EncodingSection):
-            look_at_model(tree, self._folder(tree), encoding, self.device, self.chooser)
+    def _findings(self, tree: Node, sections: dict[str, Any]) -> list[tuple[str, Finding]]:
+        """Return what plugins find wrong with the model, with the key of who says so."""
+        model, encoding = sections["model"], sections["encoding"]
+        if model is None or encoding is None:
+            return []
+        return list(findings(self._folder(tree), model, encoding, self.device, self.chooser))
 
     def _folder(self, tree: Node) -> Path:
         """Return where the model's config may lie; `choose_family` has made its path whole."""
