@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import pluggy
     from transformers import PreTrainedTokenizerBase
 
+    from luthier.core.model.value_head import ValueHead
     from luthier.core.runfile import Run
 
 logger = logging.getLogger(__name__)
@@ -92,6 +93,8 @@ class OpenModel:
     """What became of its vocabulary to fit the tokenizer."""
     undo: list[Undo] = field(default_factory=list)
     """What takes the patches back, in the order they were made: the last is to be called first."""
+    value_heads: dict[str, ValueHead] = field(default_factory=dict)
+    """Heads that a stage put on it, by their names; they are saved with it."""
 
 
 def model_spec(run: Run, *, training: bool) -> ModelSpec:
