@@ -111,6 +111,9 @@ class TrainingSection(Section):
     """Whether the rows of a step are of about the same length, so that few places are pads."""
     learning_rate: Annotated[float, Field(gt=0)] = 1e-4
     """The highest learning rate."""
+    precision: Literal["mixed", "pure"] = "mixed"
+    """How weights are trained in a model of half precision: held and updated in float32 (mixed), or
+    in bfloat16 like all else (pure), which takes half the memory and loses small updates."""
     scheduler: Literal["cosine", "linear", "constant"] = "cosine"
     """How the learning rate falls after the warm-up."""
     warmup: Annotated[float, Field(ge=0, lt=1)] = 0.03

@@ -49,6 +49,8 @@ class ModelSpec:
     hub: str = "huggingface"
     """Where a model that is no folder is fetched from."""
     dtype: str = "float32"
+    trained_dtype: str = "float32"
+    """The precision of what is trained."""
     tokens: tuple[str, ...] = ()
     """Tokens to add to the tokenizer."""
     special_tokens: tuple[str, ...] = ()
@@ -116,6 +118,7 @@ def model_spec(run: Run, *, training: bool) -> ModelSpec:
         revision=run.model.revision,
         hub=run.model.hub,
         dtype=run.dtype,
+        trained_dtype=run.trained_dtype,
         tokens=run.model.add_tokens,
         special_tokens=run.model.add_special_tokens,
         pad_vocabulary=run.model.pad_vocabulary,
@@ -175,7 +178,7 @@ def open_model(located: LocatedModel, *, training: bool) -> OpenModel:
         opened.model = first_answer(
             manager, "attach_adapter", model=opened.model, layers=layers, vocabulary=vocabulary
         )
-        _hold_trained_in_float32(opened.model)
+        _hold_trained_in(opened.model, spec.trained_dtype)
     _patch(opened, manager, "adapted")
     return opened
 
@@ -248,10 +251,13 @@ def _fill(adapted: Any, written: dict[str, Any]) -> list[str]:
     return [name for name in missing if adapted.base_model.prefix in name]
 
 
-def _hold_trained_in_float32(model: Any) -> None:
-    """Cast what is trained to float32, as mixed precision wants it (paper, section 3.1)."""
+def _hold_trained_in(model: Any, dtype: str) -> None:
+    """Cast what is trained: to float32 in mixed precision, to bfloat16 in bfloat16 training.
+
+    Source: paper, section 3.1, "Precision Adaptation". PEFT by itself holds adapters in float32.
+    """
     import torch
 
     for parameter in model.parameters():
-        if parameter.requires_grad and parameter.dtype in {torch.float16, torch.bfloat16}:
-            parameter.data = parameter.data.float()
+        if parameter.requires_grad:
+            parameter.data = parameter.data.to(getattr(torch, dtype))

@@ -25,6 +25,7 @@ from luthier.core.runfile.nodes import (
     path_of,
 )
 from luthier.core.runfile.plugin_files import with_plugin_files
+from luthier.core.runfile.precision import judge_precision
 from luthier.core.runfile.quantizing import choose_quantizer, stored_in
 from luthier.core.runfile.recognition import (
     choose_family,
@@ -112,6 +113,7 @@ class _Resolver:
         self._look_at_model(tree, sections["encoding"])
         self._require_an_end(tree, sections)
         self._refuse_shares_of_streams(tree, sections["mix"], data, validation)
+        judge_precision(tree, sections, self._folder(tree), self.device, self.chooser)
         if self.problems or not all(sections.values()):
             raise BadRunFile([_placed(problem, tree) for problem in self.problems])
         return Run(
