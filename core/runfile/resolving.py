@@ -29,6 +29,7 @@ from luthier.core.runfile.precision import judge_precision
 from luthier.core.runfile.quantizing import choose_quantizer, stored_in
 from luthier.core.runfile.recognition import (
     choose_family,
+    pin_revision,
     require_adapters,
     take_short_name,
     tokenizer_folders,
@@ -156,6 +157,7 @@ class _Resolver:
                 # the built-in model is a plugin's, so its name is a default like any other
                 node.value["path"] = self.chooser.default_model()
             take_short_name(node, self.chooser)
+            pin_revision(node, self.fetched)
         _put(tree, key, node)
         section = validate(cls, without_options(node), (key,), self.problems)
         if section is not None:
