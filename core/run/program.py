@@ -174,7 +174,8 @@ def load(
     with quiet_libraries():
         located = locate(model_spec(run, training=False))
         opened = open_model(located, training=False)
-        opened.model.to({"rocm": "cuda"}.get(run.device.kind, run.device.kind))
+        if not hasattr(opened.model, "hf_device_map"):  # else each layer is where it belongs
+            opened.model.to({"rocm": "cuda"}.get(run.device.kind, run.device.kind))
         manager = manager_of(run.selected)
         engine: Engine = first_answer(
             manager, "build_engine", opened=opened, generation=run.generation

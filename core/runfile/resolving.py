@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from luthier.core.compatibility import conflicts
-from luthier.core.data.dataset import DatasetSpec, Validation
+from luthier.core.data.dataset import Validation
 from luthier.core.device import Device, probe
 from luthier.core.kinds import RESERVED, Kind, broken_kinds
 from luthier.core.problems import BadRunFile, Finding, Place, Problem, described
@@ -21,14 +21,16 @@ from luthier.core.runfile.nodes import (
     Node,
     UnusablePath,
     base_of,
-    dotted,
     opened,
     path_of,
 )
+from luthier.core.runfile.order import judge_order
 from luthier.core.runfile.plugin_files import with_plugin_files
+from luthier.core.runfile.precision import judge_precision
 from luthier.core.runfile.quantizing import choose_quantizer, stored_in
 from luthier.core.runfile.recognition import (
     choose_family,
+    pin_revision,
     require_adapters,
     take_short_name,
     tokenizer_folders,
@@ -40,14 +42,10 @@ from luthier.core.runfile.validation import validate
 from luthier.core.runfile.validation_sets import validation_of
 from luthier.core.sections import (
     SECTIONS,
-    MixSection,
     Section,
 )
 from luthier.registry import Catalogue
 from luthier.registry.errors import nearest
-
-ARRANGED = frozenset({"packed-rows", "running-text"})
-"""Traits of a stage that makes batches of something else than single rows."""
 
 
 def resolve(
@@ -115,10 +113,8 @@ class _Resolver:
         require_answers(TRAINING if self.training else INFERENCE, selected, self.chooser)
         self._judge()
         tell_findings(found, tree, self.chooser)
-        self._require_an_end(tree, sections)
-        self._refuse_shares_of_streams(tree, sections["mix"], data, validation)
-        self._refuse_idle_weights(tree, sections["mix"], data)
-        self._refuse_order_by_length(tree, sections)
+        judge_order(tree, sections, data, validation, self.chooser)
+        judge_precision(tree, sections, self._folder(tree), self.device, self.chooser)
         if self.problems or not all(sections.values()):
             raise BadRunFile([_placed(problem, tree) for problem in self.problems])
         return Run(
@@ -161,6 +157,7 @@ class _Resolver:
                 # the built-in model is a plugin's, so its name is a default like any other
                 node.value["path"] = self.chooser.default_model()
             take_short_name(node, self.chooser)
+            pin_revision(node, self.fetched)
         _put(tree, key, node)
         section = validate(cls, without_options(node), (key,), self.problems)
         if section is not None:
@@ -233,54 +230,6 @@ class _Resolver:
     def _folder(self, tree: Node) -> Path:
         """Return where the model's config may lie; `choose_family` has made its path whole."""
         return self.fetched or Path(str(tree.mapping["model"].at(("path",)).value))
-
-    def _refuse_shares_of_streams(
-        self, tree: Node, mix: Section | None, data: list[DatasetSpec], validation: Validation
-    ) -> None:
-        if not isinstance(mix, MixSection) or not mix.streaming:
-            return
-        if validation.share is not None:
-            said = "rows are streamed, so it is not known how many a share of them would be"
-            remedy = "Give a number of rows, or a dataset of its own."
-            self._tell(tree.at(("validation",)).place, "validation", said, remedy)
-        for number, spec in enumerate(data):
-            if spec.section.repeat % 1:
-                key = ("data", number, "repeat")
-                said = "rows are streamed, so it is not known how many a part of a pass would be"
-                self._tell(tree.at(key).place, dotted(key), said, "Give a whole number.")
-
-    def _refuse_idle_weights(
-        self, tree: Node, mix: Section | None, data: list[DatasetSpec]
-    ) -> None:
-        """Refuse weights where datasets do not alternate: nothing would come of them."""
-        if not isinstance(mix, MixSection) or mix.strategy != "concatenate":
-            return
-        for number, spec in enumerate(data):
-            if spec.section.weight is not None:
-                key = ("data", number, "weight")
-                said = "datasets that stand one after the other have no turns for a weight to tell"
-                remedy = "Choose another `mix.strategy`, such as `once`; or give a `repeat`."
-                self._tell(tree.at(key).place, dotted(key), said, remedy)
-
-    def _refuse_order_by_length(self, tree: Node, sections: dict[str, Any]) -> None:
-        """Refuse rows in the order of their lengths where batches are not made of single rows."""
-        mix, training = sections["mix"], sections["training"]
-        if not (mix and training and training.group_by_length):
-            return
-        traits = frozenset[str]().union(*(one.traits for one, _, _ in self.chooser.chosen))
-        if mix.streaming or not traits.isdisjoint(ARRANGED):
-            key = ("training", "group_by_length")
-            said = "batches are made of packs, blocks or a stream, and these have no such order"
-            remedy = "Leave it out, or turn packing or streaming off."
-            self._tell(tree.at(key).place, dotted(key), said, remedy)
-
-    def _require_an_end(self, tree: Node, sections: dict[str, Any]) -> None:
-        """Refuse a stream that nothing ends: how many rows there are is not known before."""
-        mix, training = sections["mix"], sections["training"]
-        if self.training and mix and training and mix.streaming and training.max_steps is None:
-            said = "rows are streamed, so it is not known how many there are, nor when to stop"
-            place = tree.at(("mix", "streaming")).place
-            self._tell(place, "mix.streaming", said, "Give `training.max_steps`.")
 
     def _tell(self, place: Place, key: str, problem: str, remedy: str) -> None:
         self.problems.append(Problem(place, key, problem, remedy))
