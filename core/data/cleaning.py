@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -67,22 +68,22 @@ def cleaned(
         repeated: likewise, of those that are the same as an earlier row.
     """
     broken, again = set(unusable), set(repeated)
-    done, begin = Cleaned(), 0
+    done, numbers = Cleaned(), count()
     for aligned, file in zip(datasets, files_of(out, len(datasets)), strict=True):
         beside = file.with_name(f".{file.name}{PARTIAL}")
-        count = 0
-        with beside.open("w", encoding="utf-8") as lines:
-            for number, row in enumerate(aligned.read(), begin):
+        written = 0
+        # half a character, which no UTF-8 can hold, is written as the escape that JSON has for it
+        with beside.open("w", encoding="utf-8", errors="backslashreplace") as lines:
+            for row, number in zip(aligned.read(), numbers, strict=False):
                 if number in broken or isinstance(row, BadValue):
                     done.unusable += 1
                 elif number in again:
                     done.repeated += 1
                 else:
                     lines.write(json.dumps(openai_row(row), ensure_ascii=False) + "\n")
-                    count += 1
-        begin = number + 1
+                    written += 1
         beside.replace(file)
-        done.files[str(file)] = count
+        done.files[str(file)] = written
     return done
 
 

@@ -24,6 +24,8 @@ class DatasetSpec:
     """The folder that a relative path is found from: that of the file which names it."""
     source: Selected
     format: Selected
+    streaming: bool = False
+    """Whether rows are read while the model trains, so that a source is to download none before."""
 
     @property
     def location(self) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from luthier.core.data.rows import Row, Rows
+from luthier.core.data.rows import GivenRow, Row, Rows
 
 UNREAD: Row = MappingProxyType({})
 """Stands for a row that the order only passes over, so that it is not read."""
@@ -19,7 +19,7 @@ class Drawn(NamedTuple):
     dataset: int
     number: int
     """Its number in the source, from 0."""
-    row: Row
+    row: GivenRow
     again: bool
     """Whether the run has read it before."""
 

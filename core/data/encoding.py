@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby
@@ -26,6 +26,7 @@ from luthier.core.templates import IGNORED, Encoded
 from luthier.core.templates.encoding import encoded
 from luthier.core.templates.messages import tools_of
 from luthier.core.templates.pieces import Piece
+from luthier.core.templates.tokenizing import text_encoder
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -36,6 +37,9 @@ EncodedRow = Mapping[str, Encoded] | BadValue
 """A row as ids, or what is wrong with it. A row of one sequence has it under `""`; one of several
 has each under its name, as `chosen` and `rejected`, and a dataset has its columns so named:
 `chosen_input_ids`, `chosen_labels`."""
+
+Parts = Mapping[str, Sequence[Piece] | Encoded]
+"""The sequences of a row by their names, before their texts are encoded."""
 
 
 @dataclass(frozen=True)
@@ -70,55 +74,73 @@ class Encoder:
         return self._together(rows, self._judged)
 
     def _together(
-        self,
-        rows: Sequence[StandardRow],
-        parts_of: Callable[[Any], Mapping[str, Iterable[Piece] | Encoded]],
+        self, rows: Sequence[StandardRow], parts_of: Callable[[Any], Parts]
     ) -> list[EncodedRow]:
         """Return the rows, the texts of all their parts encoded at once."""
-        found: list[Mapping[str, Iterable[Piece] | Encoded] | BadValue] = []
-        for row in rows:
-            try:
-                found.append(parts_of(row))
-            except TemplateError as fault:
-                said, _, remedy = str(fault).rstrip(".").partition(". ")
-                found.append(BadValue(said, f"{remedy or _NO_PLACE}."))
-            except BadValue as fault:
-                found.append(fault)
+        found = [_made(row, parts_of) for row in rows]
+        try:
+            return self._encoded(found)
+        except UnicodeEncodeError:  # of all texts together: whose it is takes a look at each
+            return self._encoded([_whole(row) for row in found])
+
+    def _encoded(self, rows: Sequence[Parts | BadValue]) -> list[EncodedRow]:
         pieces = [
             part
-            for row in found if not isinstance(row, BadValue)
+            for row in rows if not isinstance(row, BadValue)
             for part in row.values() if not isinstance(part, Encoded)
         ]  # fmt: skip
-        tokens = self.template.all_special_tokens() if self.template is not None else ()
-        made = iter(encoded(pieces, self.tokenizer, tokens))
+        made = iter(encoded(pieces, self.tokenizer, self.special_tokens))
         return [
             row if isinstance(row, BadValue) else {
                 name: part if isinstance(part, Encoded) else next(made)
                 for name, part in row.items()
             }
-            for row in found
+            for row in rows
         ]  # fmt: skip
+
+    @property
+    def special_tokens(self) -> tuple[str, ...]:
+        """The special tokens of the chat template; those of the tokenizer are not among them."""
+        return self.template.all_special_tokens() if self.template is not None else ()
 
     # --- what each kind of row is made of -----------------------------------------------------
 
-    def _conversation(self, row: StandardRow) -> Mapping[str, Iterable[Piece] | Encoded]:
+    def _conversation(self, row: StandardRow) -> Parts:
         if isinstance(row, Tokens):
-            return {"": _of_tokens(row)}
+            return {"": self._tokens(row)}
         if isinstance(row, Conversation) and not isinstance(row, Preference):
             return {"": self._pieces(row, row.response)}
         lacks = " without an answer" if isinstance(row, Text) else ""
         said = f"it is {_NAMES[type(row)]}{lacks}, and this stage learns from answers"
         raise BadValue(said, _STAGE)
 
-    def _text(self, row: StandardRow) -> Mapping[str, Iterable[Piece] | Encoded]:
+    def _text(self, row: StandardRow) -> Parts:
         if isinstance(row, Tokens):
-            return {"": _of_tokens(row)}
+            return {"": self._tokens(row)}
         if not isinstance(row, Text):
             raise BadValue(f"it is {_NAMES[type(row)]}, and this stage learns from texts", _STAGE)
         begin, end = self._document_ends
-        return {"": [*begin, Piece(row.text, special=False, trained=True), *end]}
+        text = [Piece(row.text, special=False, trained=True)]
+        return {"": [*begin, *self._told_tokens(text), *end]}
 
-    def _preference(self, row: StandardRow) -> Mapping[str, Iterable[Piece] | Encoded]:
+    def _tokens(self, row: Tokens) -> Encoded:
+        ids, labels = row.ids, row.ids if row.labels is None else row.labels
+        if not 0 <= min(ids, default=0) <= max(ids, default=0) <= self._last_id:
+            place, wrong = next((n, i) for n, i in enumerate(ids, 1) if not 0 <= i <= self._last_id)
+            said = f"number {place} of its ids is {wrong}, and the model's go from 0 to"
+            raise BadValue(f"{said} {self._last_id}", _OTHER_IDS)
+        trained = [label != IGNORED for label in labels]
+        for place, (i, label) in enumerate(zip(ids, labels, strict=True), 1):
+            if label not in (i, IGNORED):
+                said = f"number {place} of its labels is {label}, and the id there is {i}"
+                raise BadValue(said, f"Write the id itself, or {IGNORED} where it is not learned.")
+        return Encoded(list(ids), [(len(list(run)), kept) for kept, run in groupby(trained)])
+
+    @cached_property
+    def _last_id(self) -> int:
+        return max(self.tokenizer.get_vocab().values())
+
+    def _preference(self, row: StandardRow) -> Parts:
         if not isinstance(row, Preference):
             said = f"it is {_NAMES[type(row)]}, and this stage learns from preferences"
             raise BadValue(said, _STAGE)
@@ -127,7 +149,7 @@ class Encoder:
             for name, answer in zip(("chosen", "rejected"), row.response, strict=True)
         }
 
-    def _judged(self, row: StandardRow) -> Mapping[str, Iterable[Piece] | Encoded]:
+    def _judged(self, row: StandardRow) -> Parts:
         if not isinstance(row, Judged):
             said = f"it is {_NAMES[type(row)]}, and this stage learns from judged answers"
             raise BadValue(said, _STAGE)
@@ -179,9 +201,7 @@ class Encoder:
             plain, tools_of(row.tools), training=True,
             bos_token=ends["bos_token"], eos_token=ends["eos_token"],
         )  # fmt: skip
-        pieces = list(rendered.pieces)
-        if self.section.special_text == "tokens":
-            pieces = list(self._with_tokens(pieces))
+        pieces = self._told_tokens(rendered.pieces)
         if self.section.loss == "all" and not alone:
             return [piece._replace(trained=True) for piece in pieces]
         if alone or self.section.loss == "last-answer":
@@ -191,18 +211,55 @@ class Encoder:
     @cached_property
     def _likeness(self) -> re.Pattern[str]:
         """What finds the text of any special token."""
-        tokens = {*map(str, self.tokenizer.all_special_tokens), *self._format.all_special_tokens()}
+        tokens = text_encoder(self.tokenizer, self.special_tokens).special_texts
         longest_first = map(re.escape, sorted(tokens, key=len, reverse=True))
         return re.compile(f"({'|'.join(longest_first) or '(?!)'})")
 
-    def _with_tokens(self, pieces: Iterable[Piece]) -> Iterable[Piece]:
-        """Yield pieces, what looks like a special token being one."""
-        for piece in pieces:
-            parts = [piece.text] if piece.special else self._likeness.split(piece.text)
-            for n, part in enumerate(parts):
-                if part:
-                    yield Piece(part, special=piece.special or n % 2 == 1, trained=piece.trained)
+    def _told_tokens(self, pieces: Sequence[Piece]) -> list[Piece]:
+        """Return pieces, what looks like a special token being one where the run file says so."""
+        if self.section.special_text != "tokens":
+            return list(pieces)
+        return [
+            Piece(part, special=piece.special or n % 2 == 1, trained=piece.trained)
+            for piece in pieces
+            for n, part in enumerate(
+                [piece.text] if piece.special else self._likeness.split(piece.text)
+            )
+            if part
+        ]
 
+
+def _made(row: StandardRow, parts_of: Callable[[Any], Parts]) -> Parts | BadValue:
+    try:
+        return parts_of(row)
+    except TemplateError as fault:
+        said, _, remedy = str(fault).rstrip(".").partition(". ")
+        return BadValue(said, f"{remedy or _NO_PLACE}.")
+    except BadValue as fault:
+        return fault
+
+
+def _whole(row: Parts | BadValue) -> Parts | BadValue:
+    """Return a row, or what is wrong with it if a text of it is none that can be encoded."""
+    if isinstance(row, BadValue):
+        return row
+    for part in row.values():
+        for piece in () if isinstance(part, Encoded) else part:
+            try:
+                piece.text.encode()
+            except UnicodeEncodeError as fault:
+                half = piece.text[fault.start : fault.end]
+                before = piece.text[max(0, fault.start - SHOWN_BEFORE) : fault.start]
+                return BadValue(
+                    f"its text holds half a character, {half!r} after {before!r}",
+                    "Write the character itself, or both of the escapes that JSON has for it; or "
+                    "leave the row out.",
+                )
+    return row
+
+
+SHOWN_BEFORE = 20
+"""How many characters before a fault a message shows."""
 
 _NAMES = {
     Conversation: "a conversation", Preference: "a preference", Judged: "a judged answer",
@@ -211,17 +268,12 @@ _NAMES = {
 _STAGE = (
     "Choose another `stage` (`luthier plugins stages` lists them), or another `format` of the data."
 )
+_OTHER_IDS = "Make the ids with the tokenizer of this run's model, or leave the row out."
 _NO_PLACE = "Choose another `template`, or leave the row out"
 
 
 def _answers(messages: Sequence[Message]) -> list[Message]:
     return [message for message in messages if message.get("role") == "assistant"]
-
-
-def _of_tokens(row: Tokens) -> Encoded:
-    labels = row.ids if row.labels is None else row.labels
-    alike = groupby(labels, lambda label: label != IGNORED)
-    return Encoded(list(row.ids), [(len(list(run)), trained) for trained, run in alike])
 
 
 def _counted(pieces: Sequence[Piece], told: Sequence[bool]) -> list[Piece]:

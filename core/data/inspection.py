@@ -13,7 +13,7 @@ from luthier.core.model.opening import LocatedModel, locate, model_spec
 from luthier.core.run.program import RunLike, settled
 from luthier.core.run.reporting import quiet_libraries
 from luthier.core.runfile import Run
-from luthier.core.templates.tokenizing import text_encoder
+from luthier.core.templates.tokenizing import TextEncoder, text_encoder
 from luthier.core.wiring import manager_of
 
 if TYPE_CHECKING:
@@ -35,15 +35,16 @@ class Inspection:
         return self.located.tokenizer
 
     @property
-    def special_tokens(self) -> tuple[str, ...]:
-        """The special tokens of the chat template; those of the tokenizer are not among them."""
+    def text_encoder(self) -> TextEncoder:
+        """What encodes text here; it knows the special tokens, the template's among them."""
         template = self.located.template
-        return template.all_special_tokens() if template is not None else ()
+        tokens = template.all_special_tokens() if template is not None else ()
+        return text_encoder(self.tokenizer, tokens)
 
     @property
     def special_ids(self) -> set[int]:
         """The ids of all special tokens, the template's and the tokenizer's."""
-        return text_encoder(self.tokenizer, self.special_tokens).special_ids
+        return self.text_encoder.special_ids
 
     def rows(self, aligned: Aligned, first: int | None = None) -> Iterator[SeenRow]:
         """Yield the rows of a dataset, or the first of them, as training encodes them.

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -153,7 +152,7 @@ class _Look:
         self.facts = [Facts(str(one.spec)) for one in datasets]
         self.unusable, self.repeated = array("Q"), array("Q")
         self._inspection, self._datasets = inspection, datasets
-        self._likeness = _likeness_of(inspection)
+        self._likeness = inspection.text_encoder.likeness
         self._rows, self._questions, self._nearness = Sameness(), Sameness(), nearness
         self._begins = [0]
         self._remarks: dict[tuple[str, int], Remark] = {}
@@ -220,7 +219,7 @@ class _Look:
             lint_name = {"bad": "bad-row", "nothing trained": "nothing-trained"}.get(
                 fate, "too-long"
             )
-            self._put(lint_name, at, row.number, fault.problem, fault.remedy)
+            self._put(lint_name, at, row.number, fault.problem, fault)
             if lint_name in UNUSABLE:
                 self.unusable.append(number)
         elif fate == "split":
@@ -251,7 +250,7 @@ class _Look:
         trained = len(self._inspection.run.data)
         return "leakage" if other < trained <= at else "shared"
 
-    def _put(self, name: str, at: int, row: int, said: str, remedy: str = "") -> None:
+    def _put(self, name: str, at: int, row: int, said: str, fault: BadValue | None = None) -> None:
         kind, dataset = LINTS[name], self._datasets[at]
         remark = self._remarks.setdefault(
             (name, at),
@@ -259,7 +258,8 @@ class _Look:
         )
         remark.count += 1
         if len(remark.examples) < (MOST_BAD if name in UNUSABLE else MOST_EXAMPLES):
-            remark.examples.append(Example(self._place(at, row), said, remedy))
+            place = (fault and fault.place) or self._place(at, row)
+            remark.examples.append(Example(place, said, fault.remedy if fault else ""))
 
     def _severity(self, name: str, at: int) -> str:
         """Return how grave a fault is here: what the run file leaves out is no error."""
@@ -280,18 +280,3 @@ class _Look:
         """Return the dataset of a row, and its number there, which counts from 1."""
         at = next(n for n, end in enumerate(self._begins[1:]) if number < end)
         return at, number - self._begins[at] + 1
-
-
-def _likeness_of(inspection: Inspection) -> re.Pattern[str]:
-    """Return what finds the model's special tokens in texts."""
-    tokens = set(_special_texts(inspection))
-    longest_first = sorted((t for t in tokens if len(t) > 1), key=len, reverse=True)
-    return re.compile("|".join(map(re.escape, longest_first)) or "(?!)")
-
-
-def _special_texts(inspection: Inspection) -> Iterator[str]:
-    yield from inspection.special_tokens
-    yield from map(str, inspection.tokenizer.all_special_tokens)
-    for token in getattr(inspection.tokenizer, "added_tokens_decoder", {}).values():
-        if token.special:
-            yield str(token)

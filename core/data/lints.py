@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from luthier.core.data.misfits import misfits
+from luthier.core.data.misfits import misfits, misreadings
 from luthier.core.data.standard import (
     Conversation,
     Judged,
@@ -186,7 +186,12 @@ def _of_chat(chat: Sequence[Mapping[str, Any]], row: StandardRow) -> Iterator[Fa
     except TemplateError as fault:
         yield Fault("bad-tools", str(fault))
         tools = None
-    yield from _of_calls(chat, _by_name(tools or []))
+    known = _by_name(tools or [])
+    for name, tool in known.items():
+        for said in misreadings(tool.get("parameters")):
+            yield Fault("bad-tools", f"{name!r}: {said}")
+            known = {**known, name: {}}  # what cannot be read forbids nothing
+    yield from _of_calls(chat, known)
 
 
 def _of_roles(chat: Sequence[Mapping[str, Any]]) -> Iterator[Fault]:

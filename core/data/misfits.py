@@ -13,12 +13,42 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
 }  # fmt: skip
 
 
+def misreadings(parameters: Any) -> Iterator[str]:
+    """Yield what of a tool's JSON Schema cannot be read, at its first level."""
+    if not isinstance(parameters, Mapping | None):
+        yield f"its `parameters` are {cut(repr(parameters))}, no object"
+        return
+    told = parameters or {}
+    known, required = told.get("properties"), told.get("required")
+    if not isinstance(required, list | tuple | None) or not _are_names(required):
+        yield f"`required` is {cut(repr(required))}, no list of names"
+    if not isinstance(known, Mapping | None):
+        yield f"`properties` are {cut(repr(known))}, no object"
+        return
+    for key, schema in (known or {}).items():
+        if not isinstance(schema, Mapping | bool):
+            yield f"{key!r} is {cut(repr(schema))}, no schema"
+        elif isinstance(schema, Mapping):
+            yield from _misread(key, schema.get("type"), schema.get("enum"))
+
+
+def _misread(key: str, kind: Any, values: Any) -> Iterator[str]:
+    if not isinstance(kind, str | list | tuple | None) or not _are_names(kind):
+        yield f"the type of {key!r} is {cut(repr(kind))}, no name of a type and no list of names"
+    if not isinstance(values, list | tuple | None):
+        yield f"the `enum` of {key!r} is {cut(repr(values))}, no list"
+
+
+def _are_names(values: Any) -> bool:
+    return all(isinstance(one, str) for one in values or ())
+
+
 def misfits(arguments: Any, parameters: Mapping[str, Any]) -> Iterator[str]:
     """Yield how the arguments of a call differ from a tool's JSON Schema, at its first level.
 
     Args:
-        arguments: an object; a null in it stands for what is absent, as tables have it.
-        parameters: the schema.
+        arguments: an object; a null in it stands for what is absent, as many write it.
+        parameters: the schema, one that `misreadings` has nothing to say of.
     """
     if not isinstance(arguments, Mapping | None):
         yield f"its arguments are {cut(repr(arguments))}, no object"

@@ -9,7 +9,7 @@ from itertools import islice
 
 from luthier.core.data import processes
 from luthier.core.data.columns import Columns, joined
-from luthier.core.data.rows import Row
+from luthier.core.data.rows import GivenRow
 from luthier.core.data.shards import Counts, Shard
 from luthier.core.data.worker import BATCH, DataWorker
 
@@ -43,7 +43,7 @@ def shards(one: DataWorker, start: int) -> Iterator[tuple[Columns, Shard]]:
             return
 
 
-def _batches(one: DataWorker, start: int) -> Iterator[tuple[int, Sequence[Row]]]:
+def _batches(one: DataWorker, start: int) -> Iterator[tuple[int, Sequence[GivenRow]]]:
     """Yield neighbouring rows, all of one shard, and the number of the first."""
     rows = one.aligned.rows.read(start)
     while batch := list(islice(rows, min(BATCH, ROWS - start % ROWS))):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from luthier.core.data.rows import Row, Rows
+from luthier.core.data.rows import GivenRow, Row, Rows
 
 if TYPE_CHECKING:
     from luthier.core.data.dataset import DatasetSpec
@@ -74,12 +74,22 @@ StandardRow = Conversation | Judged | Text | Tokens
 
 
 class BadValue(Exception):
-    """What a row holds that its format, or the template, cannot take."""
+    """What a row holds that its source, its format or the template cannot take."""
 
-    def __init__(self, problem: str, remedy: str, field: str = "") -> None:
-        """Say what is wrong with it, and what to do; `field` is the column it stands in."""
-        super().__init__(problem)
-        self.problem, self.remedy, self.field = problem, remedy, field
+    def __init__(self, problem: str, remedy: str, field: str = "", place: str = "") -> None:
+        """Say what is wrong with a row.
+
+        Args:
+            problem: what is wrong.
+            remedy: what to do.
+            field: the column that it stands in.
+            place: where it stands, if that is known better than by the number of the row.
+        """
+        super().__init__(problem, remedy, field, place)
+        self.problem, self.remedy, self.field, self.place = problem, remedy, field, place
+
+    def __str__(self) -> str:
+        return self.problem
 
 
 @dataclass(frozen=True)
@@ -113,11 +123,13 @@ class Aligned:
         """Yield the rows from the one of that number on; a bad one as its fault."""
         return self.made(count(start), self.rows.read(start))
 
-    def made(self, numbers: Iterable[int], rows: Iterable[Row]) -> Iterator[StandardRow | BadValue]:
+    def made(
+        self, numbers: Iterable[int], rows: Iterable[GivenRow]
+    ) -> Iterator[StandardRow | BadValue]:
         """Yield what becomes of rows, of a bad one its fault; their numbers count from 0."""
         for number, row in zip(numbers, rows, strict=False):
             try:
-                yield self.standard_of(row)
+                yield row if isinstance(row, BadValue) else self.standard_of(row)
             except BadValue as fault:
                 yield fault
             except Exception as fault:
@@ -134,7 +146,7 @@ class Aligned:
         """Return a bad row's fault, with its file and its number, which counts from 0."""
         from luthier.core.data.dataset import BadRow
 
-        return BadRow(self.place(number), fault.problem, fault.remedy)
+        return BadRow(fault.place or self.place(number), fault.problem, fault.remedy)
 
     def told(self, row: int, problem: str) -> dict[str, Any]:
         """Return what rejected.jsonl has of a row: its dataset, its file among several, its number.

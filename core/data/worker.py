@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from luthier.core.data.columns import Columns, field_of
 from luthier.core.data.encoding import EncodedRow, Encoder
 from luthier.core.data.lengths import LengthLimit, TooLong, trained_count
-from luthier.core.data.rows import Row
+from luthier.core.data.rows import GivenRow
 from luthier.core.data.shards import Counts, Shard
 from luthier.core.data.standard import Aligned, BadValue, StandardRow
 from luthier.core.wiring import first_answer
@@ -57,7 +57,7 @@ class DataWorker:
             start += len(batch)
 
     def streamed(
-        self, numbers: Sequence[int], rows: Sequence[Row], shard: Shard
+        self, numbers: Sequence[int], rows: Sequence[GivenRow], shard: Shard
     ) -> Iterator[list[dict[str, list[int]]]]:
         """Yield what becomes of each of some rows of the source: rows as the trainer takes them.
 
@@ -78,7 +78,7 @@ class DataWorker:
             counts.trained_tokens += sum(trained_count(o) for part in parts for o in part.values())
             yield [_fields(part) for part in parts]
 
-    def made(self, start: int, rows: Sequence[Row]) -> tuple[Columns, Shard]:
+    def made(self, start: int, rows: Sequence[GivenRow]) -> tuple[Columns, Shard]:
         """Return what becomes of neighbouring rows of the source.
 
         Args:
@@ -102,7 +102,7 @@ class DataWorker:
         counts.thoughtless, counts.unprinted = self.encoder.thoughts.counted(standard)
         return columns, shard
 
-    def _seen(self, numbers: Sequence[int], rows: Sequence[Row]) -> list[SeenRow]:
+    def _seen(self, numbers: Sequence[int], rows: Sequence[GivenRow]) -> list[SeenRow]:
         """Return rows as the format makes them and as the stage encodes that."""
         standard = list(self.aligned.made(numbers, rows))
         encoder = self.encoder

@@ -24,12 +24,13 @@ IDLE = Selected("formats", "", Plugin(), Entry("formats", "", "", "", "", Plugin
 """In place of a format that is wrong, so that the files are looked at all the same."""
 
 
-def datasets_of(tree: Node, chooser: Chooser) -> list[DatasetSpec]:
+def datasets_of(tree: Node, chooser: Chooser, *, streaming: bool) -> list[DatasetSpec]:
     """Return the datasets of a run file, their values set in place.
 
     Args:
         tree: the run file.
         chooser: what finds their plugins, and is told what is wrong.
+        streaming: whether their rows are read while the model trains.
     """
     node = tree.mapping.get("data")
     if node is None or node.value in (None, []):
@@ -46,7 +47,7 @@ def datasets_of(tree: Node, chooser: Chooser) -> list[DatasetSpec]:
     for index, item in enumerate(node.items):
         path = ("data", index)
         node.items[index] = opened(item, path)
-        found.append(dataset_at(node.items[index], path, chooser))
+        found.append(dataset_at(node.items[index], path, chooser, streaming=streaming))
     return [spec for spec in found if spec is not None]
 
 
@@ -58,13 +59,16 @@ def _remedy(chooser: Chooser) -> str:
     )
 
 
-def dataset_at(node: Node, path: tuple[str | int, ...], chooser: Chooser) -> DatasetSpec | None:
+def dataset_at(
+    node: Node, path: tuple[str | int, ...], chooser: Chooser, *, streaming: bool = False
+) -> DatasetSpec | None:
     """Return a dataset, its values set in place; None where it is wrong, of which is told.
 
     Args:
         node: what stands in the run file, in its long form.
         path: where it stands.
         chooser: what finds its plugins, and is told what is wrong.
+        streaming: whether its rows are read while the model trains.
     """
     if not isinstance(node.value, dict):
         said = f"expected a path or a mapping, found {described(node.value)}"
@@ -85,7 +89,7 @@ def dataset_at(node: Node, path: tuple[str | int, ...], chooser: Chooser) -> Dat
         chooser.tell(place.place, dotted((*path, "path")), "the path is empty", _remedy(chooser))
         return None
     put_defaults(node, right.model_dump(mode="json"))
-    spec = DatasetSpec(right, base_of(place), source, shape or IDLE)
+    spec = DatasetSpec(right, base_of(place), source, shape or IDLE, streaming)
     _look_at(spec, node, path, chooser)
     if shape is not None:
         require_answers(DATASET, [source, shape], chooser)

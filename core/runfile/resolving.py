@@ -102,7 +102,8 @@ class _Resolver:
         self.family = choose_family(tree.mapping["model"], self.fetched, self.chooser)
         self._slots(tree)
         require_adapters(tree.mapping["model"], self.chooser)
-        data = datasets_of(tree, self.chooser) if self.training else []
+        streaming = bool(getattr(sections["mix"], "streaming", False))
+        data = datasets_of(tree, self.chooser, streaming=streaming) if self.training else []
         validation = validation_of(tree, self.chooser) if self.training else Validation()
         output = self._output(tree, name)
         leave_out_conflicting(tree, self.device, self.chooser)

@@ -53,14 +53,19 @@ class TextEncoder:
         added = getattr(tokenizer, "added_tokens_decoder", {})
         special = {str(token) for token in added.values() if token.special}
         special |= {*map(str, tokenizer.all_special_tokens), *tokens}
-        ids = (known_id(token, tokenizer) for token in special)
-        self.special_ids = {*(i for i in ids if i is not None), *tokenizer.all_special_ids}
+        ids = {token: known_id(token, tokenizer) for token in special}
+        self.special_texts = [token for token, i in ids.items() if i is not None]
+        self.special_ids = {
+            *(i for i in ids.values() if i is not None),
+            *tokenizer.all_special_ids,
+        }
         self.strip_after = {str(token) for token in added.values() if token.rstrip}
         """The tokens that take the white space after them."""
         self.strip_before = {str(token) for token in added.values() if token.lstrip}
         """The tokens that take the white space before them."""
         longest_first = sorted((t for t in special if len(t) > 1), key=len, reverse=True)
-        self._likeness = re.compile("|".join(map(re.escape, longest_first)) or "(?!)")
+        self.likeness = re.compile("|".join(map(re.escape, longest_first)) or "(?!)")
+        """What finds the special tokens in texts, but for those of one character."""
         self._with, self._without, self._spaces_once = self.encoders = encoders
         self._ids: dict[str, int] = {}
         self._short: dict[tuple[str, bool], list[int]] = {}
@@ -84,7 +89,11 @@ class TextEncoder:
         return self.all([(text, self.is_spaced(before))])[0]
 
     def all(self, texts: Sequence[tuple[str, bool]]) -> list[list[int]]:
-        """Return the ids of texts, each with whether it gets a space before it."""
+        """Return the ids of texts, each with whether it gets a space before it.
+
+        Raises:
+            UnicodeEncodeError: one holds half a character, as an escape of JSON can write it.
+        """
         short = self._short
         new = list(dict.fromkeys(one for one in texts if one not in short))
         known = dict(zip(new, self._encoded(new), strict=True))
@@ -93,6 +102,8 @@ class TextEncoder:
         return [known[one] if one in known else short[one] for one in texts]
 
     def _encoded(self, texts: Sequence[tuple[str, bool]]) -> list[list[int]]:
+        # half a character is no text, and what encodes would not always say so
+        "".join([text for text, _ in texts]).encode()
         if self._with is self._without:
             found = self._without([text for text, _ in texts])
         else:
@@ -107,7 +118,7 @@ class TextEncoder:
     def _apart(self, text: str, spaced: bool) -> list[int]:  # noqa: FBT001 (as in `texts`)
         """Return the ids of a text of which the tokenizer took some for special tokens."""
         cuts = [0]  # each likeness is cut in two
-        while found := self._likeness.search(text, cuts[-1]):
+        while found := self.likeness.search(text, cuts[-1]):
             cuts.append((found.start() + found.end()) // 2)
         first, *others = (text[a:b] for a, b in pairwise([*cuts, len(text)]))
         head = (self._with if spaced else self._without)([first])[0]

@@ -1,17 +1,20 @@
-"""Auto: the format that the columns of the first row tell."""
+"""Auto: the format that the columns of the first rows tell."""
 
 from __future__ import annotations
 
 import json
 import logging
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from luthier.core import Plugin, hookimpl
 from luthier.core.data import Aligned, BadValue, aligned
+from luthier.core.data.rows import GivenRow, Row
 from luthier.plugins.formats.alpaca import Alpaca
-from luthier.plugins.formats.kto import Kto
+from luthier.plugins.formats.kto import Kto, judgement
 from luthier.plugins.formats.openai import OpenAI
 from luthier.plugins.formats.preference import PreferencePairs
 from luthier.plugins.formats.pretokenized import Pretokenized
@@ -21,8 +24,6 @@ from luthier.plugins.formats.text import PlainText
 if TYPE_CHECKING:
     from luthier.core.data import DatasetSpec, Rows
     from luthier.plugins.formats.columns import RowFormat
-
-Row = Mapping[str, Any]
 
 
 class Guess(NamedTuple):
@@ -34,28 +35,46 @@ class Guess(NamedTuple):
     why: str
     """What tells it, as a sentence without a capital and a full stop."""
 
+    def key(self) -> tuple[str, str]:
+        """Return what is the same for guesses that come to the same."""
+        return self.name, self.plugin.model_dump_json()
+
+
+LOOKED_AT = 100
+"""Rows at the start of a dataset that are looked at: a few of them may be odd."""
+
 
 class Auto(Plugin):
-    """The format that fits the first row, found by its columns and what they hold."""
+    """The format that fits most of the first rows, found by their columns and what these hold."""
 
     @hookimpl
     def align_dataset(self, dataset: Rows, spec: DatasetSpec) -> Aligned | None:
         """Return the rows as the guessed format makes them, and say which it is."""
-        try:
-            guess = guessed(next(iter(dataset), {}))
-        except BadValue as fault:
-            raise aligned(dataset, spec, guessed).fault(0, fault) from None  # type: ignore[arg-type]
-        note = f"format: {guess.name} ({guess.why})"
+        found, faults = [], []
+        for number, row in enumerate(islice(dataset, LOOKED_AT)):
+            try:
+                found.append(guessed(row))
+            except BadValue as fault:
+                faults.append((number, fault))
+        if not found:
+            raise aligned(dataset, spec, guessed).fault(*faults[0]) from None  # type: ignore[arg-type]
+        counts = Counter(map(Guess.key, found))
+        guess = max(found, key=lambda one: counts[one.key()])
+        agreed, looked_at = counts[guess.key()], len(found) + len(faults)
+        of = "" if agreed == looked_at else f" in {agreed} of the first {looked_at} rows"
+        note = f"format: {guess.name} ({guess.why}{of})"
         logging.getLogger("luthier").info(note)
         return replace(aligned(dataset, spec, guess.plugin.standard), note=note)
 
 
-def guessed(row: Row) -> Guess:
+def guessed(row: GivenRow) -> Guess:
     """Return the format that a row seems to be of.
 
     Raises:
-        BadValue: it looks like none.
+        BadValue: it looks like none, or could not be read.
     """
+    if isinstance(row, BadValue):
+        raise row
     for guess in (_ids, _judged, _preferred, _messages, _completed, _instructed, _document):
         found = guess(row)
         if found is not None:
@@ -89,12 +108,19 @@ def _ids(row: Row) -> Guess | None:
 
 
 def _judged(row: Row) -> Guess | None:
+    label = next((column for column in ("label", "kto_tag") if column in row), None)
+    if label is None:
+        return None
     answers = ("completion", "output", "messages", "conversations")
     answer = next((column for column in answers if column in row), None)
-    label = next((column for column in ("label", "kto_tag") if column in row), None)
-    if answer is None or label is None:
+    if answer is not None:
+        return Guess("kto", Kto(), f"there are columns {label!r} and {answer!r}")
+    pair = _pair(row)
+    # beside a text that answers, a label may as well be a topic
+    if pair is None or judgement(row[label]) is None:
         return None
-    return Guess("kto", Kto(), f"there are columns {label!r} and {answer!r}")
+    plugin = Kto(prompt=pair[0], completion=pair[1])
+    return Guess("kto", plugin, f"there are columns {pair[0]!r} and {pair[1]!r}, and a {label!r}")
 
 
 def _preferred(row: Row) -> Guess | None:
@@ -131,13 +157,18 @@ def _completed(row: Row) -> Guess | None:
 
 
 def _instructed(row: Row) -> Guess | None:
-    for asked, answered in ASKED_AND_ANSWERED:
-        if {asked, answered} <= row.keys():
-            # a column cannot be the instruction and follow it, too
-            after = "" if asked == "input" else "input"
-            plugin = Alpaca(instruction=asked, output=answered, input=after)
-            return Guess("alpaca", plugin, f"there are columns {asked!r} and {answered!r}")
-    return None
+    pair = _pair(row)
+    if pair is None:
+        return None
+    asked, answered = pair
+    # a column cannot be the instruction and follow it, too
+    after = "" if asked == "input" else "input"
+    plugin = Alpaca(instruction=asked, output=answered, input=after)
+    return Guess("alpaca", plugin, f"there are columns {asked!r} and {answered!r}")
+
+
+def _pair(row: Row) -> tuple[str, str] | None:
+    return next((pair for pair in ASKED_AND_ANSWERED if {*pair} <= row.keys()), None)
 
 
 def _document(row: Row) -> Guess | None:

@@ -17,6 +17,11 @@ JUDGEMENTS = {"true": True, "1": True, "false": False, "0": False}
 """A table of texts, such as CSV, has no other way to say it."""
 
 
+def judgement(value: Any) -> bool | None:
+    """Return whether a value says good or bad; None where it says neither."""
+    return JUDGEMENTS.get(str(value).strip().lower())
+
+
 class Kto(AskingFormat):
     """Rows of one answer, which was judged good or bad."""
 
@@ -55,7 +60,7 @@ class Kto(AskingFormat):
         if column not in row:
             raise self.absent(row, "label")
         value = row[column]
-        told = JUDGEMENTS.get(str(value).strip().lower())
+        told = judgement(value)
         if told is None:
             said = f"the field {column!r} is {shown(value)}; expected was true or false"
             raise self.bad("label", said, "Write true for a good answer and false for a bad one")

@@ -135,9 +135,7 @@ def openai_message(value: Mapping[str, Any], bad: Fault) -> Read:
         old = value.get("function_call")
         if calls := value.get("tool_calls") or (old and [old]):
             message["tool_calls"] = calls_of(calls, bad)
-    if not _trained(value, bad, is_answer=role == "assistant"):
-        message["train"] = False
-    return sound(message, bad)
+    return sound(counted(message, value, bad), bad)
 
 
 def sound(message: Read, bad: Fault) -> Read:
@@ -167,8 +165,9 @@ def _thoughts(value: Mapping[str, Any], bad: Fault) -> Read:
     return {"reasoning_content": thoughts} if thoughts else {}
 
 
-def _trained(value: Mapping[str, Any], bad: Fault, *, is_answer: bool) -> bool:
-    """Whether the loss is to count a message, as its `train` or its `weight` says."""
+def counted(message: Read, value: Mapping[str, Any], bad: Fault) -> Read:
+    """Return a message that says if the loss is not to count it, as `train` or `weight` told."""
+    is_answer = message["role"] == "assistant"
     for key, written in (("train", "true or false"), ("weight", "0 or 1")):
         told = value.get(key)
         if told is None:
@@ -178,8 +177,10 @@ def _trained(value: Mapping[str, Any], bad: Fault, *, is_answer: bool) -> bool:
         if told and not is_answer:
             said = f"has {key!r}: {shown(told)}, but is no answer, and the loss counts answers only"
             raise bad(said, f"Leave {key!r} out there")
-        return bool(told) or not is_answer
-    return True
+        if is_answer and not told:
+            return {**message, "train": False}
+        break
+    return message
 
 
 def calls_of(value: Any, bad: Fault) -> list[Read]:

@@ -17,6 +17,7 @@ from luthier.plugins.formats.messages import (
     Fault,
     MessageFormat,
     calls_of,
+    counted,
     require_calls,
 )
 
@@ -83,7 +84,8 @@ class OpenAI(MessageFormat):
         if isinstance(value, Mapping) and isinstance(tag := value.get(self.role_tag), str):
             content, role = value.get(self.content_tag), self._roles.get(tag, tag)
             if role == "call":
-                return {"role": "assistant", "content": "", "tool_calls": calls_of(content, bad)}
+                called = {"role": "assistant", "content": "", "tool_calls": calls_of(content, bad)}
+                return counted(called, value, bad)
             if (role, self.content_tag) != (value.get("role"), "content"):
                 value = {**value, "role": role, "content": content}
         return super().message_of(value, bad)

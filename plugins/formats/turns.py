@@ -13,6 +13,7 @@ from luthier.plugins.formats.messages import (
     Fault,
     MessageFormat,
     calls_of,
+    counted,
     openai_message,
     sound,
 )
@@ -80,13 +81,13 @@ class TurnFormat(MessageFormat):
             )
         content = value.get(self.content_tag)
         if role == "call":
-            return {"role": "assistant", "content": "", "tool_calls": calls_of(content, bad)}
+            called = {"role": "assistant", "content": "", "tool_calls": calls_of(content, bad)}
+            return counted(called, value, bad)
         if not isinstance(content, str):
             said = f"has {shown(content)} as its {self.content_tag!r}; expected was a text"
             raise bad(said, "Write it in quotes")
-        if role == "assistant":
-            return sound(answer(content), bad)
-        return sound({"role": role, "content": content}, bad)
+        message = answer(content) if role == "assistant" else {"role": role, "content": content}
+        return sound(counted(message, value, bad), bad)
 
 
 FOLLOWS = {

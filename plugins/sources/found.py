@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
-from luthier.core.data.rows import Row
+from luthier.core.data import BadValue
+from luthier.core.data.rows import GivenRow
+from luthier.core.problems import cut
 
 
 class Found(NamedTuple):
-    """One row, and the line that it begins on where its type has lines."""
+    """One row, or what is wrong with it, and the line that it begins on if its type has lines."""
 
     line: int | None
-    row: Row
+    row: GivenRow
 
 
 Reading: TypeAlias = Generator[Found, None, int]
 """Yields rows; returns how many the file has in all, those that were skipped among them."""
+
+
+def no_object(value: Any) -> BadValue:
+    """Return the fault of a row of JSON that is something else than an object."""
+    return BadValue(
+        f"found {cut(repr(value))}, and a row is a JSON object",
+        'Write it as {"column": value}, or leave the row out.',
+    )

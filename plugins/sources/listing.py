@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 from luthier.core import BadData
-from luthier.plugins.sources.found import Found, Reading
+from luthier.plugins.sources.found import Found, Reading, no_object
 
 READ_AT_ONCE = 2**16
 LONGEST_TOKEN = 16
@@ -32,13 +32,8 @@ def listed_rows(stream: io.BufferedReader, name: str, start: int) -> Reading:
             text.next_character()
         line = text.line
         value = text.value()
-        if not isinstance(value, dict):
-            raise BadData(
-                f"{name}, row {seen + 1}: found {value!r:.60}, and a row is a JSON object. "
-                'Write it as {"column": value}, or leave the row out.'
-            )
         if seen >= start:
-            yield Found(line, value)
+            yield Found(line, value if isinstance(value, dict) else no_object(value))
         seen += 1
     text.take("]", "the end of the list")
     if text.next_character():

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeAlias, cast
 
 from luthier.core import BadData, Finding
 from luthier.core.data import BadSource, Rows
-from luthier.core.data.rows import Row
+from luthier.core.data.rows import GivenRow
 from luthier.plugins.sources import tables, texts
 from luthier.plugins.sources.found import Reading
 from luthier.plugins.sources.unpacking import Unpacked
@@ -162,7 +162,7 @@ def rows_of(files: Sequence[DataFile], fingerprint: str, text_rows: TextRows) ->
         text_rows: what is one row of a text file.
     """
 
-    def read(start: int) -> Iterator[Row]:
+    def read(start: int) -> Iterator[GivenRow]:
         for file in files:
             start = max(0, start - (yield from _bare(file.read(start, text_rows))))
 
@@ -203,7 +203,7 @@ class _Numbers:
         return at, number - (self._ends[at - 1] if at else 0)
 
 
-def _bare(reading: Reading) -> Generator[Row, None, int]:
+def _bare(reading: Reading) -> Generator[GivenRow, None, int]:
     """Yield rows without their lines; return how many there are in all."""
     while True:
         try:

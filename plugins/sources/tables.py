@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from luthier.core import BadData
+from luthier.core.data.padding import unpadded
 from luthier.plugins.sources.found import Found, Reading
 
 READ_AT_ONCE = 1000
@@ -58,10 +59,11 @@ def _batches(stream: io.BufferedReader) -> Iterator[Any]:
 
 
 def _of_batch(batch: Any, start: int) -> Iterator[Found]:
+    change = unpadded(batch.schema)
     # a batch may hold all of a file
     for first in range(start, batch.num_rows, READ_AT_ONCE):
         for row in batch.slice(first, READ_AT_ONCE).to_pylist():
-            yield Found(None, row)
+            yield Found(None, change(row))
 
 
 @contextmanager

@@ -10,7 +10,8 @@ from itertools import chain
 from typing import Any
 
 from luthier.core import BadData
-from luthier.plugins.sources.found import Found, Reading
+from luthier.core.data import BadValue
+from luthier.plugins.sources.found import Found, Reading, no_object
 from luthier.plugins.sources.listing import listed_rows
 
 BOM = b"\xef\xbb\xbf"
@@ -30,26 +31,26 @@ def json_rows(stream: io.BufferedReader, name: str, start: int) -> Reading:
         if not line.strip():
             continue
         if seen >= start:
-            value = _parsed(_decoded(line, name, number), name, number)
-            if not isinstance(value, dict):
-                raise BadData(
-                    f"{name}, row {seen + 1}: found {value!r:.60}, and a row is a JSON object. "
-                    'Write it as {"column": value}, or leave the row out.'
-                )
-            yield Found(number, value)
+            yield Found(number, _object(line, name, number))
         seen += 1
     return seen
 
 
-def _parsed(line: str, name: str, number: int) -> Any:
+def _object(line: bytes, name: str, number: int) -> dict[str, Any] | BadValue:
+    """Return the object that a line holds, or what is wrong with it."""
     try:
-        return json.loads(line)
+        # without its end, behind which the json module would find the fault of one that is cut
+        value = json.loads(line.decode().rstrip("\r\n"))
+    except UnicodeDecodeError as fault:
+        return _no_utf8(line, fault, name, number)
     except (ValueError, RecursionError) as fault:
-        said = getattr(fault, "msg", str(fault))
-        raise BadData(
-            f"{name}:{number}:{getattr(fault, 'colno', 1)}: {said}. "
-            "Write a JSON object on each line, or one list of objects."
-        ) from fault
+        said = getattr(fault, "msg", str(fault)).rstrip(".")
+        return BadValue(
+            f"no JSON: {said}",
+            "Write a JSON object on each line, or one list of objects.",
+            place=f"{name}:{number}:{getattr(fault, 'colno', 1)}",
+        )
+    return value if isinstance(value, dict) else no_object(value)
 
 
 def csv_rows(stream: io.BufferedReader, name: str, start: int, delimiter: str = ",") -> Reading:
@@ -58,31 +59,36 @@ def csv_rows(stream: io.BufferedReader, name: str, start: int, delimiter: str = 
     Every value is a text: what looks like a number or a date is not made one.
 
     Raises:
-        BadData: a row has more values than there are columns, or two columns have one name.
+        BadData: two columns have one name, or a quote is not closed.
     """
     csv.field_size_limit(LONGEST_FIELD)
     lines = (_decoded(line, name, number) for number, line in _raw_lines(stream))
-    reader = csv.DictReader(lines, delimiter=delimiter)
-    seen = 0
+    # not strict, a quote that is never closed would take the rest of the file for its value
+    reader = csv.DictReader(lines, delimiter=delimiter, strict=True)
+    seen = after = 0
     try:
         _require_distinct(reader.fieldnames or (), name)
         after = reader.line_num
         for row in reader:
             if seen >= start:
-                if None in row:  # where the csv module puts what has no column
-                    raise BadData(
-                        f"{name}:{reader.line_num}: the row has more values than there are "
-                        "columns. Put a value that holds a comma in double quotes."
-                    )
-                yield Found(after + 1, row)
+                # None is where the csv module puts what has no column
+                yield Found(after + 1, _too_long(name, reader.line_num) if None in row else row)
             after = reader.line_num
             seen += 1
     except csv.Error as fault:
         raise BadData(
-            f"{name}:{reader.line_num}: {fault}. "
-            "Put a value that holds a comma, a quote or a new line in double quotes."
+            f"{name}:{after + 1}: the row that begins here cannot be read: {fault}. Close each "
+            "double quote that opens a value, and write one that belongs to such a value as two."
         ) from fault
     return seen
+
+
+def _too_long(name: str, line: int) -> BadValue:
+    return BadValue(
+        "the row has more values than there are columns",
+        "Put a value that holds a comma in double quotes.",
+        place=f"{name}:{line}",
+    )
 
 
 def _require_distinct(columns: Any, name: str) -> None:
@@ -147,8 +153,14 @@ def _decoded(line: bytes, name: str, number: int) -> str:
     try:
         return line.decode()
     except UnicodeDecodeError as fault:
-        column = len(line[: fault.start].decode()) + 1
-        raise BadData(
-            f"{name}:{number}:{column}: the byte 0x{line[fault.start]:02x} is no UTF-8. "
-            "Save the file in UTF-8."
-        ) from fault
+        bad = _no_utf8(line, fault, name, number)
+        raise BadData(f"{bad.place}: {bad.problem}. {bad.remedy}") from fault
+
+
+def _no_utf8(line: bytes, fault: UnicodeDecodeError, name: str, number: int) -> BadValue:
+    column = len(line[: fault.start].decode()) + 1
+    return BadValue(
+        f"the byte 0x{line[fault.start]:02x} is no UTF-8",
+        "Save the file in UTF-8.",
+        place=f"{name}:{number}:{column}",
+    )

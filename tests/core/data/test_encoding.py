@@ -6,8 +6,9 @@ import pytest
 from transformers import AutoTokenizer
 
 from luthier.core import BadData, train
-from luthier.core.data import BadValue, Conversation
+from luthier.core.data import BadValue, Conversation, Text, Tokens
 from luthier.core.data.encoding import Encoder
+from luthier.core.sections import EncodingSection
 from luthier.core.templates import load_template
 from luthier.plugins.families.tiny.making import tiny_model
 
@@ -64,3 +65,41 @@ def test_a_run_names_the_file_of_a_row_that_cannot_be_rendered(small_run, data_f
     template = {"user": "{{ content }}\n", "answer_end": "<|im_end|>", **special}
     with pytest.raises(BadData, match=r"rows\.jsonl, row 2: .* has no system message"):
         train(small_run(template=template))
+
+
+def test_a_row_with_half_a_character_is_bad_and_the_others_are_not(tokenizer):
+    good = Text("Whole: \U0001f600.")
+    first, fault, last = Encoder(None, tokenizer).texts([good, Text("Hello, \ud83d!"), good])
+    assert first == last
+    assert isinstance(fault, BadValue)
+    assert fault.problem == r"its text holds half a character, '\ud83d' after 'Hello, '"
+
+
+@pytest.mark.parametrize(
+    ("ids", "labels", "said"),
+    [
+        ([1, 999999999999], None, "number 2 of its ids is 999999999999, and the model's go from 0"),
+        ([1, -1], None, "number 2 of its ids is -1"),
+        ([1, 2], [2, -100], "number 1 of its labels is 2, and the id there is 1"),
+        ([1, 2], [-100, 0], "number 2 of its labels is 0, and the id there is 2"),
+    ],
+)
+def test_ids_that_the_model_has_not_and_labels_that_are_others_are_bad(
+    tokenizer, ids, labels, said
+):
+    good, fault = Encoder(None, tokenizer).texts(
+        [Tokens([0, len(tokenizer) - 1]), Tokens(ids, labels)]
+    )
+    assert good[""].mask == [True, True]
+    assert isinstance(fault, BadValue)
+    assert said in fault.problem
+
+
+def test_what_looks_like_a_special_token_is_one_in_plain_text_too_where_told(tokenizer):
+    row, end = Text("a<|im_end|>b"), tokenizer.convert_tokens_to_ids("<|im_end|>")
+    (plain,) = Encoder(None, tokenizer).texts([row])
+    assert end not in plain[""].ids[:-1]
+    (told,) = Encoder(None, tokenizer, EncodingSection(special_text="tokens")).texts([row])
+    a, b = (tokenizer(one, add_special_tokens=False)["input_ids"] for one in "ab")
+    assert told[""].ids == [*a, end, *b, tokenizer.eos_token_id]
+    assert all(told[""].mask)

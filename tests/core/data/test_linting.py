@@ -1,10 +1,14 @@
 """The look at all data of a run."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from luthier.core import LuthierError
+from luthier.core.data import Rows
+from luthier.core.data.cleaning import cleaned
+from luthier.core.data.dataset import standardized
 from luthier.core.data.linting import lint
 
 LONG = " ".join(f"the {n}th thing that is told of here" for n in range(12))
@@ -196,3 +200,56 @@ def test_nothing_is_written_over(linted, tmp_path):
     assert out.read_text() == "mine"
     with pytest.raises(LuthierError, match="there is no folder"):
         linted(("a", "b"), fix=tmp_path / "no" / "out.jsonl")
+
+
+def test_half_a_character_is_a_bad_row_and_written_as_json_has_it_where_it_is_not_trained(
+    linted, small_run, tmp_path
+):
+    half = "Hello \ud83d"
+    report = linted((half, "a"), ("b", "c"), fix=tmp_path / "clean.jsonl")
+    assert "half a character" in remarks_of(report)["bad-row"].examples[0].said
+    assert (report.cleaned.unusable, list(report.cleaned.files.values())) == (1, [1])
+    row = {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}
+    row["messages"].insert(1, {"role": "assistant", "content": "", "reasoning_content": half})
+    row["messages"].insert(2, {"role": "user", "content": "go on"})
+    file = tmp_path / "thoughts.jsonl"
+    file.write_text(json.dumps(row) + "\n")
+    data = [{"path": str(file), "format": "openai"}]
+    report = lint(small_run(data=data, template="chatml"), fix=tmp_path / "fixed.jsonl")
+    assert "bad-row" not in remarks_of(report)
+    assert json.loads((tmp_path / "fixed.jsonl").read_text("utf-8")) == row
+
+
+def test_what_is_written_of_a_dataset_without_rows_is_an_empty_file(spec_of, tmp_path):
+    empty = replace(standardized(spec_of([{"text": "a"}], format="text")), rows=Rows.of([]))
+    assert cleaned([empty], tmp_path / "out.jsonl", [], []).files == {f"{tmp_path}/out.jsonl": 0}
+    assert (tmp_path / "out.jsonl").read_text() == ""
+
+
+TOOL = {"type": "function", "function": {"name": "f"}}
+CALL = {"type": "function", "function": {"name": "f", "arguments": {"x": "a"}}}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "said"),
+    [
+        ("x", "its `parameters` are 'x', no object"),
+        ({"properties": ["x"]}, "`properties` are ['x'], no object"),
+        ({"properties": {"x": 5}}, "'x' is 5, no schema"),
+        ({"properties": {"x": {"type": 5}}}, "the type of 'x' is 5"),
+        ({"properties": {"x": {"type": [{}]}}}, "the type of 'x' is [{}]"),
+        ({"properties": {"x": {"enum": "abc"}}}, "the `enum` of 'x' is 'abc', no list"),
+        ({"properties": {"x": {"enum": 5}}}, "the `enum` of 'x' is 5, no list"),
+        ({"required": 5}, "`required` is 5, no list of names"),
+        ({"required": [5]}, "`required` is [5], no list of names"),
+    ],
+)
+def test_a_tool_whose_schema_cannot_be_read_is_told(small_run, tmp_path, parameters, said):
+    tool = {**TOOL, "function": {"name": "f", "parameters": parameters}}
+    chat = [{"role": "user", "content": "a"}, {"role": "assistant", "tool_calls": [CALL]}]
+    file = tmp_path / "rows.jsonl"
+    file.write_text(json.dumps({"messages": chat, "tools": [tool]}) + "\n")
+    report = lint(small_run(data=[{"path": str(file), "format": "openai"}]))
+    found = remarks_of(report)
+    assert found["bad-tools"].examples[0].said.startswith(f"'f': {said}")
+    assert "call-arguments" not in found

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from luthier.core.data import Conversation, Text, Tokens
-from luthier.core.data.dataset import standardized
+from luthier.core.data.dataset import BadRow, standardized
 from luthier.plugins.formats.auto import guessed
 
 MESSAGE, TURN = {"role": "user", "content": "Who?"}, {"from": "human", "value": "Who?"}
@@ -29,6 +29,8 @@ TOLD = [
     ({"input_ids": [1], "labels": [1], "attention_mask": [1]}, "pretokenized"),
     ({"text": "a", "url": "b"}, "text"),
     ({"text": "a", "label": 1}, "text"),
+    ({"prompt": "a", "response": "b", "label": True}, "kto"),
+    ({"question": "a", "answer": "b", "label": "sums"}, "alpaca"),
     ({"instruction": "a", "output": 3}, "alpaca"),
     ({"conversations": None}, "sharegpt"),
     ({"messages": [], "id": 1}, "openai"),
@@ -57,6 +59,27 @@ def test_a_guess_brings_the_columns_that_it_found(spec_of):
     inputs = spec_of([{"input": "Who?", "output": "Me."}], format="auto")
     assert next(iter(standardized(inputs))) == found
     assert list(standardized(spec_of([{"content": "x"}], format="auto"))) == [Text("x")]
+
+
+def test_a_few_odd_rows_at_the_start_do_not_tell_the_format(spec_of):
+    rows = ["{", '{"weather": "fine"}', '{"text": "a"}']
+    rows += [f'{{"question": "{n}", "answer": "b"}}' for n in range(9)]
+    found = standardized(spec_of("\n".join(rows), format="auto", bad_rows="drop"))
+    columns = "there are columns 'question' and 'answer'"
+    assert found.note == f"format: alpaca ({columns} in 9 of the first 12 rows)"
+    assert [isinstance(row, Conversation) for row in found.read()] == [False] * 3 + [True] * 9
+
+
+def test_where_no_row_tells_a_format_the_first_is_named(spec_of):
+    with pytest.raises(BadRow, match=r"data\.jsonl:1:2: no JSON"):
+        standardized(spec_of('{\n{"weather": "fine"}\n', format="auto"))
+
+
+def test_what_was_judged_is_asked_and_answered_in_the_columns_that_were_found(spec_of):
+    rows = [{"query": "Who?", "response": "Me.", "label": "false"}]
+    (found,) = standardized(spec_of(rows, format="auto"))
+    assert not found.desirable
+    assert (found.prompt[0]["content"], found.response[0]["content"]) == ("Who?", "Me.")
 
 
 def test_ids_are_taken_as_they_are(spec_of):

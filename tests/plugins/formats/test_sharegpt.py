@@ -96,3 +96,19 @@ def test_a_conversation_is_the_same_in_both_forms(system, exchanges):
     written = OpenAI().standard({"messages": first + messages})
     assert ShareGpt().standard({"conversations": turns, "system": system}) == written
     assert [*written.prompt, *written.response][-1]["content"] == exchanges[-1][-1]
+
+
+def test_turns_that_are_not_to_be_counted_are_told(spec_of):
+    row = {
+        "conversations": [
+            {**turn("human", "A?"), "weight": 0},
+            {**turn("gpt", "B."), "weight": 0},
+            turn("human", "C?"),
+            {**turn("function_call", json.dumps(ADD)), "train": False},
+            turn("observation", "3"),
+            {**turn("gpt", "D."), "weight": 1.0},
+        ]
+    }
+    found = next(iter(standardized(spec_of([row], format="sharegpt"))))
+    assert [one.get("train", True) for one in found.prompt] == [True, False, True, False, True]
+    assert "train" not in found.response[0]

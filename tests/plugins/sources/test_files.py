@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import pickle
 import zlib
 
 import pyarrow as pa
@@ -11,7 +12,7 @@ import zstandard
 from pyarrow import ipc
 
 from luthier.core import BadData, check
-from luthier.core.data import Rows
+from luthier.core.data import BadValue, Rows, Text
 from luthier.core.data.dataset import BadRow, standardized
 from luthier.core.problems import BadRunFile
 from luthier.core.wiring import first_answer, manager_of
@@ -100,7 +101,6 @@ def test_rows_are_read_one_by_one_and_never_the_whole_file(tmp_path):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('[{"a": 1}, 3]', r"a\.json, row 2: found 3, and a row"),
         ('[{"a": 1}\n {"a": 2}]', r"a\.json:2:2: expected a comma or the end of the list"),
         ('[{"a": 1},\n {"a": tru}]', r"a\.json:2:8: Expecting value"),
         ('[{"a": 1},\n {"b": "x', r"a\.json:2:8: Unterminated string"),
@@ -129,15 +129,15 @@ def test_a_long_value_that_no_piece_holds_whole_is_read(tmp_path):
 def test_what_is_no_utf8_is_told_with_line_and_column(tmp_path, name):
     file = tmp_path / name
     lines = {
-        "a.json": b'[{"a": 1},\n{"a": "\xff"}]',
-        "a.jsonl": b'{"a": 1}\n{"a": "\xff"}\n',
-        "a.csv": b"a\n\xc3\xa91234567\xff\n",
+        "a.json": b'[{"text": "a"},\n{"text": "\xff"}]',
+        "a.jsonl": b'{"text": "a"}\n{"text": "\xff"}\n',
+        "a.csv": b"text\n\xc3\xa91234567\xff\n",
         "a.txt": b"a\n12345678\xff",
     }
     file.write_bytes(lines[name])
-    column = 8 if "json" in name else 9
+    column = 11 if "json" in name else 9
     with pytest.raises(BadData, match=rf"{name}:2:{column}: the byte 0xff is no UTF-8"):
-        list(opened(file))
+        list(standardized(declared(file, format="text")))
 
 
 @pytest.mark.parametrize("name", ["a.json", "a.jsonl", "a.csv"])
@@ -193,8 +193,42 @@ def test_a_file_that_is_not_compressed_as_it_says_is_named(tmp_path):
 
 
 def test_a_file_that_is_no_json_is_named(spec_of):
-    with pytest.raises(BadData, match=r"data\.jsonl:1:2: Expecting property name"):
-        standardized(spec_of("{not json\n", format="alpaca"))
+    with pytest.raises(BadData, match=r"data\.jsonl:1:2: no JSON: Expecting property name"):
+        list(standardized(spec_of("{not json\n", format="alpaca")))
+
+
+def test_a_line_that_is_cut_is_told_where_it_ends(spec_of):
+    with pytest.raises(BadData, match=r"data\.jsonl:1:11: no JSON: Expecting value"):
+        list(standardized(spec_of('{"output":\r\n', format="alpaca")))
+
+
+BROKEN = {
+    "a.jsonl": b'{"text": "a"}\n{"text":\n3\n{"text": "\xff"}\n{"text": "b"}\n',
+    "a.json": b'[{"text": "a"}, 3, {"text": "b"}]',
+    "a.csv": b"text,url\na,1\nc,2,3\nb,4\n",
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_row_that_cannot_be_read_is_dropped_as_any_bad_one(tmp_path, name):
+    (tmp_path / name).write_bytes(BROKEN[name])
+    found = standardized(declared(tmp_path / name, format="text", bad_rows="drop"))
+    rows = list(found.read())
+    assert [row.text for row in rows if isinstance(row, Text)] == ["a", "b"]
+    assert all(isinstance(row, BadValue) for row in rows[1:-1])
+    # rows are handed over to other processes
+    assert pickle.loads(pickle.dumps(rows[1])).problem == rows[1].problem  # noqa: S301
+    with pytest.raises(BadRow):
+        list(found)
+
+
+def test_a_quote_that_is_never_closed_is_told_where_its_row_begins(spec_of):
+    text = 'instruction,output\nAdd.,3\n\nAdd.,"3\nAdd.,4\n'
+    with pytest.raises(BadData, match=r"data\.csv:3: the row that begins here .* Close each"):
+        list(standardized(spec_of(text, "data.csv", format="alpaca")))
+    text = 'instruction,output\nAdd.,"3\nAdd.,"4"\n'
+    with pytest.raises(BadData, match=r"data\.csv:2: the row .* here .*: ',' expected after '\"'"):
+        list(standardized(spec_of(text, "data.csv", format="alpaca")))
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
