@@ -39,6 +39,7 @@ bench: .venv/dev
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/templates.py
 	$(BIN)/python benchmarks/cross_entropy.py
+	$(BIN)/python benchmarks/gradient_checkpointing.py
 
 clean:
 	rm -rf .venv build dist runs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

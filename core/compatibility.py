@@ -30,7 +30,7 @@ def conflicts(chosen: Iterable[Selected], device: Device) -> Iterator[Conflict]:
         for refusal in one.plugin.refuses:
             for other in everyone:
                 pair = (frozenset({id(one), id(other)}), refusal.trait)
-                if other is not one and refusal.trait in _traits(other) and pair not in told:
+                if other is not one and refusal.trait in other.traits and pair not in told:
                     told.add(pair)  # two that refuse each other are one problem
                     said = f"{one} cannot go with {other}: {refusal.reason}"
                     yield Conflict(one, said, f"{refusal.remedy}.")
@@ -38,11 +38,7 @@ def conflicts(chosen: Iterable[Selected], device: Device) -> Iterator[Conflict]:
                 said = f"{one} cannot run on {device}: {refusal.reason}"
                 yield Conflict(one, said, f"{refusal.remedy}.")
         for need in one.plugin.needs:
-            offered = device.traits.union(*(_traits(s) for s in everyone if s is not one))
+            offered = device.traits.union(*(s.traits for s in everyone if s is not one))
             if need.trait not in offered:
                 said = f"{one} cannot run here ({device}): {need.reason}"
                 yield Conflict(one, said, f"{need.remedy}.")
-
-
-def _traits(one: Selected) -> frozenset[str]:
-    return one.plugin.traits | one.plugin.traits_of_options()

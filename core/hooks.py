@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from luthier.core.model.vocabulary import Vocabulary
     from luthier.core.problems import Finding
     from luthier.core.run.job import TrainingJob
-    from luthier.core.sections import EncodingSection, GenerationSection
+    from luthier.core.sections import EncodingSection, GenerationSection, ModelSection
     from luthier.core.templates import ChatTemplate
     from luthier.core.training import Trainer
 
@@ -89,7 +89,9 @@ def load_model(model: ModelSpec, location: Path | str, plan: LoadPlan) -> PreTra
 
 
 @hookspec
-def patch_model(model: PreTrainedModel, layers: LayerMap, phase: Phase) -> Undo | None:
+def patch_model(
+    model: PreTrainedModel, layers: LayerMap, vocabulary: Vocabulary, phase: Phase
+) -> Undo | None:
     """Change the model in place and return what undoes the change, or None.
 
     Called twice: in phase `built` before the adapter, in phase `adapted` after it.
@@ -97,6 +99,7 @@ def patch_model(model: PreTrainedModel, layers: LayerMap, phase: Phase) -> Undo 
     Args:
         model: the model to change.
         layers: the type of each of its layers.
+        vocabulary: which tokens are new to the model.
         phase: `built` or `adapted`.
 
     Answered by patches and quantizers.
@@ -180,7 +183,7 @@ def load_tokenizer(model: ModelSpec, location: Path | str) -> PreTrainedTokenize
 
 @hookspec
 def check_model(
-    config: Mapping[str, Any], encoding: EncodingSection, device: Device
+    config: Mapping[str, Any], model: ModelSection, encoding: EncodingSection, device: Device
 ) -> Iterable[Finding] | None:
     """Return what is wrong with the model or the device for this plugin, told without loading it.
 
@@ -189,6 +192,7 @@ def check_model(
     Args:
         config: the model's `config.json` as it stands; empty where it is not at hand, as that of
             a model on a hub which nobody has fetched.
+        model: the run file's section of that name.
         encoding: the run file's section of that name.
         device: where the run is to take place.
 

@@ -69,6 +69,8 @@ class Plugin(BaseModel):
     """What it cannot be combined with."""
     needs: ClassVar[tuple[Need, ...]] = ()
     """What it cannot do without."""
+    no_default: ClassVar[tuple[Refusal, ...]] = ()
+    """Of a default of a list: what it is left out beside. Who names it has it there, too."""
     schemes: ClassVar[frozenset[str]] = frozenset()
     """Of a source: the schemes of the URLs that it reads, such as `s3`."""
     after: ClassVar[frozenset[str]] = frozenset()
@@ -138,7 +140,7 @@ def _faults_of_options(cls: type[Plugin]) -> Iterator[str]:
 
 
 def _faults_of_rules(cls: type[Plugin]) -> Iterator[str]:
-    for key, kind in (("refuses", Refusal), ("needs", Need)):
+    for key, kind in (("refuses", Refusal), ("no_default", Refusal), ("needs", Need)):
         rules = getattr(cls, key)
         if not isinstance(rules, tuple) or not all(type(rule) is kind for rule in rules):
             yield f"its `{key}` is no tuple of {kind.__name__}"

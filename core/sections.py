@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
+Memory = Annotated[str, Field(pattern=r"^[0-9]+ ?[KMG]i?B$")]
 
 
 class Section(BaseModel):
@@ -46,6 +47,13 @@ class ModelSection(Section):
     """Likewise, of texts that are tokens only where a chat template prints them."""
     pad_vocabulary: Count = 1
     """The rows of the embedding are padded to a multiple of this."""
+    device_map: Literal["auto", "balanced", "balanced_low_0", "sequential"] | None = None
+    """How the layers are spread over several devices, by accelerate; on one where not given."""
+    max_memory: dict[str, Memory] = {}
+    """The most that weights may take of each device, such as `{0: 20GiB, cpu: 60GiB}`, where they
+    are spread."""
+    offload_folder: str | None = None
+    """The folder for weights that no device has room for; a chat alone can do with such."""
 
 
 class DatasetSection(Section):
@@ -111,6 +119,9 @@ class TrainingSection(Section):
     """Whether the rows of a step are of about the same length, so that few places are pads."""
     learning_rate: Annotated[float, Field(gt=0)] = 1e-4
     """The highest learning rate."""
+    precision: Literal["mixed", "pure"] = "mixed"
+    """How weights are trained in a model of half precision: held and updated in float32 (mixed), or
+    in bfloat16 like all else (pure), which takes half the memory and loses small updates."""
     scheduler: Literal["cosine", "linear", "constant"] = "cosine"
     """How the learning rate falls after the warm-up."""
     warmup: Annotated[float, Field(ge=0, lt=1)] = 0.03

@@ -18,6 +18,7 @@ TRAITS = {
     "packed-rows": "It puts several rows into one sequence, none of which sees another.",
     "rows-end-to-end": "It lays the rows of a batch end to end, without pads.",
     "head-loss": "It decides how the head and the loss of a batch are computed.",
+    "recomputes-layers": "It computes layers again in the backward pass.",
     "shards-weights": "Each process holds a part of the weights, gathered when it is used.",
     "local-files": "It is a source whose paths are of this machine.",
     "device-cpu": "The device is a CPU.",

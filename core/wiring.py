@@ -32,6 +32,11 @@ class Selected(NamedTuple):
     def __str__(self) -> str:
         return f"{self.kind}/{self.name}"
 
+    @property
+    def traits(self) -> frozenset[str]:
+        """What others may refuse or need of it, as its options are set."""
+        return self.plugin.traits | self.plugin.traits_of_options()
+
 
 class Step(NamedTuple):
     """One implementation of a hook, and whose it is."""

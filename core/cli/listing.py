@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from pydantic_core import to_jsonable_python
@@ -114,13 +115,20 @@ def page_of(kind: str, name: str) -> str:
     lines += ["", *_indented(about), ""]
     lines += ["options", *(_options(cls, value) or ["  none"]), ""]
     lines += [f"hooks    {', '.join(hooks_of(cls)) or 'none: it is a value'}"]
-    for refusal in cls.refuses:
-        lines.append(f"refuses  {refusal.trait}: {refusal.reason}. {refusal.remedy}.")
-    for need in cls.needs:
-        lines.append(f"needs    {need.trait}: {need.reason}. {need.remedy}.")
+    lines += _rules(cls)
     if cls.traits:
         lines.append(f"traits   {', '.join(sorted(cls.traits))}")
     return "\n".join(lines)
+
+
+def _rules(cls: type[Plugin]) -> Iterator[str]:
+    """Yield what a plugin says of others, and of devices."""
+    for refusal in cls.refuses:
+        yield f"refuses  {refusal.trait}: {refusal.reason}. {refusal.remedy}."
+    for refusal in cls.no_default:
+        yield f"default  not with {refusal.trait}: {refusal.reason}."
+    for need in cls.needs:
+        yield f"needs    {need.trait}: {need.reason}. {need.remedy}."
 
 
 def _use(name: str, *, many: bool) -> str:

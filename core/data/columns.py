@@ -66,13 +66,14 @@ class Columns(NamedTuple):
         flat = {name: Flat.of([row.get(name, absent) for row in rows]) for name in names}
         return cls(np.array(numbers, np.int64), flat)
 
-    def fit(self, limit: int) -> bool:
-        """Return whether no row is longer than a limit, and of each some token is trained."""
+    def fit(self, limit: float) -> bool:
+        """Return whether no row is longer than a limit, and of each sequence a token is trained."""
         import numpy as np
 
-        flat = self.sequences.values()
-        short = all(np.all(one.lengths <= limit) for one in flat)
-        return short and bool(np.all(sum(one.trained_counts() for one in flat) > 0))
+        return all(
+            np.all(one.lengths <= limit) and np.all((one.trained_counts() > 0) | (one.lengths == 0))
+            for one in self.sequences.values()
+        )
 
     def token_counts(self) -> tuple[int, int]:
         """Return how many tokens there are, and how many of them the loss counts."""

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
 
+from luthier.core.data.packing import bounds_of
 from luthier.core.data.standard import BadValue
-from luthier.core.sections import EncodingSection
+from luthier.core.runfile import Run
 from luthier.core.templates import Encoded
+
+RUNNING_TEXT = "running-text"
+"""The trait of a stage that cuts the tokens of all rows by itself, wherever rows end."""
 
 
 class TooLong(BadValue):
@@ -19,51 +26,65 @@ def trained_count(row: Encoded) -> int:
     return sum(count for count, trained in row.runs if trained) - first
 
 
-def fitting(row: Mapping[str, Encoded], section: EncodingSection) -> Iterator[dict[str, Encoded]]:
-    """Yield what of a row is trained on: itself, its beginning, its parts, or nothing of it.
+@dataclass(frozen=True)
+class LengthLimit:
+    """How long a row may be, and what becomes of a longer one."""
 
-    Raises:
-        TooLong: it is too long, and that is an error; or it is to be split and is no plain text.
-        BadValue: no token of it is trained.
-    """
-    limit = section.max_length
-    longest = max(len(one.ids) for one in row.values())
-    if not all(map(trained_count, row.values())):
-        raise BadValue(
-            "no token of it is trained, as its answer is empty",
-            "Give the row an answer, or leave it out.",
-        )
-    if longest <= limit:
-        yield dict(row)
-    elif section.overflow == "error":
+    tokens: float
+    """The most tokens; infinite where rows of any length are taken."""
+    overflow: str = "error"
+    """`encoding.overflow` of the run file."""
+
+    @classmethod
+    def of(cls, run: Run) -> LengthLimit:
+        """Return the limit of a run; there is none where its stage cuts running text by itself."""
+        whole = any(RUNNING_TEXT in stage.traits for stage in run.of("stages"))
+        return cls(math.inf if whole else run.encoding.max_length, run.encoding.overflow)
+
+    def fitting(self, row: Mapping[str, Encoded]) -> Iterator[dict[str, Encoded]]:
+        """Yield what of a row is trained on: itself, its beginning, its parts, or nothing of it.
+
+        Raises:
+            TooLong: it is too long, and that is an error; or it is to be split and is no plain
+                text.
+            BadValue: no token of it is trained.
+        """
+        longest = max(len(one.ids) for one in row.values())
+        if not all(map(trained_count, row.values())):
+            raise BadValue(
+                "no token of it is trained: its answer is empty, or is not to be counted",
+                "Give the row an answer that is, or leave it out.",
+            )
+        if longest <= self.tokens:
+            yield dict(row)
+        elif self.overflow == "truncate":
+            cut = {name: part_of(one, 0, int(self.tokens)) for name, one in row.items()}
+            if all(map(trained_count, cut.values())):
+                yield cut
+        elif self.overflow != "drop":
+            yield from self._parts_of(row, longest)
+
+    def _parts_of(self, row: Mapping[str, Encoded], longest: int) -> Iterator[dict[str, Encoded]]:
+        """Yield the parts of plain text that is to be split.
+
+        Raises:
+            TooLong: it is not to be. The second part of a conversation would be answers to nothing.
+        """
+        said = f"it has {longest} tokens, and encoding.max_length is {self.tokens}"
+        (_, text), *others = row.items()
+        is_text = not others and all(kept for _, kept in text.runs)
+        if self.overflow == "split" and is_text:
+            for start, stop in pairwise(bounds_of(longest, int(self.tokens)).tolist()):
+                yield {"": part_of(text, start, stop)}
+            return
+        if self.overflow == "split":
+            said += "; it is not split, as it is no plain text"
         raise TooLong(
-            f"it has {longest} tokens, and encoding.max_length is {limit}",
+            said,
             "Raise `encoding.max_length`, or leave long rows out (`encoding.overflow=drop`), or "
-            "cut their ends off (`encoding.overflow=truncate`).",
+            "cut their ends off (`encoding.overflow=truncate`)"
+            + (", or go on in a new row (`encoding.overflow=split`)." if is_text else "."),
         )
-    elif section.overflow == "truncate":
-        cut = {name: part_of(one, 0, limit) for name, one in row.items()}
-        if all(map(trained_count, cut.values())):
-            yield cut
-    elif section.overflow == "split":
-        yield from _split(row, limit)
-
-
-def _split(row: Mapping[str, Encoded], limit: int) -> Iterator[dict[str, Encoded]]:
-    """Yield the parts of plain text.
-
-    Raises:
-        TooLong: it is none. The second part of a conversation would be answers to nothing.
-    """
-    ((_, text), *others) = row.items()
-    if others or not all(kept for _, kept in text.runs):
-        raise TooLong(
-            f"it has {len(text.ids)} tokens, encoding.max_length is {limit}, and only plain text "
-            "is split: the loss is not to count all of this",
-            "Raise `encoding.max_length`, or choose `encoding.overflow=drop` or `truncate`.",
-        )
-    for start in range(0, len(text.ids), limit):
-        yield {"": part_of(text, start, start + limit)}
 
 
 def part_of(row: Encoded, start: int, stop: int) -> Encoded:

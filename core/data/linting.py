@@ -15,7 +15,7 @@ from luthier.core.data.dataset import standardized
 from luthier.core.data.histogram import Histogram
 from luthier.core.data.inspection import Inspection, inspected
 from luthier.core.data.languages import language_of
-from luthier.core.data.lengths import part_of, trained_count
+from luthier.core.data.lengths import LengthLimit, part_of, trained_count
 from luthier.core.data.lints import LINTS, canonical, faults_of, question_of, texts_of
 from luthier.core.data.nearness import Nearness, Sameness
 from luthier.core.data.preview import fate_of
@@ -213,8 +213,8 @@ class _Look:
 
     def _measure(self, row: SeenRow, at: int, number: int) -> None:
         """Put down how long a row is, and whether it can be trained on."""
-        section, facts = self._inspection.run.encoding, self.facts[at]
-        fate, fault = fate_of(row.encoded, section)
+        limit, facts = LengthLimit.of(self._inspection.run), self.facts[at]
+        fate, fault = fate_of(row.encoded, limit)
         if fault is not None:
             lint_name = {"bad": "bad-row", "nothing trained": "nothing-trained"}.get(
                 fate, "too-long"
@@ -230,8 +230,8 @@ class _Look:
         facts.tokens += sum(len(one.ids) for one in row.encoded.values())
         trained = sum(map(trained_count, row.encoded.values()))
         facts.trained_tokens += trained
-        if section.overflow == "truncate":
-            cut = (part_of(one, 0, section.max_length) for one in row.encoded.values())
+        if fate in {"cut", "too long"} and limit.overflow == "truncate":
+            cut = (part_of(one, 0, int(limit.tokens)) for one in row.encoded.values())
             if lost := trained - sum(map(trained_count, cut)):
                 facts.lost_tokens += lost
                 said = f"{lost:,} of {trained:,} trained tokens are cut off"

@@ -14,6 +14,7 @@ from luthier.core.data.dataset import VALIDATION, Validation
 from luthier.core.data.mixing import Numbers, mixed, weights_of
 from luthier.core.data.prepared import PreparedData
 from luthier.core.data.shards import Counts, Shard
+from luthier.core.data.standard import Aligned
 from luthier.core.errors import BadData
 from luthier.core.runfile import Run
 
@@ -27,8 +28,7 @@ class Part(NamedTuple):
 
     dataset: int
     """The number of the dataset among those that are put together."""
-    name: str
-    """What messages call the dataset."""
+    aligned: Aligned
     shard: Shard
     rows: Dataset
 
@@ -108,7 +108,7 @@ def _together(parts: Iterable[Part], run: Run) -> tuple[PreparedData, NDArray[np
     for part in parts:
         counts += part.shard.counts
         digests.update(part.shard.digest.encode())
-        rejected += [{"dataset": part.name, **one} for one in part.shard.rejected]
+        rejected += [part.aligned.told(**one) for one in part.shard.rejected]
         if part.shard.counts.rows:
             kept.append(part)
     if not kept:
@@ -138,6 +138,12 @@ def _mixed_order(owners: NDArray[np.int64], run: Run) -> Numbers | None:
     if run.mix.strategy == "concatenate" and all(section.repeat == 1 for section in sections):
         return None
     lengths = np.bincount(owners, minlength=len(sections)).tolist()
+    for spec, length in zip(run.data, lengths, strict=True):
+        if not length:
+            raise BadData(
+                f"{spec}: no row of it is left to train on: all were left out, or are held out for "
+                "validation. Leave it out of `data`."
+            )
     order = mixed(
         lengths, run.mix.strategy, run.training.seed,
         weights=weights_of(sections), repeats=[one.repeat for one in sections],

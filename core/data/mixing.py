@@ -6,7 +6,6 @@ between streams as they are read, and asks for the same dataset at the same step
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, TypeVar
@@ -73,6 +72,7 @@ def interleaved(
     seed: int,
     *,
     weights: Sequence[float] | None = None,
+    names: Sequence[object] | None = None,
 ) -> Iterator[T]:
     """Return the rows of several streams in turn, each stream's in its own order.
 
@@ -84,6 +84,7 @@ def interleaved(
         stopping: when to end.
         seed: of the alternation.
         weights: as of `mixed`.
+        names: what messages call the streams; their numbers where it is not given.
 
     Raises:
         BadData: a source has no rows, or a weight is not over 0.
@@ -92,35 +93,13 @@ def interleaved(
     if stopping == "over" and any(iter(source) is source for source in sources):
         raise TypeError("`over` reads sources again, so none may be an iterator")
     turns = _Turns(len(sources), weights, seed)
-    return _alternated(sources, stopping, turns)
+    return _alternated(sources, stopping, turns, names or _numbers(len(sources)))
 
 
 def weights_of(sections: Sequence[DatasetSection]) -> list[float] | None:
     """Return how likely each dataset gives the next row; None where no run file says it of any."""
     weights = [one.weight for one in sections]
     return [one or 1.0 for one in weights] if any(weights) else None
-
-
-def share(order: NDArray[S], rank: int, world: int) -> NDArray[S]:
-    """Return what one of several processes reads of an order: every `world`-th of it.
-
-    The shares are disjoint and together are the whole order; the first may be one row longer.
-
-    Args:
-        order: any array; shares are along its first axis.
-        rank: the number of the process, from 0.
-        world: how many processes there are.
-    """
-    if not 0 <= rank < world:
-        raise ValueError(f"rank {rank} is not one of {world}")
-    return order[rank::world]
-
-
-def shared(rows: Iterable[T], rank: int, world: int) -> Iterator[T]:
-    """Yield what one of several processes reads of a stream: what `share` is of an order."""
-    if not 0 <= rank < world:
-        raise ValueError(f"rank {rank} is not one of {world}")
-    return itertools.islice(rows, rank, None, world)
 
 
 class _Turns:
@@ -157,9 +136,11 @@ class _Turns:
         self._active = self._active[self._active != dataset]
 
 
-def _alternated(sources: Sequence[Iterable[T]], stopping: Stopping, turns: _Turns) -> Iterator[T]:
+def _alternated(
+    sources: Sequence[Iterable[T]], stopping: Stopping, turns: _Turns, names: Sequence[object]
+) -> Iterator[T]:
     streams = [iter(source) for source in sources]
-    ahead = [_first_of(stream, d) for d, stream in enumerate(streams)]
+    ahead = [_first_of(stream, name) for stream, name in zip(streams, names, strict=True)]
     waiting = set(range(len(sources)))
     while waiting:
         for step, d in enumerate(turns.next(READ_AHEAD).tolist()):
@@ -175,7 +156,7 @@ def _alternated(sources: Sequence[Iterable[T]], stopping: Stopping, turns: _Turn
                     turns.leave(d)
                     break
                 streams[d] = iter(sources[d])
-                ahead[d] = _first_of(streams[d], d)
+                ahead[d] = _first_of(streams[d], names[d])
         else:
             turns.took(READ_AHEAD)
 
@@ -244,16 +225,15 @@ def _passes(lengths: Sequence[int], repeats: Sequence[float] | None) -> Numbers:
     """Return how many rows are read of each dataset before it is through."""
     if repeats is not None and len(repeats) != len(lengths):
         raise ValueError(f"{len(repeats)} repeats for {len(lengths)} datasets")
-    for d, length in enumerate(lengths):
+    factors = [1.0] * len(lengths) if repeats is None else repeats
+    for name, length, repeat in zip(_numbers(len(lengths)), lengths, factors, strict=True):
         if length < 1:
-            raise BadData(f"dataset {d + 1} has no rows. Leave it out.")
-        repeat = 1.0 if repeats is None else repeats[d]
+            raise _without_rows(name)
         if not math.isfinite(repeat) or _rounded(length * repeat) < 1:
             raise BadData(
-                f"dataset {d + 1}: a repeat of {repeat:g} leaves none of its {length} rows. "
+                f"{name}: a repeat of {repeat:g} leaves none of its {length} rows. "
                 "Raise its `repeat`, or leave the dataset out."
             )
-    factors = [1.0] * len(lengths) if repeats is None else repeats
     counts = [_rounded(n * repeat) for n, repeat in zip(lengths, factors, strict=True)]
     return np.array(counts, dtype=np.int64)
 
@@ -273,7 +253,15 @@ def _require_weights(weights: Sequence[float], count: int) -> None:
             )
 
 
-def _first_of(stream: Iterator[T], dataset: int) -> T:
+def _first_of(stream: Iterator[T], name: object) -> T:
     for row in stream:
         return row
-    raise BadData(f"dataset {dataset + 1} has no rows. Leave it out.")
+    raise _without_rows(name)
+
+
+def _numbers(count: int) -> list[str]:
+    return [f"dataset {d + 1}" for d in range(count)]
+
+
+def _without_rows(name: object) -> BadData:
+    return BadData(f"{name} has no rows, or none of them is left to train on. Leave it out.")

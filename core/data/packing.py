@@ -65,6 +65,10 @@ class Blocks:
         return list(zip(*(column.tolist() for column in columns), strict=True))
 
 
+PAIR = 2
+"""A token and the one that it predicts: of blocks so short each token is in one."""
+
+
 def packed(lengths: ArrayLike, capacity: int) -> Packs:
     """Return rows in as few packs as best-fit decreasing finds; each row is in one, whole.
 
@@ -94,33 +98,37 @@ def filled_share(packs: Packs, lengths: ArrayLike, capacity: int) -> float:
     return float(np.asarray(lengths)[packs.order].sum() / places) if places else 1.0
 
 
-def chopped(lengths: ArrayLike, capacity: int, order: ArrayLike | None = None) -> Blocks:
+def chopped(lengths: ArrayLike, capacity: int) -> Blocks:
     """Return all tokens, row after row, in blocks of `capacity`; no token is lost.
 
-    A row may begin in one block and end in another. Only the last block may be shorter.
+    A row may begin in one block and end in another. Only the last two blocks may be shorter.
 
     Args:
         lengths: tokens of each row; an empty row has no span.
         capacity: the tokens of a block.
-        order: the row numbers in the order in which they are read, some of them perhaps twice or
-            never; all rows as they stand where it is not given.
     """
     sizes = _sizes(lengths, capacity)
-    read = np.arange(len(sizes)) if order is None else np.asarray(order, dtype=np.int64)
-    ends = np.cumsum(sizes[read], dtype=np.int64)
+    ends = np.cumsum(sizes, dtype=np.int64)
     total = int(ends[-1]) if len(ends) else 0
+    bounds = bounds_of(total, capacity)
     # a span begins where a row does, and where a block does
-    cuts = np.union1d(np.arange(0, total, capacity), np.append(ends, total))
+    cuts = np.union1d(bounds, ends) if total else np.zeros(1, np.int64)
     begins, stops = cuts[:-1], cuts[1:]
-    place = np.searchsorted(ends, begins, side="right")
-    row_begins = ends[place] - sizes[read[place]]
-    blocks = np.arange(-(-total // capacity) + 1)
-    return Blocks(
-        read[place],
-        begins - row_begins,
-        stops - row_begins,
-        np.searchsorted(begins, blocks * capacity).astype(np.int64),
-    )
+    rows = np.searchsorted(ends, begins, side="right")
+    row_begins = ends[rows] - sizes[rows]
+    offsets = np.searchsorted(begins, bounds).astype(np.int64)
+    return Blocks(rows, begins - row_begins, stops - row_begins, offsets)
+
+
+def bounds_of(total: int, capacity: int) -> Numbers:
+    """Return where stretches of so many tokens begin, each at most `capacity`, and the last's end.
+
+    A last one of a single token, which nothing would predict, takes one of the stretch before it.
+    """
+    bounds = np.append(np.arange(0, total, capacity), total)
+    if total % capacity == 1 and total > capacity > PAIR:
+        bounds[-2] -= 1
+    return bounds
 
 
 def _best_fit(sizes: Numbers, capacity: int) -> list[int]:

@@ -114,7 +114,7 @@ class _Preparation:
             # of several processes one prepares; the others wait here, and find it done
             with FileLock(store.folder.with_suffix(".lock")):
                 for n, shard in enumerate(_shards(self._worker(aligned), store, self.tell)):
-                    yield Part(number, str(aligned.spec), shard, store.dataset(n))
+                    yield Part(number, aligned, shard, store.dataset(n))
 
 
 def _shards(one: DataWorker, store: Store, tell: Told | None) -> Iterator[Shard]:

@@ -20,7 +20,7 @@ class PreparedData:
     fingerprint: str
     """A hash of all ids and labels, in order."""
     rejected: list[dict[str, Any]] = field(default_factory=list)
-    """The rows that were left out: dataset, place, problem."""
+    """The rows that were left out, as `Aligned.told` has them."""
     notes: list[str] = field(default_factory=list)
     """What formats found out of rows, such as what they took them for, and why."""
     validation: Mapping[str, PreparedData] = field(default_factory=dict)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import accumulate, groupby, islice
@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Any
 from luthier.core.data.dataset import DatasetSpec, Validation, standardized
 from luthier.core.data.decoding import Stretch, stretches_of
 from luthier.core.data.inspection import Inspection, inspected
-from luthier.core.data.lengths import TooLong, fitting, trained_count
+from luthier.core.data.lengths import LengthLimit, TooLong, trained_count
 from luthier.core.data.preparation import prepare
 from luthier.core.data.standard import BadValue
 from luthier.core.data.worker import SeenRow
 from luthier.core.errors import BadData
 from luthier.core.run.program import RunLike
 from luthier.core.runfile.templating import OWN
-from luthier.core.sections import EncodingSection
 from luthier.core.templates import IGNORED, Encoded
 
 if TYPE_CHECKING:
@@ -60,7 +59,8 @@ class ShownDataset:
     rows: tuple[ShownRow, ...]
     """The first of them."""
     totals: dict[str, int] | None
-    """What becomes of all rows, as `train` counts them; None where no row is left."""
+    """What becomes of all rows, as `train` counts them; None where no row is left, or where they
+    are streamed."""
     stops: str
     """Why training would stop at this dataset; empty where it would not."""
     note: str = ""
@@ -129,8 +129,14 @@ def preview(
 def _shown_dataset(spec: DatasetSpec, inspection: Inspection, count: int) -> ShownDataset:
     aligned = standardized(spec)
     rows = tuple(_shown_row(row, inspection) for row in inspection.rows(aligned, count))
+    if inspection.run.mix.streaming:
+        note = "; ".join(filter(None, (aligned.note, UNCOUNTED)))
+        return ShownDataset(str(spec), rows, None, "", note)
     totals, stops = _totals(spec, inspection)
     return ShownDataset(str(spec), rows, totals, stops, aligned.note)
+
+
+UNCOUNTED = "the rows are streamed, so they are counted when they are trained on"
 
 
 def _totals(spec: DatasetSpec, inspection: Inspection) -> tuple[dict[str, int] | None, str]:
@@ -154,12 +160,12 @@ def _totals(spec: DatasetSpec, inspection: Inspection) -> tuple[dict[str, int] |
 
 
 def _shown_row(row: SeenRow, inspection: Inspection) -> ShownRow:
-    section = inspection.run.encoding
-    fate, fault = fate_of(row.encoded, section)
+    limit = LengthLimit.of(inspection.run)
+    fate, fault = fate_of(row.encoded, limit)
     problem, remedy = (fault.problem, fault.remedy) if fault is not None else ("", "")
     if isinstance(row.encoded, BadValue):
         return ShownRow(row.number, fate, problem, remedy, ())
-    part_of = _part_of(fate, section.max_length)
+    part_of = _part_of(fate, limit, row.encoded)
     sequences = tuple(
         ShownSequence(name, len(one.ids), trained_count(one), _stretches(one, inspection, part_of))
         for name, one in row.encoded.items()
@@ -167,32 +173,35 @@ def _shown_row(row: SeenRow, inspection: Inspection) -> ShownRow:
     return ShownRow(row.number, fate, problem, remedy, sequences)
 
 
-def fate_of(row: EncodedRow, section: EncodingSection) -> tuple[str, BadValue | None]:
+def fate_of(row: EncodedRow, limit: LengthLimit) -> tuple[str, BadValue | None]:
     """Return what training makes of a row: a `fate` of `ShownRow`, and what is wrong with it."""
     try:
         if isinstance(row, BadValue):
             raise row
-        parts = list(fitting(row, section))
+        parts = list(limit.fitting(row))
     except TooLong as fault:
         return "too long", fault
     except BadValue as fault:
         return ("bad" if isinstance(row, BadValue) else "nothing trained"), fault
     longest = max(len(one.ids) for one in row.values())
-    if longest <= section.max_length:
+    if longest <= limit.tokens:
         return "whole", None
     if parts:
         return ("cut" if len(parts) == 1 else "split"), None
-    said = f"it has {longest} tokens, and encoding.max_length is {section.max_length}"
-    if section.overflow == "truncate":
+    said = f"it has {longest} tokens, and encoding.max_length is {limit.tokens}"
+    if limit.overflow == "truncate":
         said += ", behind which all its trained tokens stand"
     return "too long", BadValue(f"{said}, so it is left out", "Raise `encoding.max_length`.")
 
 
-def _part_of(fate: str, limit: int) -> Callable[[int], int | None]:
+def _part_of(
+    fate: str, limit: LengthLimit, row: Mapping[str, Encoded]
+) -> Callable[[int], int | None]:
     """Return what tells of a token's place to which of the rows that are made it goes."""
     if fate == "split":
-        return lambda at: at // limit
-    return lambda at: 0 if at < limit else None
+        ends = list(accumulate(len(part[""].ids) for part in limit.fitting(row)))
+        return partial(bisect_right, ends)
+    return lambda at: 0 if at < limit.tokens else None
 
 
 def _stretches(

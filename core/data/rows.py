@@ -33,6 +33,8 @@ class Rows:
     """A text that changes whenever a row does."""
     place: Callable[[int], str] | None = None
     """Where a row stands, for messages: the file and the row of it; asked only of a bad one."""
+    file_of: Callable[[int], tuple[str, int]] | None = None
+    """Of rows of several files, the file of a row and its number there, which count from 0."""
 
     @classmethod
     def of(
@@ -59,6 +61,7 @@ class Rows:
             lambda start: islice(self.read(start), max(0, count - start)),
             f"{self.fingerprint}:{count}",
             self.place,
+            self.file_of,
         )
 
     def __iter__(self) -> Iterator[GivenRow]:

@@ -69,7 +69,7 @@ class Shard:
     last: bool = False
     """Whether the source has no more rows."""
     rejected: list[dict[str, Any]] = field(default_factory=list)
-    """The rows that were left out: number, place, problem."""
+    """The rows that were left out: `row`, from 1, and `problem`."""
 
     def __iadd__(self, other: Shard) -> Shard:
         self.counts += other.counts

@@ -110,10 +110,12 @@ class Aligned:
 
     def after(self, count: int) -> Aligned:
         """Return the rows behind so many from the start; of a bad one the place stays the same."""
+        file_of = self.rows.file_of
         rows = Rows(
             lambda start: self.rows.read(start + count),
             f"{self.rows.fingerprint}:{count}:",
             lambda number: self.place(number + count),
+            None if file_of is None else lambda number: file_of(number + count),
         )
         return replace(self, rows=rows, begins=self.begins + count)
 
@@ -145,6 +147,20 @@ class Aligned:
         from luthier.core.data.dataset import BadRow
 
         return BadRow(fault.place or self.place(number), fault.problem, fault.remedy)
+
+    def told(self, row: int, problem: str) -> dict[str, Any]:
+        """Return what rejected.jsonl has of a row: its dataset, its file among several, its number.
+
+        Args:
+            row: its number, which counts from 1.
+            problem: what is wrong with it.
+        """
+        if self.rows.file_of is None:
+            number, file = self.begins + row, {}
+        else:
+            name, before = self.rows.file_of(row - 1)
+            number, file = before + 1, {"file": name}
+        return {"dataset": str(self.spec), **file, "row": number, "problem": problem}
 
     def place(self, number: int) -> str:
         """Return where a row stands: its file, and its number there; `number` counts from 0."""

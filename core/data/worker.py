@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from luthier.core.data.columns import Columns, field_of
 from luthier.core.data.encoding import EncodedRow, Encoder
-from luthier.core.data.lengths import TooLong, fitting, trained_count
+from luthier.core.data.lengths import LengthLimit, TooLong, trained_count
 from luthier.core.data.rows import GivenRow
 from luthier.core.data.shards import Counts, Shard
 from luthier.core.data.standard import Aligned, BadValue, StandardRow
@@ -45,7 +45,7 @@ class DataWorker:
         manager: pluggy.PluginManager,
     ) -> None:
         """Take a dataset; none of its rows is encoded yet."""
-        self.spec, self.section, self.manager = aligned.spec, run.encoding, manager
+        self.spec, self.limit, self.manager = aligned.spec, LengthLimit.of(run), manager
         self.aligned = aligned
         self.encoder = Encoder(located.template, located.tokenizer, run.encoding)
 
@@ -93,7 +93,7 @@ class DataWorker:
         columns = None
         if not any(isinstance(row.encoded, BadValue) for row in seen):
             columns = Columns.of([row.number - 1 for row in seen], [row.encoded for row in seen])  # type: ignore[misc]
-        if columns is None or not columns.fit(self.section.max_length):
+        if columns is None or not columns.fit(self.limit.tokens):
             kept = [(row.number - 1, part) for row in seen for part in self._parts(row, shard)]
             columns = Columns.of([number for number, _ in kept], [part for _, part in kept])
         counts, standard = shard.counts, [row.standard for row in seen]
@@ -127,23 +127,19 @@ class DataWorker:
         try:
             if isinstance(row, BadValue):
                 raise row
-            parts = list(fitting(row, self.section))
+            parts = list(self.limit.fitting(row))
         except BadValue as fault:
             if isinstance(fault, TooLong) or self.spec.section.bad_rows == "error":
                 raise self.aligned.fault(number - 1, fault) from fault
             shard.counts.bad += 1
-            shard.rejected.append(self._told(number, fault.problem))
+            shard.rejected.append({"row": number, "problem": fault.problem})
             return []
         if not parts:
             shard.counts.too_long += 1
-            shard.rejected.append(self._told(number, "it is too long"))
-        elif max(len(one.ids) for one in row.values()) > self.section.max_length:
+            shard.rejected.append({"row": number, "problem": "it is too long"})
+        elif max(len(one.ids) for one in row.values()) > self.limit.tokens:
             shard.counts.cut += 1
         return parts
-
-    def _told(self, number: int, problem: str) -> dict[str, Any]:
-        """Return what is kept of a row that is left out."""
-        return {"row": self.aligned.begins + number, "problem": problem}
 
 
 def _fields(row: Mapping[str, Encoded]) -> dict[str, list[int]]:

@@ -63,6 +63,19 @@ class Evidence:
         return str((self.config or {}).get("model_type") or "")
 
 
+def stored_dtype(config: Mapping[str, Any]) -> str:
+    """Return the name of the precision that a model's weights are stored in; empty if not told.
+
+    Args:
+        config: its `config.json`; a model of several parts may tell it of the language model's.
+    """
+    text = config.get("text_config")
+    places = (config, text if isinstance(text, Mapping) else {})
+    # transformers 5 writes `dtype`, those before it `torch_dtype`
+    told = (place.get(key) for place in places for key in ("dtype", "torch_dtype"))
+    return str(next(filter(None, told), "")).removeprefix("torch.")
+
+
 def config_of(folder: Path) -> dict[str, Any] | None:
     """Return the `config.json` of a model's folder, or None where it has none.
 

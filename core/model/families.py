@@ -20,6 +20,7 @@ from luthier.core.model.hubs import (
     require_no_misspelt_folder,
 )
 from luthier.core.model.layers import LayerType
+from luthier.core.model.loading import CONVERT, placement, require_safetensors
 from luthier.core.plugin import Plugin
 
 if TYPE_CHECKING:
@@ -108,10 +109,11 @@ class Family(Plugin):
         trusts = self._trusts(model, location)
         source: dict[str, Any] = {"revision": model.revision, "trust_remote_code": trusts}
         settings: dict[str, Any] = {"dtype": getattr(torch, plan.dtype), "use_safetensors": True}
+        settings |= placement(model, plan)
+        if isinstance(location, Path):
+            require_safetensors(location)
         if plan.attention:
             settings["attn_implementation"] = plan.attention
-        if plan.device_map is not None:
-            settings["device_map"] = plan.device_map
         if plan.quantization is not None:
             settings["quantization_config"] = plan.quantization
         try:
@@ -122,9 +124,10 @@ class Family(Plugin):
                 location, config=config, **source, **settings
             )
         except (OSError, ValueError, SafetensorError) as fault:
+            said, _, advice = _first_line(fault).partition(" Please do not set `use_safetensors")
+            remedy = "Name a folder, or a Hub id, that holds the files of a model."
             raise BadModel(
-                f"the model {location} cannot be loaded: {_first_line(fault)} "
-                "Name a folder, or a Hub id, that holds the files of a model."
+                f"the model {location} cannot be loaded: {said} {CONVERT if advice else remedy}"
             ) from fault
 
     def _trusts(self, model: ModelSpec, location: Path | str) -> bool:

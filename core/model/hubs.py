@@ -33,6 +33,22 @@ def id_in_cache(path: str) -> str | None:
     return f"{found[1]}/{found[2]}" if found else None
 
 
+OFFLINE = "HF_HUB_OFFLINE"
+"""Of the environment: what libraries of the Hub read, and we no other."""
+
+
+def is_offline() -> bool:
+    """Return whether whoever started this process wants the Hub not to be asked."""
+    from huggingface_hub import constants
+
+    return bool(constants.HF_HUB_OFFLINE)
+
+
+def commit_of(folder: Path) -> str | None:
+    """Return the commit that a folder of the Hub's cache holds; None for any other folder."""
+    return folder.name if folder.parent.name == "snapshots" else None
+
+
 class Hub(NamedTuple):
     """A place that models are fetched from."""
 
@@ -96,6 +112,13 @@ def fetched(hub: str, path: str, revision: str | None, patterns: Sequence[str] =
     try:
         return Path(there.fetch(path, revision, list(patterns)))
     except (OSError, ValueError, RuntimeError) as fault:
+        if there.package is None and is_offline():
+            at = f" at the revision {revision}" if revision else ""
+            raise BadModel(
+                f"there is no folder {path} here, and {OFFLINE} is set, so that {there.title} is "
+                f"not asked; its cache holds no such model{at}. Fetch it where there is a network "
+                f"(`hf download {path}`), or name a folder."
+            ) from fault
         said = " ".join(str(fault).split())
         raise BadModel(
             f"there is no folder {path} here, and {there.title} gives no model of that name: "

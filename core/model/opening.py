@@ -6,7 +6,7 @@ plan_load -> load_model -> patch_model(built) -> attach_adapter -> patch_model(a
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from luthier.core.hooks import Undo
 from luthier.core.model.attention import composed_attention, require_interface
 from luthier.core.model.families import Family
 from luthier.core.model.layers import LayerMap
-from luthier.core.model.loading import LoadPlan
+from luthier.core.model.loading import LoadPlan, require_trainable_places
 from luthier.core.model.quantization import stored_at
 from luthier.core.model.vocabulary import Vocabulary, add_tokens, fit_vocabulary
 from luthier.core.templates import ChatTemplate
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import pluggy
     from transformers import PreTrainedTokenizerBase
 
+    from luthier.core.model.value_head import ValueHead
     from luthier.core.runfile import Run
 
 logger = logging.getLogger(__name__)
@@ -48,12 +49,19 @@ class ModelSpec:
     hub: str = "huggingface"
     """Where a model that is no folder is fetched from."""
     dtype: str = "float32"
+    trained_dtype: str = "float32"
+    """The precision of what is trained."""
     tokens: tuple[str, ...] = ()
     """Tokens to add to the tokenizer."""
     special_tokens: tuple[str, ...] = ()
     pad_vocabulary: int = 1
     max_length: int = 0
     """The longest row that it is to read, in tokens."""
+    device_map: str | None = None
+    max_memory: Mapping[str, str] = field(default_factory=dict)
+    """The most that weights may take of each device, where a device map spreads them."""
+    offload_folder: str | None = None
+    """Where weights go that no device has room for."""
 
     @property
     def local_path(self) -> Path:
@@ -92,6 +100,13 @@ class OpenModel:
     """What became of its vocabulary to fit the tokenizer."""
     undo: list[Undo] = field(default_factory=list)
     """What takes the patches back, in the order they were made: the last is to be called first."""
+    value_heads: dict[str, ValueHead] = field(default_factory=dict)
+    """Heads that a stage put on it, by their names; they are saved with it."""
+
+    def unpatch(self) -> None:
+        """Take the patches back, so that what is saved has no trace of them."""
+        while self.undo:
+            self.undo.pop()()
 
 
 def model_spec(run: Run, *, training: bool) -> ModelSpec:
@@ -113,10 +128,14 @@ def model_spec(run: Run, *, training: bool) -> ModelSpec:
         revision=run.model.revision,
         hub=run.model.hub,
         dtype=run.dtype,
+        trained_dtype=run.trained_dtype,
         tokens=run.model.add_tokens,
         special_tokens=run.model.add_special_tokens,
         pad_vocabulary=run.model.pad_vocabulary,
         max_length=run.encoding.max_length,
+        device_map=run.model.device_map,
+        max_memory=run.model.max_memory,
+        offload_folder=run.model.offload_folder,
     )
 
 
@@ -152,13 +171,15 @@ def open_model(located: LocatedModel, *, training: bool) -> OpenModel:
         TwoOwners: two plugins decide the same thing.
     """
     spec, manager = located.spec, located.manager
-    plan = LoadPlan(spec.dtype, stored_at(located.location, spec.revision))
+    plan = LoadPlan(spec.dtype, stored_at(located.location, spec.revision), spec.device_map)
     for step in steps(manager, "plan_load"):
         with plan.owned_by(step.owner):
             step.call(plan=plan, model=spec, location=located.location)
     plan.attention = composed_attention(plan.attention, manager)
     require_interface(plan.attention, spec, located.location)
     model = first_answer(manager, "load_model", model=spec, location=located.location, plan=plan)
+    if training:
+        require_trainable_places(model)
     vocabulary = fit_vocabulary(model, located.tokenizer, located.known_tokens, spec.pad_vocabulary)
     layers = LayerMap.of(model, spec.layers)
     opened = OpenModel(model, located.tokenizer, located.template, layers, vocabulary)
@@ -172,7 +193,7 @@ def open_model(located: LocatedModel, *, training: bool) -> OpenModel:
         opened.model = first_answer(
             manager, "attach_adapter", model=opened.model, layers=layers, vocabulary=vocabulary
         )
-        _hold_trained_in_float32(opened.model)
+        _hold_trained_in(opened.model, spec.trained_dtype)
     _patch(opened, manager, "adapted")
     return opened
 
@@ -180,7 +201,7 @@ def open_model(located: LocatedModel, *, training: bool) -> OpenModel:
 def _patch(opened: OpenModel, manager: pluggy.PluginManager, phase: str) -> None:
     for step in steps(manager, "patch_model"):
         undo: Callable[[], None] | None = step.call(
-            model=opened.model, layers=opened.layers, phase=phase
+            model=opened.model, layers=opened.layers, vocabulary=opened.vocabulary, phase=phase
         )
         if undo is not None:
             opened.undo.append(undo)
@@ -193,18 +214,9 @@ def with_adapter(model: Any, folder: Path) -> Any:
     """Return the model with the adapter of a folder on it.
 
     Raises:
-        BadModel: the folder holds no adapter.
+        BadModel: the folder holds no adapter, or the model's weights are not in memory.
     """
-    if not (folder / "adapter_config.json").is_file():
-        raise BadModel(
-            f"{folder} holds no adapter: there is no adapter_config.json in it. {ANOTHER_ADAPTER}"
-        )
-    if not (folder / "adapter_model.safetensors").is_file():
-        # PEFT would look on the Hub, or read a pickle
-        raise BadModel(
-            f"{folder} holds no weights: there is no adapter_model.safetensors in it. "
-            f"{ANOTHER_ADAPTER}"
-        )
+    _require_adapter(model, folder)
     from peft import PeftConfig, PeftModelForCausalLM
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -228,6 +240,31 @@ def with_adapter(model: Any, folder: Path) -> Any:
     return adapted
 
 
+def _require_adapter(model: Any, folder: Path) -> None:
+    """Refuse a folder that holds no adapter, or a model that none can be laid on.
+
+    Raises:
+        BadModel: it says which.
+    """
+    if not (folder / "adapter_config.json").is_file():
+        raise BadModel(
+            f"{folder} holds no adapter: there is no adapter_config.json in it. {ANOTHER_ADAPTER}"
+        )
+    if not (folder / "adapter_model.safetensors").is_file():
+        # PEFT would look on the Hub, or read a pickle
+        raise BadModel(
+            f"{folder} holds no weights: there is no adapter_model.safetensors in it. "
+            f"{ANOTHER_ADAPTER}"
+        )
+    if any(parameter.is_meta for parameter in model.parameters()):
+        # PEFT would make the adapter's own weights of nothing, and the logits no numbers
+        raise BadModel(
+            f"`model.device_map` leaves weights of the model elsewhere, to be fetched for each "
+            f"forward pass, and the adapter in {folder} cannot be laid on such. Raise "
+            "`model.max_memory`, or hold the weights in fewer bits (`quantizer`)."
+        )
+
+
 def _fill(adapted: Any, written: dict[str, Any]) -> list[str]:
     """Put an adapter's weights in their places; return the names of places that have none.
 
@@ -245,10 +282,13 @@ def _fill(adapted: Any, written: dict[str, Any]) -> list[str]:
     return [name for name in missing if adapted.base_model.prefix in name]
 
 
-def _hold_trained_in_float32(model: Any) -> None:
-    """Cast what is trained to float32, as mixed precision wants it (paper, section 3.1)."""
+def _hold_trained_in(model: Any, dtype: str) -> None:
+    """Cast what is trained: to float32 in mixed precision, to bfloat16 in bfloat16 training.
+
+    Source: paper, section 3.1, "Precision Adaptation". PEFT by itself holds adapters in float32.
+    """
     import torch
 
     for parameter in model.parameters():
-        if parameter.requires_grad and parameter.dtype in {torch.float16, torch.bfloat16}:
-            parameter.data = parameter.data.float()
+        if parameter.requires_grad:
+            parameter.data = parameter.data.to(getattr(torch, dtype))

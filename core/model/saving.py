@@ -9,7 +9,7 @@ from luthier.core.run.folder import written_whole
 
 
 def save_model(opened: OpenModel, folder: Path) -> None:
-    """Write the model, or its adapter, with the tokenizer, the template and the stop tokens.
+    """Write the model, or its adapter, with tokenizer, template, stop tokens and value heads.
 
     Args:
         opened: the trained model.
@@ -29,3 +29,7 @@ def save_model(opened: OpenModel, folder: Path) -> None:
         else:
             model.save_pretrained(beside)
         tokenizer.save_pretrained(beside)
+        if opened.value_heads:
+            from luthier.core.model.value_head import save_value_heads
+
+            save_value_heads(opened.value_heads, beside)

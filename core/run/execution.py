@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from luthier.core.data.dataset import VALIDATION
 from luthier.core.errors import Diverged
 from luthier.core.run.folder import RunFolder, step_of, write_json_whole
+from luthier.core.run.previous import forget
 from luthier.core.run.ranks import is_first
 from luthier.core.run.reporting import Reporter, quiet_libraries
 from luthier.core.runfile import Run
@@ -50,6 +51,8 @@ def execute(run: Run, folder: RunFolder, reporter: Reporter, *, resuming: bool) 
     with _logged(folder), quiet_libraries():
         checkpoint = newest_whole(folder, reporter) if resuming else None
         job, manifest = _job(run, folder, reporter, resuming=checkpoint is not None)
+        if is_first():
+            forget(folder)  # the run that this one overwrites
         trainer = first_answer(job.manager, "build_trainer", job=job)
         if checkpoint is not None:
             reporter.say("resuming", f"from {checkpoint.relative_to(folder.path)}")
@@ -213,6 +216,7 @@ def _finish(
     manifest["steps"] = trainer.state.global_step
     manifest["seconds"] = round(seconds, 1)
     write_json_whole(folder.manifest, manifest)
+    job.opened.unpatch()
     save_model(job.opened, folder.model)  # last: where there is a model, the run has ended
     rows = [row for row in read_metrics(folder) if VALIDATION not in row]
     loss = f", last loss {rows[-1]['loss']:.4f}" if rows else ""

@@ -18,6 +18,8 @@ CHECKPOINT = "checkpoint-"
 LOCK = ".lock"
 PARTIAL, DELETED = ".partial", ".deleted"
 """How the names end of what is being written, or deleted, beside its place."""
+PREVIOUS = ".previous"
+"""The folder of the run that is to be overwritten, until the new one is sure to begin."""
 
 
 @dataclass(frozen=True)
@@ -138,25 +140,27 @@ class RunFolder:
             )
 
     def clear(self) -> None:
-        """Delete a run, all but the lock that its owner holds.
+        """Delete a run, all but the lock that its owner holds, and what is set aside.
 
         Raises:
             BadRunFolder: the folder holds files and no run.yaml.
         """
         self.require_clearable()
-        # the run file goes last: while it is there, the folder is one that may be cleared
-        for path in sorted(self.path.iterdir(), key=lambda one: one == self.run_file):
+        for path in self.contents():
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
-            elif path.name != LOCK:
+            else:
                 path.unlink()
+
+    def contents(self) -> list[Path]:
+        """Return what is the run's own; the run file last, which says that it may be cleared."""
+        own = [path for path in self.path.iterdir() if path.name not in {LOCK, PREVIOUS}]
+        return sorted(own, key=lambda one: one == self.run_file)
 
     def _holds_other_files(self) -> bool:
         if not self.path.is_dir() or self.run_file.exists():
             return False
-        return any(
-            path.name != LOCK and not path.name.endswith(PARTIAL) for path in self.path.iterdir()
-        )
+        return any(not path.name.endswith(PARTIAL) for path in self.contents())
 
     def remove_leftovers(self) -> None:
         """Delete what a process that was killed left half written, or half deleted."""

@@ -28,7 +28,7 @@ class TrainingJob:
     validation: Mapping[str, Items]
     """What the model is evaluated on, by name, as `dataset` is."""
     dtype: str
-    """Name of the precision of the weights; training is mixed where it is a half precision."""
+    """Name of the precision of the weights."""
     manager: pluggy.PluginManager
     """The plugins of the run."""
     optimizer: torch.optim.Optimizer | None = None

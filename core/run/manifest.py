@@ -24,8 +24,8 @@ LIBRARIES = (
     "safetensors", "pluggy", "pydantic", "numpy",
 )  # fmt: skip
 
-GRADIENT_AND_ADAM_BYTES = 4 + 8
-"""Of each trained parameter in float32: its gradient, and AdamW's two moments."""
+GRADIENT_AND_MOMENTS = 3
+"""What each trained parameter has besides, as wide as itself: its gradient, AdamW's moments."""
 
 
 def manifest_of(run: Run, opened: OpenModel, prepared: PreparedData) -> dict[str, Any]:
@@ -89,8 +89,10 @@ def settings_of(run: Run) -> dict[str, Any]:
 
 def planned_bytes(opened: OpenModel) -> int:
     """Return the bytes of weights, gradients and AdamW's moments; activations are not counted."""
-    weights: int = sum(p.numel() * p.element_size() for p in opened.model.parameters())
-    return weights + _trained(opened) * GRADIENT_AND_ADAM_BYTES
+    parameters = list(opened.model.parameters())
+    weights: int = sum(p.numel() * p.element_size() for p in parameters)
+    trained: int = sum(p.numel() * p.element_size() for p in parameters if p.requires_grad)
+    return weights + trained * GRADIENT_AND_MOMENTS
 
 
 def measured_peak_bytes() -> int:

@@ -14,6 +14,7 @@ from luthier.core.model.hubs import fetched, require_no_misspelt_folder
 from luthier.core.problems import Place
 from luthier.core.run.execution import execute
 from luthier.core.run.folder import RunFolder, write_text_whole
+from luthier.core.run.previous import bring_back, set_aside
 from luthier.core.run.ranks import is_first
 from luthier.core.run.reporting import Reporter, quiet_libraries
 from luthier.core.runfile import Run, read_tree, resolve
@@ -83,7 +84,8 @@ def train(
     Args:
         run: a run file, or its contents.
         overrides: `key.path=value` and `~key.path`, as on the command line.
-        overwrite: delete a run that stands in the output folder already.
+        overwrite: delete a run that stands in the output folder already, once data and model of
+            this one are found to be sound.
         reporter: who is told of it; the log alone where it is None.
 
     Raises:
@@ -105,9 +107,9 @@ def train(
             _begin(folder, resolved, overwrite=overwrite)
         try:
             execute(resolved, folder, told, resuming=False)
-        except LuthierError:
+        except (LuthierError, KeyboardInterrupt):
             if is_first() and not folder.manifest.exists():
-                folder.clear()  # it failed before its first step: there is nothing to go on with
+                bring_back(folder)  # before the first step there is nothing to go on with
             raise
     return folder
 
@@ -115,7 +117,7 @@ def train(
 def _begin(folder: RunFolder, run: Run, *, overwrite: bool) -> None:
     """Make the folder of a new run, its run.yaml in it."""
     if overwrite:
-        folder.clear()
+        set_aside(folder)
     folder.require_free()  # another process may have trained here meanwhile
     write_text_whole(folder.run_file, annotated(run.tree))
 
@@ -172,7 +174,8 @@ def load(
     with quiet_libraries():
         located = locate(model_spec(run, training=False))
         opened = open_model(located, training=False)
-        opened.model.to({"rocm": "cuda"}.get(run.device.kind, run.device.kind))
+        if not hasattr(opened.model, "hf_device_map"):  # else each layer is where it belongs
+            opened.model.to({"rocm": "cuda"}.get(run.device.kind, run.device.kind))
         manager = manager_of(run.selected)
         engine: Engine = first_answer(
             manager, "build_engine", opened=opened, generation=run.generation

@@ -62,8 +62,11 @@ class Chooser:
     def slot(self, kind: Kind, node: Node | None) -> Node:
         """Return what names a plugin of a kind, or the default of that kind.
 
-        Options that the command line sets where nothing is named are those of the default.
+        Options that the command line sets where nothing is named are those of the default. A list
+        has its defaults beside what it names.
         """
+        if kind.many:
+            return _beside_defaults(node, self.default(kind))
         if node is None or node.value is None:
             return self.default(kind)
         if node.place == COMMAND_LINE and node.mapping and "name" not in node.mapping:
@@ -83,7 +86,11 @@ class Chooser:
             return
         before = len(self.chosen)
         for index, item in enumerate(node.value):
-            node.value[index] = self.select(kind, item, (kind.key, index))
+            path = (kind.key, index)
+            if (name := name_left_out(item)) is None:
+                node.value[index] = self.select(kind, item, path)
+            else:
+                self._found(kind, item, Node(name, item.place), path)  # it may be misspelt
         first: dict[str, str] = {}
         for one, place, key in self.chosen[before:]:
             if one.name in first:
@@ -171,6 +178,32 @@ class Chooser:
             return False
         self.chosen.append((chosen, place, dotted(path)))
         return True
+
+
+LEFT_OUT = "~"
+"""What stands before the name of a default that a list is to do without."""
+
+
+def name_left_out(item: Node) -> str | None:
+    """Return the name of the default that an item of a list leaves out; None for a plugin."""
+    text = item.value
+    return text[1:] if isinstance(text, str) and text.startswith(LEFT_OUT) else None
+
+
+def _beside_defaults(node: Node | None, defaults: Node) -> Node:
+    """Return a list with the defaults behind it that it neither names nor leaves out."""
+    if node is None or node.value is None:
+        return defaults
+    if isinstance(node.value, list):
+        named = {_plain_name(item) for item in node.value}
+        node.value += [one for one in defaults.items if _plain_name(one) not in named]
+    return node
+
+
+def _plain_name(item: Node) -> str:
+    """Return the name in an item of a list, without the distribution before it."""
+    named = name_left_out(item) or item.mapping.get("name", item).value
+    return str(named).rpartition(":")[2]
 
 
 def put_defaults(node: Node, values: Mapping[str, Any]) -> None:

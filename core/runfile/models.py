@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -9,23 +10,24 @@ from typing import Any
 from luthier.core.device import Device
 from luthier.core.errors import BadModel
 from luthier.core.model.evidence import config_of
+from luthier.core.problems import Finding
 from luthier.core.runfile.choosing import Chooser
-from luthier.core.runfile.nodes import Node, dotted
-from luthier.core.sections import EncodingSection
+from luthier.core.runfile.nodes import Node, dotted, path_to
+from luthier.core.sections import EncodingSection, ModelSection
 from luthier.core.wiring import manager_of, steps
 
 
-def look_at_model(
-    tree: Node, folder: Path, encoding: EncodingSection, device: Device, chooser: Chooser
-) -> None:
-    """Tell of what the chosen plugins find wrong with the model, each at its own place.
+def findings(
+    folder: Path, model: ModelSection, encoding: EncodingSection, device: Device, chooser: Chooser
+) -> Iterator[tuple[str, Finding]]:
+    """Yield what the chosen plugins find wrong with the model, each with the plugin's key.
 
     Args:
-        tree: the run file.
         folder: where the model's config lies, if it is at hand.
-        encoding: the run file's section.
+        model: the run file's section of that name.
+        encoding: the run file's section of that name.
         device: where the run is to take place.
-        chooser: what chose the plugins, and is told what is wrong.
+        chooser: what chose the plugins.
     """
     config: dict[str, Any] = {}
     with suppress(BadModel, OSError):  # told where the model is looked for
@@ -33,10 +35,14 @@ def look_at_model(
     chosen = {id(one.plugin): key for one, _, key in chooser.chosen}
     scope = [one for one, _, _ in chooser.chosen if one.kind not in {"sources", "formats"}]
     for step in steps(manager_of(scope), "check_model"):
-        for finding in step.call(config=config, encoding=encoding, device=device) or ():
-            at = tuple(
-                int(part) if part.isdecimal() else part
-                for part in (*chosen[id(step.plugin)].split("."), *finding.key.split("."))
-                if part
-            )
-            chooser.tell(tree.at(at).place, dotted(at), finding.problem, finding.remedy)
+        for finding in (
+            step.call(config=config, model=model, encoding=encoding, device=device) or ()
+        ):
+            yield chosen[id(step.plugin)], finding
+
+
+def tell_findings(found: Iterable[tuple[str, Finding]], tree: Node, chooser: Chooser) -> None:
+    """Tell of what plugins found wrong with the model, each at its own place in the run file."""
+    for key, finding in found:
+        at = path_to(f"{key}.{finding.key}" if finding.key else key)
+        chooser.tell(tree.at(at).place, dotted(at), finding.problem, finding.remedy)

@@ -82,6 +82,11 @@ def dotted(path: tuple[str | int, ...]) -> str:
     return ".".join(map(str, path))
 
 
+def path_to(key: str) -> tuple[str | int, ...]:
+    """Return the path that `dotted` gave as a key."""
+    return tuple(int(part) if part.isdecimal() else part for part in key.split("."))
+
+
 def opened(node: Node, path: tuple[str | int, ...]) -> Node:
     """Return a text in its long form: `tuner: lora` is short for `tuner: {name: lora}`.
 

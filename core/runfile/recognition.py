@@ -8,7 +8,7 @@ from luthier.core.errors import BadModel, LuthierError
 from luthier.core.model import remote_code
 from luthier.core.model.evidence import Evidence
 from luthier.core.model.families import Family
-from luthier.core.model.hubs import HUBS, Hub, is_hub_id, no_model_at
+from luthier.core.model.hubs import HUBS, Hub, commit_of, is_hub_id, no_model_at
 from luthier.core.model.recognition import Recognised, families_of, named, recognise
 from luthier.core.problems import Place, cut
 from luthier.core.runfile.choosing import Chooser
@@ -45,6 +45,23 @@ def take_short_name(node: Node, chooser: Chooser) -> None:
         chooser.tell(path.place, "model.path", said, remedy)
     path.value = found or known[0].hub
     chooser.notes.append(f"{text} is {path.value} of {hub.title}")
+
+
+def pin_revision(node: Node, fetched: Path | None) -> None:
+    """Put the commit that was fetched in the place of a model's revision.
+
+    So a run's base stays what it was trained on, when it is resumed or talked to.
+
+    Args:
+        node: the run file's `model`.
+        fetched: the folder of the model's config, where a hub's was fetched.
+    """
+    commit = commit_of(fetched) if fetched else None
+    given = node.mapping.get("revision")
+    if commit is None or (given is not None and given.value == commit):
+        return
+    named = given.value if given is not None and given.value else "the newest revision"
+    node.mapping["revision"] = Node(commit, Place(f"the commit of {named}"))
 
 
 def _hub_of(node: Node) -> Hub:

@@ -6,28 +6,31 @@ from pathlib import Path
 from typing import Any, Literal
 
 from luthier.core.compatibility import conflicts
-from luthier.core.data.dataset import DatasetSpec, Validation
+from luthier.core.data.dataset import Validation
 from luthier.core.device import Device, probe
 from luthier.core.kinds import RESERVED, Kind, broken_kinds
-from luthier.core.problems import BadRunFile, Place, Problem, described
+from luthier.core.problems import BadRunFile, Finding, Place, Problem, described
 from luthier.core.runfile.answering import INFERENCE, TRAINING, require_answers
 from luthier.core.runfile.choosing import Chooser, put_defaults
 from luthier.core.runfile.datasets import datasets_of
-from luthier.core.runfile.models import look_at_model
+from luthier.core.runfile.defaulting import leave_out_conflicting, leave_out_faulted
+from luthier.core.runfile.models import findings, tell_findings
 from luthier.core.runfile.nodes import (
     COMMAND_LINE,
     DEFAULT,
     Node,
     UnusablePath,
     base_of,
-    dotted,
     opened,
     path_of,
 )
+from luthier.core.runfile.order import judge_order
 from luthier.core.runfile.plugin_files import with_plugin_files
+from luthier.core.runfile.precision import judge_precision
 from luthier.core.runfile.quantizing import choose_quantizer, stored_in
 from luthier.core.runfile.recognition import (
     choose_family,
+    pin_revision,
     require_adapters,
     take_short_name,
     tokenizer_folders,
@@ -39,8 +42,6 @@ from luthier.core.runfile.validation import validate
 from luthier.core.runfile.validation_sets import validation_of
 from luthier.core.sections import (
     SECTIONS,
-    EncodingSection,
-    MixSection,
     Section,
 )
 from luthier.registry import Catalogue
@@ -105,14 +106,16 @@ class _Resolver:
         data = datasets_of(tree, self.chooser, streaming=streaming) if self.training else []
         validation = validation_of(tree, self.chooser) if self.training else Validation()
         output = self._output(tree, name)
+        leave_out_conflicting(tree, self.device, self.chooser)
+        found = leave_out_faulted(tree, self._findings(tree, sections), self.chooser)
         selected = [
             one for one, _, _ in self.chooser.chosen if one.kind not in {"sources", "formats"}
         ]
         require_answers(TRAINING if self.training else INFERENCE, selected, self.chooser)
         self._judge()
-        self._look_at_model(tree, sections["encoding"])
-        self._require_an_end(tree, sections)
-        self._refuse_shares_of_streams(tree, sections["mix"], data, validation)
+        tell_findings(found, tree, self.chooser)
+        judge_order(tree, sections, data, validation, self.chooser)
+        judge_precision(tree, sections, self._folder(tree), self.device, self.chooser)
         if self.problems or not all(sections.values()):
             raise BadRunFile([_placed(problem, tree) for problem in self.problems])
         return Run(
@@ -155,6 +158,7 @@ class _Resolver:
                 # the built-in model is a plugin's, so its name is a default like any other
                 node.value["path"] = self.chooser.default_model()
             take_short_name(node, self.chooser)
+            pin_revision(node, self.fetched)
         _put(tree, key, node)
         section = validate(cls, without_options(node), (key,), self.problems)
         if section is not None:
@@ -217,36 +221,16 @@ class _Resolver:
             place, key = places[id(conflict.culprit)]
             self._tell(place, key, conflict.problem, conflict.remedy)
 
-    def _look_at_model(self, tree: Node, encoding: Section | None) -> None:
-        if isinstance(encoding, EncodingSection):
-            look_at_model(tree, self._folder(tree), encoding, self.device, self.chooser)
+    def _findings(self, tree: Node, sections: dict[str, Any]) -> list[tuple[str, Finding]]:
+        """Return what plugins find wrong with the model, with the key of who says so."""
+        model, encoding = sections["model"], sections["encoding"]
+        if model is None or encoding is None:
+            return []
+        return list(findings(self._folder(tree), model, encoding, self.device, self.chooser))
 
     def _folder(self, tree: Node) -> Path:
         """Return where the model's config may lie; `choose_family` has made its path whole."""
         return self.fetched or Path(str(tree.mapping["model"].at(("path",)).value))
-
-    def _refuse_shares_of_streams(
-        self, tree: Node, mix: Section | None, data: list[DatasetSpec], validation: Validation
-    ) -> None:
-        if not isinstance(mix, MixSection) or not mix.streaming:
-            return
-        if validation.share is not None:
-            said = "rows are streamed, so it is not known how many a share of them would be"
-            remedy = "Give a number of rows, or a dataset of its own."
-            self._tell(tree.at(("validation",)).place, "validation", said, remedy)
-        for number, spec in enumerate(data):
-            if spec.section.repeat % 1:
-                key = ("data", number, "repeat")
-                said = "rows are streamed, so it is not known how many a part of a pass would be"
-                self._tell(tree.at(key).place, dotted(key), said, "Give a whole number.")
-
-    def _require_an_end(self, tree: Node, sections: dict[str, Any]) -> None:
-        """Refuse a stream that nothing ends: how many rows there are is not known before."""
-        mix, training = sections["mix"], sections["training"]
-        if self.training and mix and training and mix.streaming and training.max_steps is None:
-            said = "rows are streamed, so it is not known how many there are, nor when to stop"
-            place = tree.at(("mix", "streaming")).place
-            self._tell(place, "mix.streaming", said, "Give `training.max_steps`.")
 
     def _tell(self, place: Place, key: str, problem: str, remedy: str) -> None:
         self.problems.append(Problem(place, key, problem, remedy))

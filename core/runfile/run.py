@@ -60,6 +60,11 @@ class Run:
         return self.device.dtype if self.model.dtype == "auto" else self.model.dtype
 
     @property
+    def trained_dtype(self) -> str:
+        """Name of the precision of what is trained (paper, section 3.1)."""
+        return self.dtype if self.training.precision == "pure" else "float32"
+
+    @property
     def on_hub(self) -> bool:
         """Whether the model has to be fetched: it is no folder, and no family makes it."""
         made = self.family is not None and self.model.path in getattr(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from luthier.core.errors import BrokenPlugin
 from luthier.core.kinds import Kind, kinds_of
 from luthier.core.plugin import documentation_of
+from luthier.core.runfile.choosing import LEFT_OUT
 from luthier.core.runfile.templating import AUTO
 from luthier.core.sections import SECTIONS, DatasetSection
 from luthier.core.selection import plugin_of
@@ -111,6 +112,10 @@ def _slot(kind: Kind, catalogue: Catalogue, definitions: dict[str, Any]) -> dict
     one: dict[str, Any] = {"oneOf": [{"enum": list(named)}, *filter(None, choices)]}
     described = {"description": kind.summary}
     if kind.many:
+        one["oneOf"].append({
+            "enum": [f"{LEFT_OUT}{name}" for name in named],
+            "description": "Do without a default of that name.",
+        })  # fmt: skip
         return {"type": ["array", "null"], "items": one, **described}
     return {"oneOf": [*one["oneOf"], NOTHING], **described}
 

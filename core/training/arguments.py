@@ -18,7 +18,7 @@ def training_arguments(job: TrainingJob) -> transformers.TrainingArguments:
     """Return a run's settings in transformers' words. Nothing is reported to any service."""
     settings = job.run.training
     on_cpu = job.run.device.kind == "cpu"
-    dtype = job.dtype
+    mixed = job.dtype if settings.precision == "mixed" else None
     return transformers.TrainingArguments(
         output_dir=str(job.folder.checkpoints),
         num_train_epochs=settings.epochs,
@@ -33,8 +33,8 @@ def training_arguments(job: TrainingJob) -> transformers.TrainingArguments:
         max_grad_norm=settings.max_grad_norm,
         seed=settings.seed,
         data_seed=settings.seed,
-        bf16=dtype == "bfloat16",
-        fp16=dtype == "float16",
+        bf16=mixed == "bfloat16",
+        fp16=mixed == "float16",  # its gradients are scaled, but on a CPU
         use_cpu=on_cpu,
         dataloader_pin_memory=not on_cpu,
         logging_strategy="steps",

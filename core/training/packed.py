@@ -138,9 +138,13 @@ def tokens_of(batch: Mapping[str, Any]) -> torch.Tensor:
     """Return how many tokens a batch has, packed or not, without its pads."""
     if "attention_mask" in batch:
         return torch.as_tensor(batch["attention_mask"]).sum()
-    positions_BT = torch.as_tensor(batch["position_ids"])
+    return tokens_in(torch.as_tensor(batch["position_ids"])).sum()
+
+
+def tokens_in(positions_BT: torch.Tensor) -> torch.Tensor:
+    """Return which positions of packed rows are those of tokens, and not of pads; (B, T), bool."""
     follows_BT = positions_BT == pad(positions_BT[:, :-1], (1, 0), value=-1) + 1
-    return (follows_BT | (positions_BT == 0)).sum()
+    return follows_BT | (positions_BT == 0)
 
 
 def require_isolated(model: nn.Module, attention: str) -> None:

@@ -93,7 +93,10 @@ class Stream(IterableDataset[Any]):
                 raise BadData(
                     "no row is left of those that are streamed: all are bad or too long. "
                     "Look at the data, or raise `encoding.max_length`."
-                )
+                    if self._place.counts.read else
+                    "no row is left to be streamed: all are held out for validation. "
+                    "Lower `validation`, or name a dataset of its own there."
+                )  # fmt: skip
 
     def state(self) -> dict[str, Any]:
         """Return the place in the stream, behind all that was taken; it holds no rows."""
@@ -154,7 +157,8 @@ class Stream(IterableDataset[Any]):
             return chain.from_iterable(sources)
         weights = weights_of([one.spec.section for one in self.workers])
         seed = self.seed + self._place.number
-        return interleaved(sources, self.mix.strategy, seed, weights=weights)
+        names = [one.spec for one in self.workers]
+        return interleaved(sources, self.mix.strategy, seed, weights=weights, names=names)
 
     def _begun(self, window: Sequence[Drawn]) -> Sequence[Any]:
         """Return the items of a window."""
@@ -166,11 +170,9 @@ class Stream(IterableDataset[Any]):
             shard = Shard(self._counts)
             for n, found in zip(places, worker.streamed(numbers, rows, shard), strict=True):
                 made[n] = found
-            before = worker.aligned.begins + 1
-            new = {before + window[n].number for n in places if not window[n].again}
-            self._turned_down += [
-                {"dataset": str(worker.spec), **one} for one in shard.rejected if one["row"] in new
-            ]
+                if not window[n].again:
+                    self._turned_down += [worker.aligned.told(**one) for one in shard.rejected]
+                shard.rejected.clear()
         place = self._place
         chance = random.Random(f"{self.seed}/{place.number}/{place.drawn}")  # noqa: S311
         encoded = list(chain.from_iterable(made))

@@ -79,8 +79,11 @@ class BitsAndBytes(Quantizer):
 
     @hookimpl
     def patch_model(self, model: Any, layers: LayerMap, phase: Phase) -> Undo | None:
-        """Hold the norms in float32 where the model is trained, as QLoRA's authors do."""
-        if phase == "built" or not any(p.requires_grad for p in model.parameters()):
+        """Hold the norms in float32 where what is trained is, as QLoRA's authors do."""
+        import torch
+
+        trained = {p.dtype for p in model.parameters() if p.requires_grad}
+        if phase == "built" or torch.float32 not in trained:
             return None
         base = model.get_base_model() if hasattr(model, "peft_config") else model
         norms = [base.get_submodule(name) for name in layers.names_of(LayerType.NORM)]

@@ -60,6 +60,7 @@ class Files(Plugin):
         files = _files_of(spec.local_path)
         digest = sha256()
         for file in files:
+            digest.update(f"{file.type}/".encode())  # the same bytes are other rows in another type
             with file.open() as stream:
                 digest.update(file_digest(cast(Any, stream), "sha256").digest())
         return rows_of(files, digest.hexdigest(), self.text_rows)

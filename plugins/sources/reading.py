@@ -10,6 +10,7 @@ import io
 import shutil
 import tempfile
 import zlib
+from bisect import bisect_right
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -179,19 +180,40 @@ def rows_of(files: Sequence[DataFile], fingerprint: str, text_rows: TextRows) ->
             start = max(0, start - (yield from _bare(file.read(start, text_rows))))
 
     def place(number: int) -> str:
-        for file in files:
-            reading = file.read(number, text_rows)
-            try:
-                line, _ = next(reading)
-            except StopIteration as end:
-                number -= end.value
-                continue
-            reading.close()
-            on_line = f" (line {line})" if line not in {None, number + 1} else ""
-            return f"{file.name}, row {number + 1}{on_line}"
-        return f"{files[-1].name}, after its last row"
+        at, number = of_files(number)
+        reading = files[at].read(number, text_rows)
+        found = next(reading, None)
+        reading.close()
+        if found is None:
+            return f"{files[at].name}, after its last row"
+        on_line = f" (line {found.line})" if found.line not in {None, number + 1} else ""
+        return f"{files[at].name}, row {number + 1}{on_line}"
 
-    return Rows(read, f"{fingerprint}:{text_rows}", place)
+    of_files = _Numbers(files, text_rows)
+
+    def file_of(number: int) -> tuple[str, int]:
+        at, number = of_files(number)
+        return files[at].name, number
+
+    several = file_of if len(files) > 1 else None
+    return Rows(read, f"{fingerprint}:{text_rows}", place, several)
+
+
+class _Numbers:
+    """Finds the file of a row by its number; a file is counted once, and only if it has to be."""
+
+    def __init__(self, files: Sequence[DataFile], text_rows: TextRows) -> None:
+        self._files, self._text_rows = files, text_rows
+        self._ends: list[int] = []
+
+    def __call__(self, number: int) -> tuple[int, int]:
+        """Return the number of the file, the last where none has the row, and that of the row."""
+        while len(self._ends) < len(self._files) - 1 and number >= (self._ends or [0])[-1]:
+            before = self._ends[-1] if self._ends else 0
+            rows = _bare(self._files[len(self._ends)].read(0, self._text_rows))
+            self._ends.append(before + sum(1 for _ in rows))
+        at = bisect_right(self._ends, number)
+        return at, number - (self._ends[at - 1] if at else 0)
 
 
 def _bare(reading: Reading) -> Generator[GivenRow, None, int]:

@@ -28,6 +28,10 @@ class PreTraining(Plugin):
     traits: ClassVar = frozenset({"token-rows"})
     serves: ClassVar = "training"
 
+    def traits_of_options(self) -> frozenset[str]:
+        """Return that it cuts running text, where it does: rows of any length are taken."""
+        return frozenset({"running-text"}) if self.packing else frozenset()
+
     @hookimpl
     def encode_dataset(
         self, dataset: Sequence[StandardRow], encoder: Encoder

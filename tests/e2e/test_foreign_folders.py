@@ -56,6 +56,28 @@ def test_a_run_that_is_training_is_not_deleted_by_another(small_run, tmp_path):
     assert train(small_run(), overwrite=True).model.is_dir()
 
 
+@pytest.mark.parametrize("fault", [LuthierError, KeyboardInterrupt])
+def test_a_run_is_overwritten_only_when_the_new_one_is_sure_to_begin(
+    small_run, tmp_path, monkeypatch, fault
+):
+    folder = train(small_run())
+    before = {path.name for path in folder.path.iterdir()}
+    with pytest.raises(LuthierError, match=r"encoding\.max_length is 4"):
+        train(small_run(encoding={"max_length": 4}), overwrite=True)
+
+    def stopped(*arguments, **named):
+        raise fault
+
+    monkeypatch.setattr("luthier.core.model.opening.open_model", stopped)
+    with pytest.raises(fault):
+        train(small_run(), overwrite=True)
+    assert {path.name for path in folder.path.iterdir()} == before
+    monkeypatch.undo()
+    assert load(folder.path) is not None
+    assert train(small_run(training={"max_steps": 1}), overwrite=True).model.is_dir()
+    assert {path.name for path in folder.path.iterdir()} == before
+
+
 def test_a_lock_alone_does_not_make_a_folder_one_of_other_files(small_run, tmp_path):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / ".lock").touch()

@@ -132,3 +132,12 @@ def test_a_preparation_that_was_stopped_goes_on_behind_its_last_whole_shard(run_
     assert told == [10]
     assert found.dataset[:] == whole
     assert found.counts.read == 10
+
+
+def test_the_same_bytes_are_other_rows_in_a_file_of_another_type(run_of, tmp_path):
+    counts = []
+    for name in ("rows.txt", "rows.csv"):
+        (tmp_path / name).write_text("text\nhello there\n")
+        run = check({"model": run_of().model.path, "stage": "pt", "data": [str(tmp_path / name)]})
+        counts.append(prepared(run).counts.read)
+    assert counts == [2, 1]

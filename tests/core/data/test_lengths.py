@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from luthier.core import BadData, train
 from luthier.core.data import BadValue
-from luthier.core.data.lengths import TooLong, fitting, part_of, trained_count
-from luthier.core.sections import EncodingSection
+from luthier.core.data.lengths import LengthLimit, TooLong, part_of, trained_count
 from luthier.core.templates import Encoded
 
 encoded_rows = st.lists(st.tuples(st.integers(0, 5), st.booleans()), min_size=1).map(
@@ -30,8 +29,7 @@ def test_the_first_token_is_never_counted(row):
 
 
 def kept(row, limit, overflow):
-    section = EncodingSection(max_length=limit, overflow=overflow)
-    return [part[""] for part in fitting({"": row}, section)]
+    return [part[""] for part in LengthLimit(limit, overflow).fitting({"": row})]
 
 
 ROW = Encoded([1, 2, 3, 4, 5, 6], [(2, False), (4, True)])
@@ -49,20 +47,38 @@ def test_a_longer_row_is_an_error_dropped_cut_or_split():
     assert kept(ROW, 6, "error") == [ROW]
 
 
+def test_no_part_of_a_text_is_a_single_token_which_nothing_would_predict():
+    text = Encoded([1, 2, 3, 4, 5], [(5, True)])
+    assert [part.ids for part in kept(text, 4, "split")] == [[1, 2, 3], [4, 5]]
+    with pytest.raises(TooLong) as fault:
+        [*LengthLimit(4).fitting({"": text})]
+    assert "or go on in a new row (`encoding.overflow=split`)" in fault.value.remedy
+
+
+def test_a_stage_of_running_text_takes_documents_of_any_length(small_run, tmp_path):
+    (tmp_path / "long.txt").write_text("Long is the way and hard. " * 40 + "\n")
+    run = small_run(data=[str(tmp_path / "long.txt")], stage="pt", encoding={"max_length": 32})
+    folder = train({**run, "training": {"epochs": 1, "batch_size": 1}})
+    facts = json.loads(folder.manifest.read_text())["data"]
+    assert (facts["rows"], facts["cut"]) == (1, 0)
+    with pytest.raises(BadData, match="split"):
+        train({**run, "stage": {"name": "pt", "packing": False}, "output": str(tmp_path / "two")})
+
+
 def test_only_plain_text_is_split():
     """The second part of a conversation would be answers to nothing."""
-    with pytest.raises(TooLong, match="only plain text is split"):
+    with pytest.raises(TooLong, match="it is no plain text"):
         kept(ROW, 4, "split")
 
 
 def test_of_a_preference_each_answer_has_to_be_trained():
-    section = EncodingSection(max_length=3, overflow="truncate")
+    limit = LengthLimit(3, "truncate")
     short = Encoded([1, 2, 9], [(2, False), (1, True)])
-    assert [*fitting({"chosen": short, "rejected": ROW}, section)] == [
+    assert [*limit.fitting({"chosen": short, "rejected": ROW})] == [
         {"chosen": short, "rejected": Encoded([1, 2, 3], [(2, False), (1, True)])}
     ]
     late = Encoded([1, 2, 3, 4], [(3, False), (1, True)])
-    assert [*fitting({"chosen": short, "rejected": late}, section)] == []
+    assert [*limit.fitting({"chosen": short, "rejected": late})] == []
 
 
 def test_a_row_is_left_out_where_cutting_leaves_nothing_trained():
@@ -93,6 +109,18 @@ def test_bad_rows_are_dropped_counted_and_written_with_their_reasons(small_run, 
     assert "3, no text" in rejected[0]["problem"]
     assert rejected[0]["dataset"] == str(data_file)
     assert "2 rows were left out" in caplog.text
+
+
+def test_of_a_folder_the_file_of_a_bad_row_is_written(small_run, tmp_path):
+    folder = tmp_path / "several"
+    folder.mkdir()
+    for name, row in (("a", BAD[0]), ("b", BAD[2]), ("c", BAD[1])):
+        lines = [json.dumps(BAD[0]), json.dumps(row)]
+        (folder / f"{name}.jsonl").write_text("\n".join(lines))
+    entry = {"path": str(folder), "bad_rows": "drop", "format": "alpaca"}
+    run = train(small_run(data=[entry], training={"max_steps": 1}))
+    (told,) = [json.loads(line) for line in run.rejected.read_text().splitlines()]
+    assert (told["file"], told["row"]) == (str(folder / "c.jsonl"), 2)
 
 
 def test_a_run_whose_rows_are_all_bad_is_refused(small_run, data_file):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from luthier.core.data.mixing import interleaved, mixed, share, shared
+from luthier.core.data.mixing import interleaved, mixed
 from luthier.core.errors import BadData
 
 LENGTHS = st.lists(st.integers(1, 12), min_size=1, max_size=5)
@@ -146,29 +146,13 @@ def test_rows_of_one_dataset_stay_as_they_are_when_another_grows():
     assert first([9, 3]) == first([9, 300])
 
 
-@given(LENGTHS, STRATEGY, SEEDS, st.integers(1, 6))
-def test_shares_are_disjoint_and_are_the_whole_together(lengths, strategy, seed, world):
-    order = mixed(lengths, strategy, seed)
-    numbers = np.arange(len(order))
-    shares = [share(numbers, rank, world) for rank in range(world)]
-    assert sorted(np.concatenate(shares).tolist()) == numbers.tolist()
-    assert max(map(len, shares)) - min(map(len, shares)) <= 1
-    for rank, own in enumerate(shares):
-        assert pairs(share(order, rank, world)) == pairs(order[own])
-        assert list(shared(iter(pairs(order)), rank, world)) == pairs(order[own])
-
-
-def test_a_rank_that_is_not_there_has_no_share():
-    for shares in (share, shared):
-        with pytest.raises(ValueError, match="rank 2 is not one of 2"):
-            shares(np.arange(3), 2, 2)
-
-
 def test_a_dataset_that_can_give_nothing_is_named():
     with pytest.raises(BadData, match="dataset 2 has no rows"):
         mixed([3, 0], "over", 0)
     with pytest.raises(BadData, match="dataset 2 has no rows"):
         next(interleaved([[1], []], "over", 0))
+    with pytest.raises(BadData, match=r"b\.jsonl has no rows, or none of them is left"):
+        next(interleaved([[1], []], "over", 0, names=["a.jsonl", "b.jsonl"]))
     with pytest.raises(BadData, match=r"dataset 1: a repeat of 0\.1 leaves none of its 3 rows"):
         mixed([3], "once", 0, repeats=[0.1])
     for weight in (0, -1, float("nan")):

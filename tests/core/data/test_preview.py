@@ -64,11 +64,27 @@ def test_what_is_cut_off_is_told_apart(small_run):
     assert shown.totals["cut"] == sum(row.fate == "cut" for row in shown.rows) > 0
 
 
-def test_a_split_row_shows_where_the_next_begins(small_run):
-    run = small_run(encoding={"max_length": 30, "overflow": "split"})
-    row = preview(run, rows=12).datasets[0].rows[-1]
+@pytest.fixture
+def split_run(small_run, tmp_path):
+    """A run that splits a text."""
+    (tmp_path / "text.jsonl").write_text(json.dumps({"text": "Long is the way. " * 12}) + "\n")
+    return small_run(
+        data=[str(tmp_path / "text.jsonl")], stage={"name": "pt", "packing": False},
+        encoding={"max_length": 30, "overflow": "split"},
+    )  # fmt: skip
+
+
+def test_a_split_row_shows_where_the_next_begins(split_run):
+    row = preview(split_run, rows=12).datasets[0].rows[-1]
     assert row.fate == "split"
     assert {one.part for one in row.sequences[0].stretches} >= {0, 1}
+
+
+def test_streamed_rows_are_shown_and_are_not_said_to_be_none(small_run):
+    shown = preview(small_run(mix={"streaming": True}), rows=2).datasets[0]
+    assert len(shown.rows) == 2
+    assert shown.totals is None
+    assert "the rows are streamed" in shown.note
 
 
 def test_rows_that_are_packed_are_shown_together_with_their_boundaries(small_run):
@@ -150,12 +166,11 @@ def test_the_page_holds_the_data_as_text_and_needs_nothing_else(small_run, tmp_p
     assert "⇥" in page
 
 
-def test_the_page_shows_ids_when_told_and_where_rows_are_split(small_run):
-    run = small_run(encoding={"max_length": 30, "overflow": "split"})
-    shown = preview(run, rows=12)
+def test_the_page_shows_ids_when_told_and_where_rows_are_split(split_run):
+    shown = preview(split_run, rows=12)
     assert 'class="n"' not in page_of(shown)
     page = page_of(shown, ids=True)
-    assert '<span class="n">1</span>' in page
+    assert '<span class="n">2</span>' in page
     assert "row 2 made of it" in page
 
 

@@ -5,9 +5,9 @@ from typing import ClassVar
 import pytest
 import torch
 
-from luthier.core import BadModel, LuthierError, Plugin, Refusal, hookimpl
+from luthier.core import BadModel, Plugin, Refusal, hookimpl
 from luthier.core.compatibility import conflicts
-from luthier.core.device import Device, device_named
+from luthier.core.device import device_named
 from luthier.core.errors import TwoOwners
 from luthier.core.model.attention import composed_attention
 from luthier.core.model.loading import LoadPlan
@@ -93,30 +93,7 @@ def test_a_backend_that_cannot_be_wrapped_is_refused():
         composed_attention("no-such", manager_of([selected("a", Doubling())]))
 
 
-# --- devices and rules ---------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("device", "dtype"),
-    [
-        (Device("cuda", "A100", 8.0), "bfloat16"),
-        (Device("cuda", "RTX 4090", 8.9), "bfloat16"),
-        (Device("cuda", "T4", 7.5), "float16"),
-        (Device("rocm", "MI300X"), "float16"),
-        (Device("npu", "Ascend"), "float16"),
-        (Device("mps", "M3"), "float32"),
-        (Device("cpu", "cpu"), "float32"),
-    ],
-)
-def test_the_precision_is_what_the_paper_says_for_the_device(device, dtype):
-    assert device.dtype == dtype
-    assert ("device-bfloat16" in device.traits) == (dtype == "bfloat16")
-
-
-def test_a_device_that_is_not_known_is_answered_with_those_that_are():
-    assert device_named("a100").capability == 8.0
-    with pytest.raises(LuthierError, match="Did you mean 'a100'"):
-        device_named("a1000")
+# --- rules ---------------------------------------------------------------------------
 
 
 class Fast(Plugin):

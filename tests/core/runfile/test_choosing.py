@@ -33,6 +33,21 @@ def test_where_there_is_no_default_it_has_to_be_said_which_plugin_an_option_is_o
         check(run, ["quantizer.bits=4"])
 
 
+def test_rows_in_the_order_of_their_lengths_are_refused_where_batches_are_no_single_rows(run):
+    ordered = {**run, "training": {"group_by_length": True}}
+    for changes in ({"stage": {"name": "sft", "packing": True}}, {"stage": "pt"}):
+        with pytest.raises(BadRunFile, match=r"group_by_length: batches are made of packs, blocks"):
+            check({**ordered, **changes})
+    assert check(ordered).training.group_by_length
+
+
+def test_a_weight_that_nothing_asks_for_is_refused(run):
+    weighted = {"data": [{"path": run["data"][0], "weight": 2}]}
+    with pytest.raises(BadRunFile, match=r"data\.0\.weight: datasets that stand one after"):
+        check(weighted)
+    assert check({**weighted, "mix": {"strategy": "once"}}).data[0].section.weight == 2
+
+
 def test_packing_of_a_model_that_mixes_rows_is_refused_before_it_is_loaded(run, tmp_path):
     config = {"model_type": "mamba", "architectures": ["MambaForCausalLM"], "vocab_size": 64}
     (tmp_path / "mamba").mkdir()

@@ -16,12 +16,15 @@ from luthier.core.runfile.nodes import node_of
 from luthier.plugins.families.tiny.making import tiny_model
 
 
-def test_a_model_of_the_hub_that_cannot_be_reached_is_named(small_run):
+@pytest.mark.parametrize(
+    ("offline", "said"),
+    [(True, "and HF_HUB_OFFLINE is set"), (False, "and the Hub gives no model of that name")],
+)
+def test_a_model_of_the_hub_that_cannot_be_reached_is_named(small_run, monkeypatch, offline, said):
+    monkeypatch.setattr(hubs, "is_offline", lambda: offline)
     run = small_run(model={"path": "nobody/nothing"}, template="chatml")
     assert check(run).family is None
-    with pytest.raises(
-        LuthierError, match="no folder nobody/nothing here, and the Hub gives no model"
-    ):
+    with pytest.raises(LuthierError, match=f"no folder nobody/nothing here, {said}"):
         train(run)
 
 

@@ -5,7 +5,8 @@ import json
 import pytest
 import torch
 
-from luthier.core import BadData, resume, train
+from luthier.core import resume, train
+from luthier.core.problems import BadRunFile
 from luthier.core.training.grouping import GroupedByLength
 
 
@@ -61,5 +62,5 @@ def test_a_grouped_run_goes_on_in_the_same_order(small_run, tmp_path, monkeypatc
 )
 def test_what_has_no_lengths_is_not_grouped(small_run, changes):
     training = {"max_steps": 1, "batch_size": 2, "group_by_length": True}
-    with pytest.raises(BadData, match="turn packing or streaming off"):
+    with pytest.raises(BadRunFile, match="turn packing or streaming off"):
         train(small_run(training=training, **changes))

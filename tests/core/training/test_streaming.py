@@ -276,6 +276,21 @@ def test_rows_of_a_stream_that_do_not_suit_the_template_are_told_at_the_end(stre
     assert "rows have no thoughts, and the chat template 'qwen3'" in folder.log.read_text()
 
 
+def test_a_row_that_is_drawn_twice_is_told_once(streamed_run, data_file, tmp_path):
+    few = tmp_path / "few.jsonl"
+    few.write_text('{"nothing": 1}\n{"instruction": "Who?", "output": "I am."}\n')
+    data = [{"path": str(one), "format": "alpaca", "bad_rows": "drop"} for one in (data_file, few)]
+    mix = {"strategy": "over", "streaming": True, "shuffle_buffer": 2}
+    folder = train({**streamed_run("twice", "rows", data=data), "mix": mix})
+    told = [json.loads(line) for line in folder.rejected.read_text().splitlines()]
+    assert [(one["dataset"], one["row"]) for one in told] == [(str(few), 1)]
+
+
+def test_a_stream_of_rows_that_are_all_held_out_is_an_error(streamed_run):
+    with pytest.raises(BadData, match="all are held out for validation"):
+        train({**streamed_run("none", "rows"), "validation": 12})
+
+
 def test_a_stream_of_which_no_row_is_left_is_an_error(streamed_run):
     encoding = {"max_length": 4, "overflow": "drop"}
     with pytest.raises(BadData, match="no row is left of those that are streamed"):
