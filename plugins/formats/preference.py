@@ -100,7 +100,7 @@ class PreferencePairs(AskingFormat):
 
 def shared_end(*texts: str) -> int:
     """Return where what all texts begin with ends: before the word in which they differ."""
-    shared = commonprefix(texts)
+    shared = commonprefix(texts)  # noqa: RUF071 - these are no paths
     rests = [text[len(shared) :] for text in texts]
     within = shared[-1:].isalnum() and any(rest[:1].isalnum() for rest in rests)
     if within or not all(rest.strip() for rest in rests):
