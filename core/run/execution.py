@@ -43,6 +43,7 @@ def execute(run: Run, folder: RunFolder, reporter: Reporter, *, resuming: bool) 
         Diverged: the loss, or what is trained, became no finite number.
         LuthierError: the data or the model is not what the file says.
     """
+    reporter.say("reading", ", ".join(map(str, run.data)))  # torch alone takes seconds to import
     from luthier.core.training.checkpoints import newest_whole
     from luthier.core.training.parameters import require_finite
 

@@ -10,6 +10,7 @@ import typer
 
 from luthier.core import Plugin, hookimpl
 from luthier.core.cli.options import RemoteCode, TrustPlugins
+from luthier.core.cli.waiting import waiting
 
 if TYPE_CHECKING:
     from luthier.core.chat import Engine
@@ -47,7 +48,8 @@ def command(
     from luthier.core import load
 
     settings = [*(overrides or ()), *([f"template={template}"] if template else [])]
-    engine = load(model, settings, trust_plugins=trust_plugins)
+    with waiting(f"loading {model}"):
+        engine = load(model, settings, trust_plugins=trust_plugins)
     opening = [{"role": "system", "content": system}] if system else []
     if message is not None:
         _print_answer(engine, [*opening, {"role": "user", "content": message}])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from luthier.core.cli.options import Overrides, TrustPlugins
+from luthier.core.cli.waiting import waiting
 
 if TYPE_CHECKING:
     from luthier.core.data.linting import Facts, Remark, Report
@@ -34,9 +35,10 @@ def check(
     trust_plugins: TrustPlugins = False,
 ) -> None:
     """Look for faults in the data of a run; exit with 1 for warnings, 2 for errors."""
-    from luthier.core.data.linting import lint
+    with waiting("reading the data"):
+        from luthier.core.data.linting import lint
 
-    report = lint(run, overrides or (), fix=fix, trust_plugins=trust_plugins)
+        report = lint(run, overrides or (), fix=fix, trust_plugins=trust_plugins)
     if as_json:
         typer.echo(json.dumps(report.json(), indent=2, ensure_ascii=False))
     else:

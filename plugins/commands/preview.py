@@ -11,6 +11,7 @@ import typer
 
 from luthier.core import LuthierError, Plugin, hookimpl
 from luthier.core.cli.options import Overrides, RemoteCode, TrustPlugins
+from luthier.core.cli.waiting import waiting
 
 if TYPE_CHECKING:
     from luthier.core.data.decoding import Stretch
@@ -41,10 +42,11 @@ def command(  # noqa: PLR0913 (the command's own options, by name)
     _remote_code: RemoteCode = False,
 ) -> None:
     """Preview."""
-    from luthier.core.data.page import page_of
-    from luthier.core.data.preview import preview
+    with waiting("reading the data"):
+        from luthier.core.data.page import page_of
+        from luthier.core.data.preview import preview
 
-    found = preview(run, overrides or (), rows=rows, trust_plugins=trust_plugins)
+        found = preview(run, overrides or (), rows=rows, trust_plugins=trust_plugins)
     if html is not None:
         _write(html, page_of(found, ids=ids))
     if as_json:
