@@ -250,12 +250,10 @@ def require_adapters(node: Node, chooser: Chooser) -> None:
     if len(listed.items) > 1 and few_bits:
         # what lies beneath is merged into the base, as PEFT lays no wrapper over another
         said = (
-            f"of several adapters all but the last are merged into the weights, which {few_bits[0]}"
+            "of several adapters all but the last are merged into the weights, which "
+            f"{few_bits[0]} holds in few bits, so that most of an adapter would be rounded away"
         )
-        said += " holds in few bits, so that most of an adapter would be rounded away"
-        remedy = (
-            "Merge the adapters into one, or into a model whose weights are whole, and name that."
-        )
+        remedy = "Merge the adapters into one, or the first into a whole model, and name that."
         chooser.tell(listed.place, "model.adapters", said, remedy)
     stacked = [one for one, _, _ in chooser.chosen if "adapter" in one.plugin.traits]
     if listed.items and stacked:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from luthier.core import hookimpl
+from luthier.core import Refusal, hookimpl
 from luthier.core.model.quantization import KEY, Quantizer
 
 if TYPE_CHECKING:
@@ -21,6 +21,15 @@ class Mxfp4(Quantizer):
     """Open a model whose experts are stored in MXFP4, and hold them in the model's precision."""
 
     methods: ClassVar = frozenset({"mxfp4"})
+    traits: ClassVar = frozenset()  # what it opens is whole
+    refuses: ClassVar = (
+        Refusal(
+            "trains-base-weights",
+            "the trained weights would be stored whole, and it opens those in MXFP4",
+            "Choose a tuner that trains an adapter (`luthier plugins tuners`), or a copy of the "
+            "model whose weights are whole",
+        ),
+    )
 
     @hookimpl
     def plan_load(self, plan: LoadPlan) -> None:
