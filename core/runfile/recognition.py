@@ -246,6 +246,15 @@ def require_adapters(node: Node, chooser: Chooser) -> None:
         else:
             said = f"{folder} holds no adapter: there is no adapter_config.json in it"
             chooser.tell(item.place, key, said, "Name a folder that PEFT saved an adapter to.")
+    few_bits = [one for one, _, _ in chooser.chosen if "quantized" in one.plugin.traits]
+    if len(listed.items) > 1 and few_bits:
+        # what lies beneath is merged into the base, as PEFT lays no wrapper over another
+        said = (
+            "of several adapters all but the last are merged into the weights, which "
+            f"{few_bits[0]} holds in few bits, so that most of an adapter would be rounded away"
+        )
+        remedy = "Merge the adapters into one, or the first into a whole model, and name that."
+        chooser.tell(listed.place, "model.adapters", said, remedy)
     stacked = [one for one, _, _ in chooser.chosen if "adapter" in one.plugin.traits]
     if listed.items and stacked:
         # what is saved would be the new adapter, and the base without the one beneath it

@@ -6,10 +6,11 @@ https://huggingface.co/docs/transformers/quantization/aqlm
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from luthier.core import BadModel, hookimpl
+from luthier.core import hookimpl
 from luthier.core.model.quantization import Quantizer
 
 if TYPE_CHECKING:
@@ -27,48 +28,31 @@ class Aqlm(Quantizer):
 
     @hookimpl
     def patch_model(self, model: Any, phase: Phase) -> Undo | None:
-        """Copy what its layers return.
+        """Compute its layers with plain torch on a CPU, and copy what they return elsewhere.
 
-        An adapter adds to it in place, which torch refuses for what a function of its own returns
-        from within `no_grad`.
-
-        Raises:
-            BadModel: it is to be trained on a CPU, and aqlm has no gradient of it there.
+        aqlm has a CPU kernel of its own for codebooks of 256 entries. In 1.1.7 its threads add to
+        one place at once, so that its sums are wrong, and it has no gradient. Elsewhere an adapter
+        adds to the output in place, which torch refuses for what a function of its own returns from
+        within `no_grad`.
         """
+        if phase == "adapted":
+            return None
         from aqlm import QuantizedLinear
 
-        layers = [one for one in model.modules() if isinstance(one, QuantizedLinear)]
-        if phase == "adapted":
-            if any(p.requires_grad for p in model.parameters()):
-                _require_gradients(layers)
-            return None
-        hooks = [one.register_forward_hook(_copied) for one in layers]
+        before = [(m, m.forward) for m in model.modules() if isinstance(m, QuantizedLinear)]
+        for layer, forward in before:
+            layer.forward = partial(_output, layer, forward)
 
         def undo() -> None:
-            for hook in hooks:
-                hook.remove()
+            for layer, forward in before:
+                layer.forward = forward
 
         return undo
 
 
-def _require_gradients(layers: Sequence[Any]) -> None:
-    """Refuse codebooks of 256 entries on a CPU: aqlm turns their codes for its forward pass alone.
+def _output(layer: Any, forward: Callable[..., torch.Tensor], input: torch.Tensor) -> torch.Tensor:  # noqa: A002 - as torch calls it
+    from aqlm.inference_kernels.dequantization import dequantize_gemm
 
-    Raises:
-        BadModel: a layer has one.
-    """
-    for layer in layers:
-        if layer.codebook_size == TURNED and layer.codes.device.type == "cpu":
-            raise BadModel(
-                f"aqlm has no gradient for codebooks of {TURNED} entries on a CPU. Train this "
-                "model on a GPU, or one with codebooks of another size."
-            )
-
-
-TURNED = 256
-"""The size of the codebooks that aqlm has a CPU kernel of its own for."""
-
-
-def _copied(module: Any, inputs: Any, output: torch.Tensor) -> torch.Tensor:
-    del module, inputs
-    return output.clone()
+    if input.device.type != "cpu":
+        return forward(input).clone()
+    return dequantize_gemm(input, layer.codes, layer.codebooks, layer.scales, layer.bias)  # type: ignore[no-any-return]

@@ -1,12 +1,15 @@
 """The quantizer that a model's config tells, and what does not go with it; no library is needed."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from luthier.core import check
 from luthier.core.model.quantization import Quantizer, stored_quantization
-from luthier.core.problems import BadRunFile
+from luthier.core.problems import BadRunFile, Place
+from luthier.core.runfile import resolve
+from luthier.core.runfile.nodes import node_of
 from luthier.core.runfile.quantizing import STORED
 from luthier.plugins.quantizers.bnb import BitsAndBytes
 
@@ -44,6 +47,7 @@ def said_of(contents, *overrides):
         ({"quant_method": "awq", "bits": 4}, "awq"),
         ({"quant_method": "aqlm"}, "aqlm"),
         ({"quant_method": "fp8"}, "fp8"),
+        ({"quant_method": "mxfp4"}, "mxfp4"),
         ({"quant_method": "bitsandbytes", "load_in_8bit": True}, "bnb"),
         ({"load_in_4bit": True}, "bnb"),
     ],
@@ -125,3 +129,20 @@ def test_a_package_that_is_missing_is_told_with_the_extra_that_has_it(
     said = said_of(small_run(tuner="lora", model=stored(quant_method="aqlm")))
     assert "quantizers/aqlm needs aqlm>=1.1.7, not installed here" in said
     assert 'pip install "luthier[aqlm]"' in said
+
+
+def test_adapters_are_not_laid_one_over_another_on_weights_of_few_bits(small_run, tmp_path, ready):
+    adapters = [str(tmp_path / name) for name in ("first", "second")]
+    for folder in adapters:
+        Path(folder).mkdir()
+        (Path(folder) / "adapter_config.json").write_text("{}")
+    load = {"model": {"path": "tiny", "adapters": adapters}, "quantizer": "bnb"}
+    tree = node_of(load, Place("run"))
+    with pytest.raises(BadRunFile) as fault:
+        resolve(tree, purpose="inference")
+    said = str(fault.value)
+    assert "model.adapters: of several adapters all but the last are merged into the wei" in said
+    assert "quantizers/bnb holds in few bits" in said
+    assert "Merge the adapters into one" in said
+    del tree.mapping["model"].mapping["adapters"].value[0]
+    assert len(resolve(tree, purpose="inference").model.adapters) == 1

@@ -6,11 +6,12 @@ from functools import partial
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch.utils.checkpoint import checkpoint
 
 pytest.importorskip("bitsandbytes", reason='needs pip install "luthier[bnb]"')
 
-from luthier.core import check, load, train
+from luthier.core import check, load, resume, train
 from luthier.core.model.layers import LayerMap, LayerType
 from luthier.core.model.loading import LoadPlan
 from luthier.core.model.quantization import weight_count
@@ -144,6 +145,32 @@ def test_input_gradients_reach_the_adapters_under_checkpointing(tiny):
         assert all(grad is not None for grad in trained)
         grads.append(torch.cat([grad.flatten() for grad in trained]))
     torch.testing.assert_close(grads[0], grads[1])
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+def test_a_run_beside_few_bits_goes_on_to_the_same_weights(small_run, tmp_path, bits, monkeypatch):
+    class Killed(BaseException):
+        pass
+
+    def dying(self, args, state, control, **_):
+        if state.global_step == 5:
+            raise Killed
+
+    def contents(name):
+        tuner = {"name": "lora", "rank": 4, "dropout": 0.1}
+        output = str(tmp_path / name)
+        return small_run(tuner=tuner, quantizer={"name": "bnb", "bits": bits}, output=output)
+
+    whole = train(contents("whole"))
+    with monkeypatch.context() as patch:
+        patch.setattr("luthier.core.training.recording.Recorder.on_step_end", dying)
+        with pytest.raises(Killed):
+            train(contents("killed"))
+    again = resume(tmp_path / "killed")
+    found, wanted = (load_file(r.model / "adapter_model.safetensors") for r in (again, whole))
+    assert found.keys() == wanted.keys()
+    assert all(torch.equal(found[name], wanted[name]) for name in wanted)
+    assert losses_of(again, "training") == losses_of(whole, "training")
 
 
 @pytest.fixture(scope="module")

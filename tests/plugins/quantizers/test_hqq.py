@@ -1,0 +1,102 @@
+"""HQQ: what it is asked for, without the package; and with it, training beside its layers."""
+
+import json
+import sys
+import types
+
+import pytest
+import torch
+
+from luthier.core import BadModel, load, train
+from luthier.core.model.layers import LayerMap, LayerType
+from luthier.core.model.quantization import weight_count
+from luthier.plugins.quantizers.hqq import Hqq
+
+NEEDED = 'needs pip install "luthier[hqq]"'
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """Put a recorder in the place of the package; return what it is asked for."""
+    calls = []
+
+    class Recorded(torch.nn.Module):
+        def __init__(self, layer, config, **settings):
+            super().__init__()
+            calls.append({"layer": layer, **config, **settings})
+
+    module = types.ModuleType("hqq.core.quantize")
+    module.BaseQuantizeConfig = lambda **settings: settings
+    module.HQQLinear = Recorded
+    for name in ("hqq", "hqq.core"):
+        monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+    monkeypatch.setitem(sys.modules, "hqq.core.quantize", module)
+    return calls
+
+
+def layers():
+    model = torch.nn.Sequential(
+        torch.nn.Linear(64, 32), torch.nn.LayerNorm(32), torch.nn.Linear(32, 9)
+    )
+    model = model.bfloat16()
+    types_of = {"0": LayerType.GATE, "1": LayerType.NORM, "2": LayerType.HEAD}
+    return model, LayerMap(types_of)
+
+
+def test_each_linear_layer_of_the_blocks_is_handed_over_with_the_options(asked):
+    model, types_of = layers()
+    first, head = model[0], model[2]
+    assert Hqq(bits=3, group_size=32).patch_model(model, types_of, "built") is None
+    assert asked == [
+        {"layer": first, "nbits": 3, "group_size": 32, "axis": 1,
+         "compute_dtype": torch.bfloat16, "device": "cpu"}
+    ]  # fmt: skip
+    assert type(model[0]).__name__ == "Recorded"
+    assert model[2] is head
+    Hqq().patch_model(model, types_of, "adapted")
+    assert len(asked) == 1
+
+
+def test_weights_that_do_not_divide_into_groups_are_refused(asked):
+    model, types_of = layers()
+    with pytest.raises(BadModel, match=r"the 64 inputs of 0 do not divide into groups of 48"):
+        Hqq(group_size=48).patch_model(model, types_of, "built")
+
+
+# --- with the package ----------------------------------------------------------------------------
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("bits", [8, 4])
+def test_an_adapter_beside_its_layers_learns_and_is_opened_as_it_was(
+    small_run, tiny, logits_of, bits
+):
+    pytest.importorskip("hqq", reason=NEEDED)
+    from transformers import AutoModelForCausalLM
+
+    run = train(
+        small_run(
+            tuner={"name": "lora", "rank": 8},
+            quantizer={"name": "hqq", "bits": bits},
+            training={"max_steps": 20, "batch_size": 4, "log_every": 1, "learning_rate": 1e-2},
+        )
+    )
+    losses = [json.loads(line)["loss"] for line in run.metrics.read_text().splitlines()]
+    assert losses[-1] < losses[0] - 0.5
+    first, second = (logits_of(load(run.path).model) for _ in range(2))
+    assert torch.equal(first, second)
+
+    whole = AutoModelForCausalLM.from_pretrained(tiny, dtype=torch.float32)
+    opened = load("tiny", [f"quantizer={{name: hqq, bits: {bits}}}"]).model
+    assert weight_count(opened) == sum(p.numel() for p in whole.parameters())
+    layer = opened.model.layers[0].self_attn.q_proj
+    weight = whole.model.layers[0].self_attn.q_proj.weight
+    held = sum(
+        t.numel() * t.element_size()
+        for t in (layer.W_q, *(layer.meta[k] for k in ("scale", "zero")))
+    )
+    # a scale and a zero in float32 for 64 weights
+    assert 8 * held / weight.numel() == pytest.approx(bits + 2 * 32 / 64, abs=0.01)
+    # rounding to 2**bits values over the spread of a group is off by half a step at most
+    step = (weight.amax() - weight.amin()) / (2**bits - 1)
+    assert (layer.dequantize() - weight).abs().max() < step
