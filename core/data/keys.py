@@ -54,7 +54,7 @@ def _tokenizer_text(tokenizer: Any) -> str:
 
 
 def _saved_text(tokenizer: Any) -> str:
-    """Return what tells all files of a tokenizer of Python apart: its rules are in no other form."""
+    """Return a text that changes with any file of a tokenizer of Python: its rules stand there."""
     with TemporaryDirectory() as folder:
         tokenizer.save_pretrained(folder)
         files = sorted(Path(folder).iterdir())

@@ -126,8 +126,9 @@ def _shards(one: DataWorker, store: Store, tell: Told | None) -> Iterator[Shard]
         yield shard
     if shard is not None and shard.last:
         return
-    for number, (columns, made) in enumerate(production.shards(one, read), number):
+    for columns, made in production.shards(one, read):
         yield store.write(number, columns.table(), made)
         read += made.counts.read
         if tell is not None:
             tell(str(one.spec), read)
+        number += 1

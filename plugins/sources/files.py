@@ -92,9 +92,7 @@ def _opened(file: Path) -> BinaryIO:
 def _data_files(folder: Path) -> list[Path]:
     """Return the files of a folder and of those in it whose endings are known, none hidden."""
     return sorted(
-        file
-        for file in folder.rglob("*")
-        if is_data(file.relative_to(folder)) and file.is_file()
+        file for file in folder.rglob("*") if is_data(file.relative_to(folder)) and file.is_file()
     )
 
 

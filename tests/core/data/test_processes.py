@@ -23,7 +23,9 @@ def told(number):
     return number * number, os.getpid() == HERE
 
 
-@pytest.mark.parametrize(("told", "count"), [("2", 2), ("99", processes.MOST), ("auto", None), ("0", None), ("-1", None)])
+@pytest.mark.parametrize(
+    ("told", "count"), [("2", 2), ("99", processes.MOST), ("auto", None), ("0", None), ("-1", None)]
+)
 def test_what_is_no_number_of_threads_is_passed_over(monkeypatch, told, count):
     monkeypatch.delenv("TOKENIZERS_PARALLELISM", raising=False)
     monkeypatch.delenv("RAYON_NUM_THREADS", raising=False)

@@ -311,7 +311,12 @@ def test_what_is_wrong_with_a_path_is_told_before_anything_is_read(tmp_path):
 
 @pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a.csv", "a.jsonl.gz", "a.parquet"])
 def test_a_file_without_rows_is_told_with_what_to_do_and_without_a_split(tmp_path, name):
-    empty = {"a.jsonl": b"\n \n", "a.json": b"[]", "a.csv": b"text\n", "a.jsonl.gz": gzip.compress(b"")}
+    empty = {
+        "a.jsonl": b"\n \n",
+        "a.json": b"[]",
+        "a.csv": b"text\n",
+        "a.jsonl.gz": gzip.compress(b""),
+    }
     if name in empty:
         (tmp_path / name).write_bytes(empty[name])
     else:
