@@ -24,16 +24,25 @@ from luthier.core.run.folder import PARTIAL
 from luthier.core.templates.messages import tools_of
 
 
+@dataclass(frozen=True)
+class Written:
+    """A file of sound rows."""
+
+    file: str
+    dataset: str
+    """What its rows were read from."""
+    rows: int
+
+
 @dataclass
 class Cleaned:
     """What was written, and what was left out."""
 
-    files: dict[str, int] = field(default_factory=dict)
-    """Each file, and its rows."""
+    files: list[Written] = field(default_factory=list)
     unusable: int = 0
     """Rows left out because they cannot be trained on."""
     repeated: int = 0
-    """Rows left out because an earlier one is the same."""
+    """Rows left out because an earlier one is the same, or one of a validation set."""
 
 
 def files_of(out: Path, count: int) -> list[Path]:
@@ -65,7 +74,7 @@ def cleaned(
         datasets: the rows; they are read once more.
         out: the file of JSON lines.
         unusable: the numbers of rows that cannot be trained on, counted over all from 0.
-        repeated: likewise, of those that are the same as an earlier row.
+        repeated: likewise, of those that stand elsewhere, too.
     """
     broken, again = set(unusable), set(repeated)
     done, numbers = Cleaned(), count()
@@ -83,7 +92,7 @@ def cleaned(
                     lines.write(json.dumps(openai_row(row), ensure_ascii=False) + "\n")
                     written += 1
         beside.replace(file)
-        done.files[str(file)] = written
+        done.files.append(Written(str(file), str(aligned.spec), written))
     return done
 
 

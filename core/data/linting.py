@@ -64,6 +64,8 @@ class Facts:
 
     dataset: str
     rows: int = 0
+    kept: int = 0
+    """Rows that something of is trained on."""
     tokens: int = 0
     trained_tokens: int = 0
     lost_tokens: int = 0
@@ -122,7 +124,8 @@ def lint(
     Args:
         run: a run file, its contents, or a run folder.
         overrides: `key.path=value` and `~key.path`, as on the command line.
-        fix: where to write the rows without those that cannot be used or are there already.
+        fix: where to write the rows to train on, without those that cannot be used, are there
+            already or stand in a validation set, too.
         trust_plugins: let the plugin files that a run folder's run.yaml names be run.
 
     Raises:
@@ -132,14 +135,15 @@ def lint(
     with ExitStack() as stack:
         inspection = stack.enter_context(inspected(run, overrides, trust_plugins=trust_plugins))
         datasets = [standardized(spec) for spec in inspection.run.datasets]
+        trained = datasets[: len(inspection.run.data)]
         if fix is not None:
-            require_free(fix, len(datasets))
+            require_free(fix, len(trained))
         look = _Look(inspection, datasets, stack.enter_context(Nearness()))
         look.walk()
         look.compare()
         report = Report(inspection.run.encoding.max_length, look.facts, look.all_remarks())
         if fix is not None:
-            report.cleaned = cleaned(datasets, fix, look.unusable, look.repeated)
+            report.cleaned = cleaned(trained, fix, look.unusable, look.repeated)
         return report
 
 
@@ -164,12 +168,17 @@ class _Look:
                 self.facts[at].rows += 1
                 self._take(row, at)
             self._begins.append(self._begins[-1] + self.facts[at].rows)
+        trained = self.facts[: len(self._inspection.run.data)]
+        if trained and not any(one.kept for one in trained):
+            self._put("nothing-left", 0, 1, "so is every other row that is to be trained on")
 
     def compare(self) -> None:
         """Find rows that are there several times, of one dataset or of several."""
         exact = set()
+        validation = self._begins[len(self._inspection.run.data)]
         for number, earlier in self._rows.pairs():
-            self.repeated.append(number)
+            leaked = earlier < validation <= number
+            self.repeated.append(earlier if leaked else number)
             exact.add(number)
             self._put_pair("duplicate", number, earlier)
         for number, earlier in self._nearness.pairs():
@@ -215,6 +224,7 @@ class _Look:
         """Put down how long a row is, and whether it can be trained on."""
         limit, facts = LengthLimit.of(self._inspection.run), self.facts[at]
         fate, fault = fate_of(row.encoded, limit)
+        facts.kept += fault is None
         if fault is not None:
             lint_name = {"bad": "bad-row", "nothing trained": "nothing-trained"}.get(
                 fate, "too-long"
@@ -230,7 +240,7 @@ class _Look:
         facts.tokens += sum(len(one.ids) for one in row.encoded.values())
         trained = sum(map(trained_count, row.encoded.values()))
         facts.trained_tokens += trained
-        if fate in {"cut", "too long"} and limit.overflow == "truncate":
+        if fate == "cut":
             cut = (part_of(one, 0, int(limit.tokens)) for one in row.encoded.values())
             if lost := trained - sum(map(trained_count, cut)):
                 facts.lost_tokens += lost

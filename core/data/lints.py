@@ -49,6 +49,10 @@ LINTS: Mapping[str, Lint] = {
         "error", "are longer than `encoding.max_length`",
         "Raise `encoding.max_length`, or say what becomes of them: `encoding.overflow`.",
     ),
+    "nothing-left": Lint(
+        "error", "are all left out, so that nothing is left to train on",
+        "Raise `encoding.max_length`, or look at the data.",
+    ),
     "supervision-lost": Lint(
         "warning", "lose tokens that would be trained, as they are cut at `encoding.max_length`",
         "Raise `encoding.max_length`, shorten what stands before the answers, or leave them out.",

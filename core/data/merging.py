@@ -23,6 +23,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+class NothingLeft(BadData):
+    """No row of some datasets is left: all were dropped."""
+
+    def __init__(self, counts: Counts, limit: int) -> None:
+        """Word it; `counts` tells what became of the rows."""
+        self.counts = counts
+        super().__init__(
+            f"no row is left: all are longer than {limit} tokens. Raise `encoding.max_length`."
+            if counts.too_long else "no row is left: all were dropped as bad. Look at the data."
+        )  # fmt: skip
+
+
 class Part(NamedTuple):
     """A shard of a dataset."""
 
@@ -112,11 +124,7 @@ def _together(parts: Iterable[Part], run: Run) -> tuple[PreparedData, NDArray[np
         if part.shard.counts.rows:
             kept.append(part)
     if not kept:
-        raise BadData(
-            f"no row is left: all are longer than {run.encoding.max_length} tokens. "
-            "Raise `encoding.max_length`."
-            if counts.too_long else "no row is left: all were dropped as bad. Look at the data."
-        )  # fmt: skip
+        raise NothingLeft(counts, run.encoding.max_length)
     rows = datasets.concatenate_datasets([part.rows for part in kept])
     owners = np.repeat([part.dataset for part in kept], [part.shard.counts.rows for part in kept])
     return PreparedData(rows, counts, digests.hexdigest(), rejected), owners

@@ -13,6 +13,7 @@ from luthier.core.data.dataset import DatasetSpec, Validation, standardized
 from luthier.core.data.decoding import Stretch, stretches_of
 from luthier.core.data.inspection import Inspection, inspected
 from luthier.core.data.lengths import LengthLimit, TooLong, trained_count
+from luthier.core.data.merging import NothingLeft
 from luthier.core.data.preparation import prepare
 from luthier.core.data.standard import BadValue
 from luthier.core.data.worker import SeenRow
@@ -59,8 +60,8 @@ class ShownDataset:
     rows: tuple[ShownRow, ...]
     """The first of them."""
     totals: dict[str, int] | None
-    """What becomes of all rows, as `train` counts them; None where no row is left, or where they
-    are streamed."""
+    """What becomes of all rows, as `train` counts them; None where it would stop before their end,
+    or where they are streamed."""
     stops: str
     """Why training would stop at this dataset; empty where it would not."""
     note: str = ""
@@ -149,6 +150,10 @@ def _totals(spec: DatasetSpec, inspection: Inspection) -> tuple[dict[str, int] |
         alone = replace(inspection.run, data=(one,), encoding=encoding, validation=Validation())
         try:
             prepared = prepare(alone, inspection.located, inspection.manager)
+        except NothingLeft as fault:
+            # of several datasets one may come to nothing
+            sole = len(inspection.run.data) == 1
+            return dict(vars(fault.counts)), stops or (str(fault) if sole else "")
         except BadData as fault:
             stops = stops or str(fault)
         else:

@@ -53,8 +53,8 @@ def _tell(report: Report) -> None:
     if not report.remarks:
         typer.echo("Nothing odd was found.")
     if report.cleaned is not None:
-        for file, rows in report.cleaned.files.items():
-            typer.echo(f"written    {rows:,} rows to {file}")
+        for one in report.cleaned.files:
+            typer.echo(f"written    {one.rows:,} rows of {one.dataset} to {one.file}")
         left = f"{report.cleaned.unusable:,} unusable rows, {report.cleaned.repeated:,} repeated"
         typer.echo(f"left out   {left}")
 

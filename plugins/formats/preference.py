@@ -9,6 +9,7 @@ is what both begin with, as TRL takes it; here no word is cut in two.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from os.path import commonprefix
 from typing import Any, ClassVar
 
 from luthier.core.data import Preference
@@ -97,14 +98,13 @@ class PreferencePairs(AskingFormat):
         return [Exchange("", [answer(text)]) for text in found]
 
 
-def shared_end(chosen: str, rejected: str) -> int:
-    """Return where what two texts begin with ends: before the word in which they differ."""
-    letters = enumerate(zip(chosen, rejected, strict=False))
-    end = next((n for n, (a, b) in letters if a != b), min(len(chosen), len(rejected)))
-    shared, rests = chosen[:end], (chosen[end:], rejected[end:])
+def shared_end(*texts: str) -> int:
+    """Return where what all texts begin with ends: before the word in which they differ."""
+    shared = commonprefix(texts)  # noqa: RUF071 - these are no paths
+    rests = [text[len(shared) :] for text in texts]
     within = shared[-1:].isalnum() and any(rest[:1].isalnum() for rest in rests)
     if within or not all(rest.strip() for rest in rests):
         before = shared[: shared.rindex(shared.split()[-1])] if shared.split() else ""
         # a script that puts no space between words is cut where it differs
         return len(before if before.strip() else shared)
-    return end
+    return len(shared)

@@ -110,7 +110,7 @@ def test_what_truncation_takes_of_the_answers_is_told(linted):
     cut = {"max_length": 40, "overflow": "truncate"}
     report = linted(("a", "b"), ("a", LONG), (LONG, "b"), encoding=cut)
     found = remarks_of(report)
-    assert found["supervision-lost"].count == 2
+    assert found["supervision-lost"].count == 1
     assert found["too-long"].count == 1, "of that one nothing is left"
     assert report.facts[0].lost_tokens > 0
     assert report.exit_code == 1
@@ -124,7 +124,8 @@ def test_rows_that_are_too_long_are_as_grave_as_the_run_file_says(linted, tmp_pa
     text = json.dumps({"text": LONG}) + "\n"
     (tmp_path / "text.jsonl").write_text(text)
     data = [str(tmp_path / "text.jsonl")]
-    split = linted(data=data, stage="pt", encoding={"max_length": 40, "overflow": "split"})
+    stage = {"name": "pt", "packing": False}
+    split = linted(data=data, stage=stage, encoding={"max_length": 40, "overflow": "split"})
     assert split.exit_code == 0
     assert [one.severity for one in split.remarks] == ["info"]
 
@@ -175,7 +176,7 @@ def test_what_is_written_lacks_repeated_and_unusable_rows(linted, tmp_path):
     out = tmp_path / "clean.jsonl"
     thought = "<think>Is it?</think>d"
     report = linted(("a", "b"), ("", "x"), ("a", "b"), ("c", thought), fix=out)
-    assert report.cleaned.files == {str(out): 2}
+    assert [(one.file, one.rows) for one in report.cleaned.files] == [(str(out), 2)]
     assert (report.cleaned.unusable, report.cleaned.repeated) == (1, 1)
     rows = [json.loads(line) for line in out.read_text().splitlines()]
     assert [row["messages"][-1] for row in rows] == [
@@ -189,7 +190,8 @@ def test_several_datasets_are_written_to_a_file_each(small_run, tmp_path):
     other = write(tmp_path / "b.jsonl", ("Who?", "I."), ("How?", "Thus."))
     report = lint(small_run(data=[first, other]), fix=tmp_path / "out.jsonl")
     names = [tmp_path / "out-1.jsonl", tmp_path / "out-2.jsonl"]
-    assert report.cleaned.files == dict(zip(map(str, names), (2, 1), strict=True))
+    assert [one.file for one in report.cleaned.files] == [*map(str, names)]
+    assert [one.rows for one in report.cleaned.files] == [2, 1]
 
 
 def test_nothing_is_written_over(linted, tmp_path):
@@ -208,7 +210,7 @@ def test_half_a_character_is_a_bad_row_and_written_as_json_has_it_where_it_is_no
     half = "Hello \ud83d"
     report = linted((half, "a"), ("b", "c"), fix=tmp_path / "clean.jsonl")
     assert "half a character" in remarks_of(report)["bad-row"].examples[0].said
-    assert (report.cleaned.unusable, list(report.cleaned.files.values())) == (1, [1])
+    assert (report.cleaned.unusable, [one.rows for one in report.cleaned.files]) == (1, [1])
     row = {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}
     row["messages"].insert(1, {"role": "assistant", "content": "", "reasoning_content": half})
     row["messages"].insert(2, {"role": "user", "content": "go on"})
@@ -222,7 +224,7 @@ def test_half_a_character_is_a_bad_row_and_written_as_json_has_it_where_it_is_no
 
 def test_what_is_written_of_a_dataset_without_rows_is_an_empty_file(spec_of, tmp_path):
     empty = replace(standardized(spec_of([{"text": "a"}], format="text")), rows=Rows.of([]))
-    assert cleaned([empty], tmp_path / "out.jsonl", [], []).files == {f"{tmp_path}/out.jsonl": 0}
+    assert [one.rows for one in cleaned([empty], tmp_path / "out.jsonl", [], []).files] == [0]
     assert (tmp_path / "out.jsonl").read_text() == ""
 
 
@@ -253,3 +255,29 @@ def test_a_tool_whose_schema_cannot_be_read_is_told(small_run, tmp_path, paramet
     found = remarks_of(report)
     assert found["bad-tools"].examples[0].said.startswith(f"'f': {said}")
     assert "call-arguments" not in found
+
+
+def test_rows_of_a_validation_set_leave_what_is_trained_on(small_run, tmp_path):
+    write(tmp_path / "rows.jsonl", ("a", "b"), ("c", "d"))
+    write(tmp_path / "held-out.jsonl", ("c", "d"), ("e", "f"))
+    out = tmp_path / "clean.jsonl"
+    report = lint(small_run(validation={"path": str(tmp_path / "held-out.jsonl")}), fix=out)
+    (written,) = report.cleaned.files
+    assert (written.file, written.rows, report.cleaned.repeated) == (str(out), 1, 1)
+    assert written.dataset == str(tmp_path / "rows.jsonl")
+    assert '"a"' in out.read_text()
+
+
+def test_data_of_which_nothing_is_left_is_an_error_whatever_drops_it(linted):
+    report = linted(("a", LONG), encoding={"max_length": 8, "overflow": "drop"})
+    assert [(one.lint, one.severity) for one in report.remarks] == [
+        ("nothing-left", "error"), ("too-long", "warning"),
+    ]  # fmt: skip
+    assert report.exit_code == 2
+
+
+def test_rows_that_are_left_out_are_not_said_to_be_cut(linted):
+    report = linted(
+        ("a b c " * 40, "d"), ("a", "b"), encoding={"max_length": 40, "overflow": "truncate"}
+    )
+    assert [one.lint for one in report.remarks] == ["too-long"]

@@ -80,6 +80,18 @@ def test_a_split_row_shows_where_the_next_begins(split_run):
     assert {one.part for one in row.sequences[0].stretches} >= {0, 1}
 
 
+def test_one_dataset_of_two_may_come_to_nothing(small_run, data_file, tmp_path):
+    write(tmp_path, ("Why?", "Because. " * 60))
+    long = data_file.rename(tmp_path / "long.jsonl")
+    write(tmp_path, ("Why?", "So."))
+    limited = {"encoding": {"max_length": 40, "overflow": "drop"}}
+    both = preview(small_run(data=[str(data_file), str(long)], **limited))
+    assert [one.stops for one in both.datasets] == ["", ""]
+    assert both.datasets[1].totals["too_long"] == 1
+    (alone,) = preview(small_run(data=[str(long)], **limited)).datasets
+    assert "no row is left" in alone.stops
+
+
 def test_streamed_rows_are_shown_and_are_not_said_to_be_none(small_run):
     shown = preview(small_run(mix={"streaming": True}), rows=2).datasets[0]
     assert len(shown.rows) == 2
@@ -120,7 +132,7 @@ def test_a_row_too_long_and_a_row_that_loses_all_its_answer_say_so(small_run):
     assert shown.totals["too_long"] == sum(row.fate == "too long" for row in shown.rows)
     lost = small_run(encoding={"max_length": 8, "overflow": "truncate"})
     shown = preview(lost).datasets[0]
-    assert shown.totals is None
+    assert (shown.totals["read"], shown.totals["rows"]) == (12, 0)
     assert "behind which all its trained tokens stand" in shown.rows[0].problem
 
 

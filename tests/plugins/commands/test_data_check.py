@@ -53,6 +53,6 @@ def test_all_of_it_is_printed_as_json(checked):
 def test_what_is_written_and_left_out_is_said(checked, tmp_path):
     out = tmp_path / "clean.jsonl"
     _, told = checked([("a", "b"), ("a", "b"), ("c", "")], "--fix", str(out))
-    assert f"written    1 rows to {out}" in told
+    assert f"rows.jsonl to {out}" in told
     assert "left out   1 unusable rows, 1 repeated" in told
     assert len(out.read_text().splitlines()) == 1
