@@ -263,6 +263,9 @@ def check_dataset(spec: DatasetSpec) -> Iterable[Finding] | None:
 def open_dataset(spec: DatasetSpec) -> Rows | Dataset | IterableDataset | Sequence[Row] | None:
     """Return the rows of a dataset as they stand at its source.
 
+    Of a row that cannot be read `Rows` may yield what is wrong, a BadValue; it is a bad row then.
+    Where `spec.streaming`, nothing is downloaded before it is read.
+
     Raises:
         BadData: the file or the set cannot be read; it is named.
 

@@ -78,6 +78,11 @@ def described(value: Any) -> str:
     return cut(json.dumps(value))
 
 
+def shown(value: Any) -> str:
+    """Return a value of data for a message: as Python writes it, cut where it is long."""
+    return cut(repr(value))
+
+
 LONGEST_SHOWN = 60
 
 

@@ -6,6 +6,8 @@ import hashlib
 import json
 from datetime import date
 from importlib import metadata
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from luthier.core.data.dataset import DatasetSpec
@@ -46,6 +48,14 @@ def key_of(run: Run, spec: DatasetSpec, aligned: Aligned, located: LocatedModel)
 def _tokenizer_text(tokenizer: Any) -> str:
     """Return a hash of all that a tokenizer's ids depend on."""
     backend = getattr(tokenizer, "backend_tokenizer", None)
-    rules = backend.to_str() if backend is not None else json.dumps(tokenizer.get_vocab())
+    rules = backend.to_str() if backend is not None else _saved_text(tokenizer)
     told = [type(tokenizer).__name__, rules, *map(str, tokenizer.all_special_tokens)]
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+
+
+def _saved_text(tokenizer: Any) -> str:
+    """Return a text that changes with any file of a tokenizer of Python: its rules stand there."""
+    with TemporaryDirectory() as folder:
+        tokenizer.save_pretrained(folder)
+        files = sorted(Path(folder).iterdir())
+        return json.dumps([(f.name, hashlib.sha256(f.read_bytes()).hexdigest()) for f in files])

@@ -119,14 +119,16 @@ class _Preparation:
 
 def _shards(one: DataWorker, store: Store, tell: Told | None) -> Iterator[Shard]:
     """Yield a dataset's shards, those that are there and then new ones."""
-    number, shard = 0, None
+    number, read, shard = 0, 0, None
     for shard in store:
         number += 1
+        read += shard.counts.read
         yield shard
     if shard is not None and shard.last:
         return
-    for columns, made in production.shards(one, number * production.ROWS):
+    for columns, made in production.shards(one, read):
         yield store.write(number, columns.table(), made)
+        read += made.counts.read
         if tell is not None:
-            tell(str(one.spec), number * production.ROWS + made.counts.read)
+            tell(str(one.spec), read)
         number += 1

@@ -39,8 +39,10 @@ def wanted() -> int:
     off = os.environ.get(_PARALLEL, "").lower() in ("false", "off", "0", "no")
     if off or sys.platform != "linux":
         return 1
-    threads = os.environ.get("RAYON_NUM_THREADS") or len(os.sched_getaffinity(0))
-    return max(1, min(int(threads), MOST))
+    told = os.environ.get("RAYON_NUM_THREADS", "")
+    # what is no number over 0 is passed over by that library, too
+    threads = int(told) if told.isascii() and told.isdecimal() else 0
+    return min(threads or len(os.sched_getaffinity(0)), MOST)
 
 
 def in_order(

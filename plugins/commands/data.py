@@ -54,10 +54,12 @@ def _rows(file: Path | None) -> list[dict[str, str | None]]:
     found = file or SHIPPED
     rows = []
     for name, entry in sound_entries(found):
+        shape: str | None = None
         try:
-            where = shown(entry.place(found.resolve().parent, "hf")[0])
+            where = shown(entry.declaration(found.resolve().parent, "hf")["path"])
+            shape = entry.format
         except BadSource as fault:
             where = f"({fault.problem})"
         facts = {"licence": entry.licence, "facts": entry.facts, "note": entry.note}
-        rows.append({"name": name, "from": where, "format": entry.format, **facts})
+        rows.append({"name": name, "from": where, "format": shape, **facts})
     return rows

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from luthier.core import Plugin, hookimpl
 from luthier.core.data import Aligned, BadValue, StandardRow, aligned
+from luthier.core.problems import shown
 from luthier.plugins.formats.thoughts import answer
 
 if TYPE_CHECKING:
@@ -164,13 +165,3 @@ class Instructions(RowFormat):
 def _is_tool(value: Any) -> bool:
     told = value.get("function", value) if isinstance(value, Mapping) else None
     return isinstance(told, Mapping) and isinstance(told.get("name"), str)
-
-
-def shown(value: Any) -> str:
-    """Return a value for a message: as Python writes it, cut where it is long."""
-    text = repr(value)
-    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}..."
-
-
-MOST_SHOWN = 80
-"""How many characters of a value a message shows."""

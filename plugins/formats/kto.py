@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from luthier.core.data import Judged
+from luthier.core.problems import shown
 from luthier.plugins.formats.asking import AskingFormat
-from luthier.plugins.formats.columns import shown
 from luthier.plugins.formats.messages import Exchange
 
 JUDGEMENTS = {"true": True, "1": True, "false": False, "0": False}

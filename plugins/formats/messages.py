@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from luthier.core.data import BadValue
-from luthier.plugins.formats.columns import Read, RowFormat, shown
+from luthier.core.problems import shown
+from luthier.plugins.formats.columns import Read, RowFormat
 from luthier.plugins.formats.thoughts import answer
 
 Fault = Callable[[str, str], BadValue]

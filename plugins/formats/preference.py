@@ -13,8 +13,8 @@ from os.path import commonprefix
 from typing import Any, ClassVar
 
 from luthier.core.data import Preference
+from luthier.core.problems import shown
 from luthier.plugins.formats.asking import AskingFormat
-from luthier.plugins.formats.columns import shown
 from luthier.plugins.formats.messages import Exchange
 from luthier.plugins.formats.thoughts import answer
 

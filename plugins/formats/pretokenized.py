@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from luthier.core.data import Tokens
-from luthier.plugins.formats.columns import RowFormat, shown
+from luthier.core.problems import shown
+from luthier.plugins.formats.columns import RowFormat
 
 
 class Pretokenized(RowFormat):

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from luthier.plugins.formats.columns import Read, shown
+from luthier.core.problems import shown
+from luthier.plugins.formats.columns import Read
 from luthier.plugins.formats.messages import (
     Exchange,
     Fault,

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from luthier.core.data import BadValue
 from luthier.core.data.rows import GivenRow
-from luthier.core.problems import cut
+from luthier.core.problems import shown
 
 
 class Found(NamedTuple):
@@ -24,6 +24,6 @@ Reading: TypeAlias = Generator[Found, None, int]
 def no_object(value: Any) -> BadValue:
     """Return the fault of a row of JSON that is something else than an object."""
     return BadValue(
-        f"found {cut(repr(value))}, and a row is a JSON object",
+        f"found {shown(value)}, and a row is a JSON object",
         'Write it as {"column": value}, or leave the row out.',
     )

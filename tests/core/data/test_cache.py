@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
+from transformers import CTRLTokenizer
 
 from luthier.core import check
 from luthier.core.data import keys, production
@@ -82,6 +83,19 @@ def test_the_key_changes_with_the_tokenizer_s_rules(run_of):
         return tokenizer
 
     assert key(run_of(), tokenizer=with_a_token) != key(run_of())
+
+
+def test_the_key_changes_with_the_rules_of_a_tokenizer_of_python_too(run_of, tmp_path):
+    def of_python(*merges):
+        (tmp_path / "vocab.json").write_text(json.dumps({"a@@": 0, "b": 1, "ab": 2, "<unk>": 3}))
+        (tmp_path / "merges.txt").write_text("".join(f"{line}\n" for line in ("#", *merges)))
+        return CTRLTokenizer(tmp_path / "vocab.json", tmp_path / "merges.txt")
+
+    def key_with(*merges):
+        return key(run_of(), tokenizer=lambda _: of_python(*merges))
+
+    assert of_python("a b</w>")("ab")["input_ids"] != of_python("b a</w>")("ab")["input_ids"]
+    assert key_with("a b</w>") == key_with("a b</w>") != key_with("b a</w>")
 
 
 def test_the_key_changes_with_the_versions_of_plugins_and_libraries(run_of, monkeypatch):

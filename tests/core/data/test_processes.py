@@ -23,6 +23,17 @@ def told(number):
     return number * number, os.getpid() == HERE
 
 
+@pytest.mark.parametrize(
+    ("told", "count"), [("2", 2), ("99", processes.MOST), ("auto", None), ("0", None), ("-1", None)]
+)
+def test_what_is_no_number_of_threads_is_passed_over(monkeypatch, told, count):
+    monkeypatch.delenv("TOKENIZERS_PARALLELISM", raising=False)
+    monkeypatch.delenv("RAYON_NUM_THREADS", raising=False)
+    otherwise = processes.wanted()
+    monkeypatch.setenv("RAYON_NUM_THREADS", told)
+    assert processes.wanted() == (count or otherwise)
+
+
 @pytest.fixture(autouse=True)
 def no_copy_is_left():
     yield

@@ -57,6 +57,16 @@ def test_one_process_and_several_make_the_same_shards(prepared):
     assert 0 < one.counts.bad < one.counts.too_long
 
 
+def test_long_rows_end_a_shard_before_it_has_its_number_of_rows(prepared, monkeypatch):
+    whole, _ = prepared(1)
+    monkeypatch.setattr(production, "CHARACTERS", 3000)
+    monkeypatch.setattr(production, "BATCH_CHARACTERS", 500)
+    (one, expected), (two, found) = prepared(3), prepared(2)
+    assert len(expected) > 2 * 6
+    assert found == expected
+    assert vars(one.counts) == vars(two.counts) == vars(whole.counts)
+
+
 def test_a_bad_row_is_named_alike_however_many_processes_there_are(prepared):
     faults = []
     for count in (1, 2):

@@ -33,15 +33,18 @@ def test_the_sets_of_a_file_are_listed_as_json(luthier, tmp_path):
     entries = {
         "mine": {"file_name": "x.json", "columns": {"prompt": "text"}},
         "old": {"script_url": "old"},
+        "seen": {"file_name": "y.json", "columns": {"images": "images"}},
     }
     file.write_text(json.dumps(entries))
     code, printed = luthier("list", file, "--json")
     assert code == 0
-    mine, old = json.loads(printed.out)
+    mine, old, seen = json.loads(printed.out)
     assert mine["from"] == str(tmp_path / "x.json")
     assert mine["format"] == "text"
     assert mine["licence"] is None
     assert "none is run" in old["from"]
+    assert seen["from"] == "(the rows hold images, and models are trained on text alone)"
+    assert seen["format"] is None
 
 
 def test_a_list_that_is_not_there_is_told(luthier, tmp_path):

@@ -266,7 +266,7 @@ def test_a_bad_row_is_told_with_its_file_its_number_and_its_line(tmp_path):
 
 def test_a_row_with_more_values_than_columns_is_told_with_its_line(spec_of):
     text = "instruction,output\nAdd.,3\nAdd 1, 2.,3\n"
-    with pytest.raises(BadData, match=r"data\.csv:3: the row has more values .*double quotes"):
+    with pytest.raises(BadData, match=r"(?s)data\.csv:3: the row has more values .*double quotes"):
         list(standardized(spec_of(text, "data.csv", format="alpaca")))
 
 
@@ -283,7 +283,7 @@ def test_a_value_of_a_table_may_be_long_and_hold_new_lines(tmp_path):
 
 
 def test_a_row_that_is_no_object_is_told_with_what_to_write(spec_of):
-    with pytest.raises(BadData, match=r"data\.jsonl, row 2: found 3, .* Write it as"):
+    with pytest.raises(BadData, match=r"(?s)data\.jsonl, row 2: found 3, .* Write it as"):
         list(standardized(spec_of(json.dumps(ROW) + "\n3\n", format="alpaca")))
 
 
