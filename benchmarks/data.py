@@ -1,10 +1,12 @@
-"""What preparing data costs: ours, the raw tokenizer's on the same text, and TRL's, side by side.
+"""What preparing data costs: ours, the raw tokenizer's, TRL's and LLaMA-Factory's, side by side.
 
 Long-tailed sets of about 200 tokens a row are made of the standard library's own sources, and a
 byte-level BPE is trained on them. Each figure is that of a process of its own, its caches cold; the
 raw tokenizer is timed in the same process, before and after.
 
-    python benchmarks/data.py [--rows 20000] [--threads 1 2] [--large]
+    python benchmarks/data.py [--rows 20000] [--threads 1 2] [--large] [--llamafactory PYTHON]
+
+LLaMA-Factory is measured where a Python that has it is named (`benchmarks/llamafactory_data.py`).
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ MEDIAN_WORDS, SPREAD = 45, 0.8
 TIMED = 20_000
 """Rows that the raw tokenizer is timed on, at most."""
 SIDES = ("luthier", "luthier, no fast encoder", "trl")
+OTHER = "llama-factory"
 
 
 def corpus() -> list[str]:
@@ -102,6 +105,18 @@ def seconds(work: Callable[[], Any]) -> float:
     return time.perf_counter() - began
 
 
+def rendered(data: Path) -> list[str]:
+    """Return the texts of the first rows, as all sides encode them."""
+    from luthier.core.templates import load_template
+
+    template = load_template("chatml")
+    with data.open(encoding="utf-8") as lines:
+        return [
+            template.render(messages_of(json.loads(line)), training=True).text
+            for line in islice(lines, TIMED)
+        ]
+
+
 # --- one side, in a process of its own -------------------------------------------------------
 
 
@@ -109,15 +124,8 @@ def measured(side: str, data: Path, kind: str, model: Path) -> dict[str, float]:
     """Return the figures of one side: seconds, those of the raw tokenizer, tokens, peak memory."""
     from transformers import AutoTokenizer
 
-    from luthier.core.templates import load_template
-
     tokenizer = AutoTokenizer.from_pretrained(model)
-    template = load_template("chatml")
-    with data.open(encoding="utf-8") as lines:
-        texts = [
-            template.render(messages_of(json.loads(line)), training=True).text
-            for line in islice(lines, TIMED)
-        ]
+    texts = rendered(data)
     backend = tokenizer.backend_tokenizer
     tokens = 0
 
@@ -199,15 +207,21 @@ def by_trl(_: str, data: Path, __: str, model: Path, tokenizer: Any) -> Callable
 
 
 def told(
-    side: str, data: Path, kind: str, model: Path, threads: int, cache: Path
+    side: str, data: Path, kind: str, model: Path, threads: int, python: str = ""
 ) -> dict[str, Any]:
-    """Return one side's figures, of a process with so many threads."""
+    """Return one side's figures, of a process with so many threads, its caches cold."""
+    cache = Path(tempfile.mkdtemp(dir=model.parent))
     environment = {
         **os.environ, "RAYON_NUM_THREADS": str(threads), "OMP_NUM_THREADS": str(threads),
         "LUTHIER_CACHE": str(cache), "HF_HUB_OFFLINE": "1", "HF_HOME": str(cache / "hf"),
         "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
     }  # fmt: skip
     command = [sys.executable, __file__, "--side", side, str(data), kind, str(model)]
+    if side == OTHER:
+        texts = cache / "texts.json"
+        texts.write_text(json.dumps(rendered(data)), encoding="utf-8")
+        script = Path(__file__).with_name("llamafactory_data.py")
+        command = [python, str(script), str(data), kind, str(model), str(texts), str(threads)]
     out = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if out.returncode:
         raise SystemExit(out.stderr[-2000:])
@@ -224,6 +238,7 @@ def main() -> None:
     options.add_argument("--side", nargs=4)
     options.add_argument("--rows", type=int, default=20_000)
     options.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    options.add_argument("--llamafactory", metavar="PYTHON", default="")
     options.add_argument("--large", action="store_true", help="ten times the rows, for the memory")
     given = options.parse_args()
     if given.side:
@@ -245,21 +260,23 @@ def main() -> None:
             return
         for threads in given.threads:
             for kind, (_, count) in sets.items():
-                _print_table(folder, kind, count, model, threads)
+                _print_table(folder, kind, count, model, threads, given.llamafactory)
 
 
-def _print_table(folder: Path, kind: str, count: int, model: Path, threads: int) -> None:
+def _print_table(
+    folder: Path, kind: str, count: int, model: Path, threads: int, python: str
+) -> None:
     print(f"\n{count:,} {kind} rows, {threads} thread(s)")
-    print(f"| {'side':<26} | tokens/s | of raw | seconds | peak MiB |")
-    for side in SIDES:
-        cache = Path(tempfile.mkdtemp(dir=folder))
-        one = told(side, folder / f"{kind}.jsonl", kind, model, threads, cache)
+    print(f"| {'side':<26} | tokens/s | of raw | seconds | peak MiB | of a child |")
+    for side in (*SIDES, OTHER) if python else SIDES:
+        one = told(side, folder / f"{kind}.jsonl", kind, model, threads, python)
         print(
             f"| {side:<26} | {one['tokens'] / one['seconds']:>8,.0f} "
-            f"| {one['raw'] / one['seconds']:.2f} | {one['seconds']:.1f} | {one['peak_mib']:.0f} |"
+            f"| {one['raw'] / one['seconds']:.2f} | {one['seconds']:.1f} | {one['peak_mib']:.0f} "
+            f"| {one['child_mib']:.0f} |"
         )
         print(f"| {'  raw encode_batch':<26} | {one['tokens'] / one['raw']:>8,.0f} | 1.00 "
-              f"| {one['raw']:.1f} | {one['before_mib']:.0f} |")  # fmt: skip
+              f"| {one['raw']:.1f} | {one['before_mib']:.0f} | 0 |")  # fmt: skip
 
 
 def _print_memory(folder: Path, model: Path, words: list[str], given: Any) -> None:
@@ -267,8 +284,7 @@ def _print_memory(folder: Path, model: Path, words: list[str], given: Any) -> No
     with few.open("w", encoding="utf-8") as out:
         out.writelines(json.dumps(row) + "\n" for row in alpaca(words, given.rows))
     for data, rows in ((few, given.rows), (folder / "alpaca.jsonl", 10 * given.rows)):
-        cache = Path(tempfile.mkdtemp(dir=folder))
-        one = told(SIDES[0], data, "alpaca", model, given.threads[0], cache)
+        one = told(SIDES[0], data, "alpaca", model, given.threads[0])
         print(
             f"{rows:,} rows: peak {one['peak_mib']:.0f} MiB, of the largest other process "
             f"{one['child_mib']:.0f} MiB, {one['seconds']:.1f} s"
