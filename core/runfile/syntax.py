@@ -67,7 +67,7 @@ WORDINGS = (
     Wording(
         "expected '<document start>'",
         "another value begins here, and a file holds one",
-        "A run file is a mapping of sections. Rows of data go to a file that `data` names.",
+        "A run file is a mapping of sections. If these are rows, name the file under its `data`.",
     ),
     Wording(
         "found another document",

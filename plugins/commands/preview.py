@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -69,9 +70,12 @@ def _write(file: Path, text: str) -> None:
 def _tell(found: Previewed, *, ids: bool) -> None:
     template = f", chat template {found.template}" if found.template else ""
     typer.echo(f"model      {found.model}{template}")
-    looks = (("special", "magenta"), ("trained", "green"), ("not trained", None))
-    legend = [typer.style(word, fg=colour) for word, colour in looks]
-    typer.echo(f"colours    {', '.join(legend)}, {_cut_off('cut off')}")
+    if sys.stdout.isatty():
+        looks = (("special", "magenta"), ("trained", "green"), ("not trained", None))
+        legend = [typer.style(word, fg=colour) for word, colour in looks]
+        typer.echo(f"colours    {', '.join(legend)}, {_cut_off('cut off')}")
+    else:
+        typer.echo(f"marks      {_trained('trained')}, not trained, {_cut_off('cut off')}")
     for dataset in found.datasets:
         _tell_dataset(dataset, ids=ids)
     for pack in found.packs:
@@ -106,17 +110,17 @@ def _tell_row(row: ShownRow, *, ids: bool) -> None:
     for sequence in row.sequences:
         name = f"{sequence.name}: " if sequence.name else ""
         typer.echo(f"           {name}{sequence.tokens:,} tokens, {sequence.trained:,} trained")
-        typer.echo("".join(_coloured(sequence.stretches, "row {} made of it", ids=ids)))
+        typer.echo(_coloured(sequence.stretches, "row {} made of it", ids=ids))
 
 
 def _tell_pack(pack: ShownPack, room: int, *, ids: bool) -> None:
     sequence = pack.sequence
     of = f"{pack.samples:,} rows, " if pack.samples > 1 else ""
     typer.echo(f"\npack {pack.number:<5,} {of}{sequence.tokens:,} of {room:,} tokens")
-    typer.echo("".join(_coloured(sequence.stretches, "sample {}", ids=ids)))
+    typer.echo(_coloured(sequence.stretches, "sample {}", ids=ids))
 
 
-def _coloured(stretches: tuple[Stretch, ...], boundary: str, *, ids: bool) -> list[str]:
+def _coloured(stretches: tuple[Stretch, ...], boundary: str, *, ids: bool) -> str:
     from luthier.core.data.decoding import printable
 
     made, before = [], 0
@@ -131,13 +135,20 @@ def _coloured(stretches: tuple[Stretch, ...], boundary: str, *, ids: bool) -> li
         if one.part is None:
             made.append(_cut_off(text))
         elif one.special:
-            made.append(typer.style(text, fg="magenta", bold=one.trained))
+            shown = typer.style(text, fg="magenta", bold=one.trained)
+            made.append(_trained(shown) if one.trained else shown)
         else:
-            made.append(typer.style(text, fg="green") if one.trained else text)
+            made.append(_trained(typer.style(text, fg="green")) if one.trained else text)
         if ids:
             made.append(typer.style(f"[{' '.join(map(str, one.ids))}]", dim=True) + breaks)
-    return made
+    return "".join(made).replace("⟧⟦", "")  # one pair of marks to what follows each other
+
+
+def _trained(text: str) -> str:
+    """Return a text with marks around it where no colour is seen."""
+    return text if sys.stdout.isatty() else f"⟦{text}⟧"
 
 
 def _cut_off(text: str) -> str:
-    return typer.style(text, fg="red", dim=True, strikethrough=True)
+    shown = typer.style(text, fg="red", dim=True, strikethrough=True)
+    return shown if sys.stdout.isatty() else f"~{shown}~"

@@ -58,7 +58,8 @@ class RowFormat(Plugin):
         columns = " or ".join(repr(getattr(self, option)) for option in options)
         return BadValue(
             f"there is no column {columns}; there are: {', '.join(map(str, row))}",
-            f"Name the column: {self.declaration(options[0])}.",
+            "Where other rows have it, give it to this one; where all have it under another name, "
+            f"name the column: {self.declaration(options[0])}.",
             getattr(self, options[0]),
         )
 

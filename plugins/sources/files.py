@@ -101,12 +101,15 @@ MOST_NAMED = 8
 
 def _what_there_is(path: Path) -> str:
     """Return what stands where a file was looked for, and where else it may be."""
+    from luthier.registry.errors import nearest
+
     folder = path.parent
     there = f"There is no folder {folder} either."
     if folder.is_dir():
         names = sorted(file.name for file in folder.iterdir() if _is_shown(file))
         more = f" and {len(names) - MOST_NAMED} more" if names[MOST_NAMED:] else ""
-        there = f"Data files in that folder: {', '.join(names[:MOST_NAMED]) or 'none'}{more}."
+        there = nearest(path.name, names)
+        there += f"Data files in that folder: {', '.join(names[:MOST_NAMED]) or 'none'}{more}."
     return (
         f"{there} A relative path is found from the folder of the run file; "
         "a set of the Hugging Face Hub is `hf:owner/name`."

@@ -45,9 +45,9 @@ def named_entry(entries: Mapping[str, Any], name: str, file: Path) -> Entry:
     from luthier.registry.errors import nearest
 
     if name not in entries:
-        which = "" if file == SHIPPED else f" {file}"
+        which, there = ("", "luthier's list") if file == SHIPPED else (f" {file}", file.name)
         raise BadSource(
-            f"there is no set {name!r} in {file.name}",
+            f"there is no set {name!r} in {there}",
             f"{nearest(name, entries)}The {len(entries)} there: `luthier data list{which}`.",
         )
     return Entry.of(entries[name], name, file)

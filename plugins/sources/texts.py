@@ -67,6 +67,7 @@ def csv_rows(stream: io.BufferedReader, name: str, start: int, delimiter: str = 
     reader = csv.DictReader(lines, delimiter=delimiter, strict=True)
     seen = after = 0
     try:
+        _require_commas(reader.fieldnames or (), delimiter, name)
         _require_distinct(reader.fieldnames or (), name)
         after = reader.line_num
         for row in reader:
@@ -95,6 +96,18 @@ def _require_distinct(columns: Any, name: str) -> None:
     for column in columns:
         if columns.count(column) > 1:
             raise BadData(f"{name}:1: two columns are called {column!r}. Rename one of them.")
+
+
+def _require_commas(columns: Any, delimiter: str, name: str) -> None:
+    """Refuse a file whose one column has a name that is a list of several, parted otherwise."""
+    for other in ";\t|":
+        if len(columns) == 1 and other != delimiter and other in columns[0]:
+            given = {"\t": "a tab", ",": "commas"}
+            raise BadData(
+                f"{name}:1: the columns stand apart by {given.get(other, repr(other))}, and "
+                f"{given.get(delimiter, delimiter)} are expected. Save the file with commas, or "
+                "with tabs as .tsv."
+            )
 
 
 def tsv_rows(stream: io.BufferedReader, name: str, start: int) -> Reading:
