@@ -1,10 +1,12 @@
 """A default means the plugin of the package that gives it, whatever else is installed."""
 
+import jsonschema
 import pytest
 
 from luthier.core import check
 from luthier.core.device import device_named
 from luthier.core.problems import BadRunFile
+from luthier.core.runfile.schema import run_file_schema
 from luthier.core.runfile.writing import annotated
 
 
@@ -142,3 +144,10 @@ def test_a_resolved_file_gives_the_same_run_on_another_device(small_run, tmp_pat
         for other in (H100, device_named("mps")):
             again = check(file, device=other)
             assert [one.name for one in again.selected] == [one.name for one in first.selected]
+
+
+@pytest.mark.usefixtures("usual")
+def test_the_schema_takes_a_name_with_a_tilde_as_the_resolver_does():
+    validator = jsonschema.Draft202012Validator(run_file_schema())
+    assert not list(validator.iter_errors({"patches": ["~usual", "beside", {"name": "usual"}]}))
+    assert list(validator.iter_errors({"patches": ["~usul"]}))
