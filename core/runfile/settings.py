@@ -77,7 +77,7 @@ def settle(
             chooser.notes.append(f"`training.{rule.key}` is {rule.neutral}: {said}")
     training = training.model_copy(update=settled)
     if isinstance(schedule, ScheduleSection):
-        _judge_schedule(tree, training, chooser)
+        _judge_schedule(tree, training.scheduler, schedule, chooser)
     _judge_processes(training, sections["model"], device, chooser)
     return {**sections, "training": training}
 
@@ -95,14 +95,14 @@ def _another(one: Selected, chooser: Chooser) -> str:
     return f"choose another `{chooser.kinds[one.kind].key}`"
 
 
-def _judge_schedule(tree: Node, training: TrainingSection, chooser: Chooser) -> None:
+def _judge_schedule(tree: Node, name: str, schedule: ScheduleSection, chooser: Chooser) -> None:
     """Refuse what the file says of a schedule that it does not choose."""
     for key, schedulers in SCHEDULERS_OF.items():
-        node = tree.at(("schedule", key))
-        if node.place != DEFAULT and training.scheduler not in schedulers:
-            said = f"`training.scheduler: {training.scheduler}` has none"
+        default = ScheduleSection.model_fields[key].default
+        if getattr(schedule, key) != default and name not in schedulers:
+            said = f"`training.scheduler: {name}` has none"
             remedy = f"Leave it out, or choose the scheduler {' or '.join(schedulers)}."
-            chooser.tell(node.place, f"schedule.{key}", said, remedy)
+            chooser.tell(tree.at(("schedule", key)).place, f"schedule.{key}", said, remedy)
 
 
 def _judge_processes(

@@ -5,6 +5,7 @@ Source: https://arxiv.org/abs/2412.05270, algorithm 1; APOLLO-Mini, section 4.2.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -83,7 +84,7 @@ def projection(seed: int, rank: int, lying: torch.Tensor) -> torch.Tensor:
     drawn = torch.randn(
         rank, lying.shape[-2], generator=generator, device=lying.device, dtype=torch.float32
     )
-    return (drawn / rank**0.5).to(lying.dtype)
+    return (drawn / math.sqrt(rank)).to(lying.dtype)
 
 
 def limit(scaled: torch.Tensor, state: dict[str, Any], growth: float) -> torch.Tensor:
