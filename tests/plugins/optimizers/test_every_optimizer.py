@@ -11,42 +11,37 @@ from luthier.core import resume, train
 from luthier.plugins.families.tiny.making import tiny_model
 from luthier.registry import Catalogue
 
-SMALL = {"rank": 8, "update_interval": 2}
 RUNS = {
-    "adamw": ({"name": "adamw", "betas": [0.9, 0.95]}, 3e-3),
-    "adamw-8bit": ("adamw-8bit", 3e-3),
-    "lora-plus": ({"name": "lora-plus", "ratio": 4}, 1e-2),
-    "galore": ({"name": "galore", "scale": 1.0, **SMALL}, 3e-3),
-    "galore, layer-wise": (
-        {"name": "galore", "scale": 1.0, "layerwise": True, "side": "both", **SMALL},
-        3e-3,
+    "adamw": ({"name": "adamw", "betas": [0.9, 0.95]}, 5e-3),
+    "adamw-8bit": ("adamw-8bit", 5e-3),
+    "lora-plus": ({"name": "lora-plus", "ratio": 4}, 2e-2),
+    "galore": ({"name": "galore", "scale": 1.0, "rank": 8, "update_interval": 2}, 5e-3),
+    "galore, in the backward pass and in 8 bits": (
+        {"name": "galore", "layerwise": True, "bits": 8, "side": "both", "rank": 64},
+        5e-3,
     ),
-    "galore, 8 bits": (
-        {"name": "galore", "scale": 1.0, "bits": 8, "rank": 64, "update_interval": 2},
-        3e-3,
-    ),
-    "apollo": ({"name": "apollo", **SMALL}, 3e-3),
-    "apollo, layer-wise": (
-        {"name": "apollo", "rank": 1, "per": "tensor", "scale": 11.3, "layerwise": True},
-        3e-3,
-    ),
-    "badam": ({"name": "badam", "update_interval": 2, "order": "ascending"}, 3e-3),
-    "adam-mini": ("adam-mini", 3e-3),
-    "muon": ("muon", 3e-3),
+    "apollo": ({"name": "apollo", "rank": 8, "update_interval": 2}, 5e-3),
+    "badam": ({"name": "badam", "update_interval": 1, "order": "ascending"}, 5e-3),
+    "adam-mini": ("adam-mini", 5e-3),
+    "muon": ({"name": "muon", "iterations": 2, "targets": "attention"}, 5e-3),
     "lomo": ("lomo", 3e-2),
-    "adafactor": ({"name": "adafactor", "momentum": 0.9}, 3e-3),
-    "schedule-free": ("schedule-free", 3e-3),
-    "lion": ("lion", 1e-3),
+    "adafactor": ({"name": "adafactor", "momentum": 0.9}, 5e-3),
+    "schedule-free": ("schedule-free", 5e-3),
+    "lion": ("lion", 2e-3),
 }
 PACKAGES = {
     "adamw-8bit": "bitsandbytes",
-    "galore, 8 bits": "bitsandbytes",
+    "galore, in the backward pass and in 8 bits": "bitsandbytes",
     "schedule-free": "schedulefree",
 }
 UNRUN = {"paged-adamw"}
 """What needs a GPU."""
 HELD_OUT = [
-    {"instruction": f"What is {n} plus {n}?", "input": "", "output": f"It is {2 * n}." + " Yes." * 9}
+    {
+        "instruction": f"What is {n} plus {n}?",
+        "input": "",
+        "output": f"It is {2 * n}." + " Yes." * 9,
+    }
     for n in range(20, 24)
 ]
 
@@ -58,10 +53,16 @@ def contents_of(module_run, folder, optimizer, rate):
     return module_run(
         optimizer=optimizer,
         tuner={"name": "lora", "rank": 4} if lora else "full",
-        training={"max_steps": 6, "batch_size": 2, "log_every": 1, "learning_rate": rate},
-        checkpoints={"every": 3},
+        training={
+            "max_steps": 4,
+            "warmup": 0,
+            "batch_size": 2,
+            "log_every": 1,
+            "learning_rate": rate,
+        },
+        checkpoints={"every": 2},
         validation={"path": str(held_out)},
-        evaluation={"every": 6},
+        evaluation={"every": 4},
         output=str(folder / "run"),
     )
 
@@ -85,7 +86,7 @@ def control(module_run, tmp_path_factory):
 
 @pytest.fixture(scope="module", params=RUNS)
 def trained(request, module_run, tmp_path_factory):
-    """A run of six steps with two checkpoints, for each optimizer."""
+    """A run of four steps with two checkpoints, for each optimizer."""
     if request.param in PACKAGES:
         pytest.importorskip(PACKAGES[request.param])
     folder = tmp_path_factory.mktemp("optimizer")
@@ -105,8 +106,8 @@ def test_exactly_that_is_changed_which_the_tuner_trains(trained):
         assert all(tensor.abs().sum() > 0 for tensor in after.values())
         return
     changed = {key for key in before if not torch.equal(before[key], after[key])}
-    # three turns of two steps: the embedding, and the first two layers
-    turns = ("model.embed_tokens.", "model.layers.0.", "model.layers.1.")
+    # a turn at each step: the embedding, and the first three layers
+    turns = ("model.embed_tokens.", *(f"model.layers.{n}." for n in range(3)))
     assert changed == {k for k in before if name != "badam" or k.startswith(turns)}
 
 
@@ -114,7 +115,7 @@ def test_a_run_that_was_cut_off_resumes_to_the_bit(trained):
     _, run = trained
     expected, loss = weights_of(run), held_out_loss(run)
     shutil.rmtree(run.model)
-    shutil.rmtree(run.checkpoints / "checkpoint-6")
+    shutil.rmtree(run.checkpoints / "checkpoint-4")
     resume(run.path)
     found = weights_of(run)
     assert found.keys() == expected.keys()
