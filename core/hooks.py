@@ -328,7 +328,13 @@ def build_collator(tokenizer: PreTrainedTokenizerBase, attention: str) -> Collat
 
 @hookspec(firstresult=True)
 def build_optimizer(job: TrainingJob) -> torch.optim.Optimizer | None:
-    """Return the optimizer over the model's trainable parameters; None for torch's AdamW.
+    """Return the optimizer over the model's trainable parameters; None for transformers' AdamW.
+
+    `luthier.core.training.parameter_groups` gives them, with the rates and the weight decay that
+    the run file says. Called once a training run, when the model is open.
+
+    Args:
+        job: the run, its model open.
 
     Answered by optimizers.
     """

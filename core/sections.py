@@ -122,18 +122,34 @@ class TrainingSection(Section):
     precision: Literal["mixed", "pure"] = "mixed"
     """How weights are trained in a model of half precision: held and updated in float32 (mixed), or
     in bfloat16 like all else (pure), which takes half the memory and loses small updates."""
-    scheduler: Literal["cosine", "linear", "constant"] = "cosine"
-    """How the learning rate falls after the warm-up."""
+    scheduler: Literal["cosine", "cosine-restarts", "linear", "inverse-sqrt", "wsd", "constant"] = (
+        "cosine"
+    )
+    """How the learning rate falls after the warm-up; `wsd` keeps it, and falls at the end."""
     warmup: Annotated[float, Field(ge=0, lt=1)] = 0.03
     """The share of all steps in which the learning rate rises from zero."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
-    """Decoupled weight decay of the default optimizer."""
+    """Decoupled weight decay, of matrices alone: biases and norms have none."""
     max_grad_norm: Annotated[float, Field(ge=0)] = 1.0
     """Clip the norm of the gradient to this; 0 clips nothing."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 42
     """The seed of everything random."""
     log_every: Count = 10
     """Optimizer steps between two lines of metrics."""
+
+
+class ScheduleSection(Section):
+    """What the learning rate is besides: in single layers, and towards the end."""
+
+    learning_rates: dict[str, Annotated[float, Field(gt=0)]] = {}
+    """Highest learning rates of layers by type, group or name, such as `{embedding: 1e-5}`; of
+    several words for one layer the last holds."""
+    minimum: Fraction = 0.0
+    """The share of the highest learning rate that `cosine` and `wsd` fall to."""
+    decay: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    """The share of all steps in which `wsd` falls."""
+    cycles: Count = 2
+    """How often `cosine-restarts` falls to zero."""
 
 
 class EvaluationSection(Section):
@@ -175,6 +191,7 @@ SECTIONS: dict[str, type[Section]] = {
     "mix": MixSection,
     "encoding": EncodingSection,
     "training": TrainingSection,
+    "schedule": ScheduleSection,
     "evaluation": EvaluationSection,
     "checkpoints": CheckpointSection,
     "generation": GenerationSection,

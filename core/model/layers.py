@@ -72,6 +72,20 @@ class LayerMap:
         """Return the full names of the layers of these types."""
         return [name for name, kind in self.types.items() if kind in kinds]
 
+    def layer_of(self, parameter: str) -> str | None:
+        """Return the layer that a parameter is part of, or that an adapter put it beside.
+
+        Args:
+            parameter: its full name, in the model or in PEFT's wrapper of it.
+        """
+        steps = parameter.removeprefix("base_model.model.").split(".")
+        while steps:
+            name = ".".join(step for step in steps if step != "base_layer")
+            if name in self.types:
+                return name
+            steps.pop()
+        return None
+
     def resolve(self, targets: Targets, *, beside: bool = False) -> list[str]:
         """Return the full names of the layers that a run file's `targets` stand for.
 

@@ -45,7 +45,7 @@ def execute(run: Run, folder: RunFolder, reporter: Reporter, *, resuming: bool) 
     """
     reporter.say("reading", ", ".join(map(str, run.data)))  # torch alone takes seconds to import
     from luthier.core.training.checkpoints import newest_whole
-    from luthier.core.training.parameters import require_finite
+    from luthier.core.training.parameters import require_finite, trained_parameters
 
     if is_first():
         folder.remove_leftovers()
@@ -61,7 +61,7 @@ def execute(run: Run, folder: RunFolder, reporter: Reporter, *, resuming: bool) 
         try:
             with reporter.progress(_total_steps(trainer)):
                 trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-            require_finite(job.opened.model, trainer.state.global_step)
+            require_finite(trained_parameters(job.opened.model), trainer.state.global_step)
         except KeyboardInterrupt:
             _interrupted(trainer, folder, manifest, reporter)
             raise
@@ -110,6 +110,7 @@ def _job(
 def _equip(job: TrainingJob, reporter: Reporter) -> None:
     """Have the run's plugins build what the trainer is built with."""
     from luthier.core.model.attention import backend_of
+    from luthier.core.training.groups import require_rates
     from luthier.core.training.recording import EvaluationSchedule, Recorder
 
     opened, hook = job.opened, job.manager.hook
@@ -118,6 +119,7 @@ def _equip(job: TrainingJob, reporter: Reporter) -> None:
         tokenizer=opened.tokenizer, attention=backend_of(opened.model),
     )  # fmt: skip
     job.optimizer = hook.build_optimizer(job=job)
+    require_rates(job)
     observers = [one for one in hook.build_callback(job=job) if one is not None]
     schedule = [EvaluationSchedule(job.run.evaluation.every)] if job.validation else []
     job.callbacks = (Recorder(job.folder, reporter), *schedule, *observers)

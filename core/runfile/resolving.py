@@ -37,6 +37,7 @@ from luthier.core.runfile.recognition import (
     without_options,
 )
 from luthier.core.runfile.run import Run
+from luthier.core.runfile.settings import settle
 from luthier.core.runfile.templating import choose_template
 from luthier.core.runfile.validation import validate
 from luthier.core.runfile.validation_sets import validation_of
@@ -112,6 +113,7 @@ class _Resolver:
             one for one, _, _ in self.chooser.chosen if one.kind not in {"sources", "formats"}
         ]
         require_answers(TRAINING if self.training else INFERENCE, selected, self.chooser)
+        sections = settle(tree, sections, self.device, self.chooser)
         self._judge()
         tell_findings(found, tree, self.chooser)
         judge_order(tree, sections, data, validation, self.chooser)

@@ -15,6 +15,7 @@ from luthier.core.sections import (
     GenerationSection,
     MixSection,
     ModelSection,
+    ScheduleSection,
     TrainingSection,
 )
 from luthier.core.wiring import Selected
@@ -28,6 +29,7 @@ class Run:
     mix: MixSection
     encoding: EncodingSection
     training: TrainingSection
+    schedule: ScheduleSection
     evaluation: EvaluationSection
     checkpoints: CheckpointSection
     generation: GenerationSection

@@ -11,8 +11,6 @@ from luthier.core.training.streaming import Stream
 if TYPE_CHECKING:
     from luthier.core.run.job import TrainingJob
 
-SCHEDULERS = {"cosine": "cosine", "linear": "linear", "constant": "constant_with_warmup"}
-
 
 def training_arguments(job: TrainingJob) -> transformers.TrainingArguments:
     """Return a run's settings in transformers' words. Nothing is reported to any service."""
@@ -27,7 +25,6 @@ def training_arguments(job: TrainingJob) -> transformers.TrainingArguments:
         per_device_eval_batch_size=job.run.evaluation.batch_size or settings.batch_size,
         gradient_accumulation_steps=settings.gradient_accumulation,
         learning_rate=settings.learning_rate,
-        lr_scheduler_type=SCHEDULERS[settings.scheduler],
         warmup_steps=settings.warmup,  # below 1 it is a share of all steps
         weight_decay=settings.weight_decay,
         max_grad_norm=settings.max_grad_norm,

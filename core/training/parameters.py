@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 
 from luthier.core.errors import Diverged
@@ -12,13 +14,13 @@ def trained_parameters(model: torch.nn.Module) -> dict[str, torch.nn.Parameter]:
     return {name: p for name, p in model.named_parameters() if p.requires_grad}
 
 
-def require_finite(model: torch.nn.Module, step: int) -> None:
-    """Refuse a model whose trained parameters hold what is no finite number.
+def require_finite(trained: Mapping[str, torch.nn.Parameter], step: int) -> None:
+    """Refuse trained parameters that hold what is no finite number.
 
     Raises:
         Diverged: one does.
     """
-    for name, parameter in trained_parameters(model).items():
+    for name, parameter in trained.items():
         if not torch.isfinite(parameter).all():
             raise Diverged(lost(f"{name} holds what is no finite number", step))
 

@@ -27,6 +27,7 @@ from luthier.core.training.grouping import GroupedByLength
 from luthier.core.training.loss import token_mean_loss
 from luthier.core.training.packed import PackedCollator, require_isolated, tokens_of
 from luthier.core.training.parameters import lost, require_finite, trained_parameters
+from luthier.core.training.scheduling import scheduled
 from luthier.core.training.state import load_state, random_state, restore_random_state, save_state
 from luthier.core.training.streaming import Stream
 
@@ -65,6 +66,8 @@ class Trainer(transformers.Trainer):
             with self.compute_loss_context_manager():  # by now the model is on its device
                 require_isolated(job.opened.model, backend_of(job.opened.model))
         self.job = job
+        # told now: some optimizers freeze in turn what they train
+        self._trained = trained_parameters(job.opened.model)
         self._sampler = None
         if job.run.training.group_by_length:
             rows = self._train_batch_size * self.args.gradient_accumulation_steps * world()
@@ -74,6 +77,25 @@ class Trainer(transformers.Trainer):
         self._evaluated = torch.zeros(3, dtype=torch.float64)  # the same of an evaluation
         self._lost = 0  # logs in a row whose loss was no finite number
         self._written = 0  # rows of a stream that stand in rejected.jsonl
+
+    def train(self, *args: Any, **settings: Any) -> Any:
+        """Train, and leave the weights as they are to be used."""
+        result = super().train(*args, **settings)
+        leave = getattr(self.optimizer, "eval", None)  # of one that averages, or that freezes
+        if leave is not None:
+            leave()
+        return result
+
+    def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
+        """Return the run's scheduler, made once."""
+        if self.lr_scheduler is None:
+            run = self.job.run
+            self.lr_scheduler = scheduled(
+                optimizer or self.optimizer, run.training.scheduler, run.schedule,
+                warmup=self.args.get_warmup_steps(num_training_steps), steps=num_training_steps,
+            )  # fmt: skip
+            self._created_lr_scheduler = True
+        return self.lr_scheduler
 
     # --- data ---------------------------------------------------------------------------------
 
@@ -203,14 +225,14 @@ class Trainer(transformers.Trainer):
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:  # noqa: ARG002
         """Write all that a continuation needs, whole or not at all, and drop what is too old."""
-        require_finite(self.job.opened.model, self.state.global_step)
+        require_finite(self._trained, self.state.global_step)
         self._write_rejected()
         states = gather_object([self._own_state()])
         if not self.args.should_save:
             return
         folder = self.job.folder.checkpoints / f"{CHECKPOINT}{self.state.global_step}"
         with written_whole(folder) as beside:
-            save_state(trained_parameters(self.job.opened.model), beside / "weights")
+            save_state(self._trained, beside / "weights")
             save_state(self._optimizer.state_dict(), beside / "optimizer")
             save_state(self._scheduler.state_dict(), beside / "scheduler")
             save_state([one.pop("random") for one in states], beside / "random")
@@ -239,15 +261,14 @@ class Trainer(transformers.Trainer):
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:  # noqa: ARG002
         stored = load_state(Path(resume_from_checkpoint) / "weights")
-        own = trained_parameters(self.job.opened.model)
-        if stored.keys() != own.keys():
+        if stored.keys() != self._trained.keys():
             raise BadRunFolder(
                 f"{resume_from_checkpoint} holds other parameters than this run trains, such as "
-                f"{sorted(stored.keys() ^ own.keys())[0]}. Put the model and the plugins back as "
-                "they were, or train anew with `--overwrite`."
+                f"{sorted(stored.keys() ^ self._trained.keys())[0]}. Put the model and the plugins "
+                "back as they were, or train anew with `--overwrite`."
             )
         with torch.no_grad():
-            for name, parameter in own.items():
+            for name, parameter in self._trained.items():
                 parameter.copy_(stored[name])
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:

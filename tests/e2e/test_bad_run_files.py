@@ -206,7 +206,7 @@ CASES = {
         "run.yaml:2:20", "training.warmup", "expected less than 1", "Write less than 1."),
     "a word that is not offered": bad(
         GOOD + "training: {scheduler: cosin}\n",
-        "run.yaml:2:23", "training.scheduler", "expected one of 'cosine', 'linear' or 'constant'",
+        "run.yaml:2:23", "training.scheduler", "expected one of 'cosine', 'cosine-restarts',",
         "Did you mean 'cosine'?"),
     "a key that stands twice": bad(
         GOOD + "tuner: lora\ntuner: full\n",

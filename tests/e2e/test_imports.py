@@ -90,6 +90,7 @@ SELECTED = {
     "luthier.plugins.families.tiny",
     "luthier.plugins.families.tiny.making",  # its sibling, which the hook imports
     "luthier.plugins.formats.alpaca",
+    "luthier.plugins.optimizers.adamw",
     "luthier.plugins.patches.gradient_checkpointing",  # a default, which says where it is none
     "luthier.plugins.sources.files",
     "luthier.plugins.stages.sft",

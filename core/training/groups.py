@@ -1,0 +1,84 @@
+"""The groups of trained parameters that an optimizer is given: those of one rate and one decay."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from luthier.core.errors import LuthierError
+from luthier.core.model.layers import LayerMap
+from luthier.core.training.parameters import trained_parameters
+
+if TYPE_CHECKING:
+    import torch
+
+    from luthier.core.run.job import TrainingJob
+
+MATRIX = 2
+"""The axes of the smallest parameter that weight decay is for; a bias or a norm has one."""
+
+
+def parameter_groups(
+    job: TrainingJob,
+    settings: Callable[[str, torch.nn.Parameter], Mapping[str, Any]] = lambda *_: {},
+) -> list[dict[str, Any]]:
+    """Return the trained parameters in groups, each with its `lr` and its `weight_decay`.
+
+    Args:
+        job: the run; its model is open.
+        settings: what the optimizer sets of a parameter besides, told by its name and itself;
+            parameters with equal settings share a group, which has these keys too.
+
+    Raises:
+        BadModel: a word of `schedule.learning_rates` matches no layer.
+    """
+    training = job.run.training
+    rates = rates_of(job)
+    groups: dict[Any, dict[str, Any]] = {}
+    for name, parameter in trained_parameters(job.opened.model).items():
+        facts = {
+            "lr": rates.get(name, training.learning_rate),
+            "weight_decay": training.weight_decay if parameter.ndim >= MATRIX else 0.0,
+            **settings(name, parameter),
+        }
+        group = groups.setdefault(tuple(sorted(facts.items())), {"params": [], **facts})
+        group["params"].append(parameter)
+    return list(groups.values())
+
+
+def rates_of(job: TrainingJob) -> dict[str, float]:
+    """Return the learning rates of those trained parameters that have one of their own, by name.
+
+    Raises:
+        BadModel: a word of `schedule.learning_rates` matches no layer.
+    """
+    layers = LayerMap(job.opened.layers.types, job.opened.layers.parameters)
+    rates: dict[str, float] = {}
+    for word, rate in job.run.schedule.learning_rates.items():
+        rates |= dict.fromkeys(layers.resolve([word]), rate)
+    named = {
+        name: layers.layer_of(name)
+        for name in (trained_parameters(job.opened.model) if rates else ())
+    }
+    return {name: rates[layer] for name, layer in named.items() if layer in rates}
+
+
+def require_rates(job: TrainingJob) -> None:
+    """Refuse an optimizer that has put parameters of different learning rates together.
+
+    Raises:
+        LuthierError: it has, so it does not know `schedule.learning_rates`.
+    """
+    rates = rates_of(job)
+    if not rates:
+        return
+    own = {p: rates.get(name) for name, p in trained_parameters(job.opened.model).items()}
+    groups = job.optimizer.param_groups if job.optimizer else [{"params": list(own)}]
+    for group in groups:
+        if len({own[p] for p in group["params"] if p in own}) > 1:
+            raise LuthierError(
+                f"{type(job.optimizer).__name__ if job.optimizer else 'the default optimizer'} has "
+                "one learning rate for layers that `schedule.learning_rates` gives several. Leave "
+                "that out, or choose an optimizer that makes its groups by "
+                "`luthier.core.training.parameter_groups`."
+            )

@@ -1,0 +1,1 @@
+"""The built-in optimizers; the torch classes behind them stand in `steps`."""

@@ -1,0 +1,110 @@
+"""What our own optimizers share: a parameter is updated by itself, perhaps going backward."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+
+class Parameterwise(torch.optim.Optimizer):
+    """An optimizer that says how one parameter is updated.
+
+    Where it is layer-wise, a parameter is updated as soon as its gradient is whole, and the
+    gradient is dropped: there is never more than one (Lv et al., 2023,
+    https://arxiv.org/abs/2306.09782).
+    """
+
+    def __init__(
+        self, groups: list[dict[str, Any]], *, layerwise: bool = False, **settings: Any
+    ) -> None:
+        """Hold the groups.
+
+        Args:
+            groups: what `parameter_groups` gave.
+            layerwise: step in the backward pass.
+            settings: what groups have where they do not say it themselves.
+        """
+        super().__init__(groups, settings)
+        self._groups = {p: n for n, group in enumerate(groups) for p in group["params"]}
+        if layerwise:
+            for parameter in self._groups:
+                parameter.register_post_accumulate_grad_hook(self._step_in_backward)
+
+    def update(
+        self,
+        parameter: torch.Tensor,
+        gradient: torch.Tensor,
+        state: dict[str, Any],
+        group: Mapping[str, Any],
+    ) -> None:
+        """Update one parameter in place.
+
+        Args:
+            parameter: of any shape.
+            gradient: of the same shape.
+            state: what is kept of this parameter from step to step; empty at first.
+            group: its settings, `lr` and `weight_decay` among them.
+        """
+        raise NotImplementedError
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> Any:
+        """Update each parameter that has a gradient."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    self.update(parameter, parameter.grad, self.state[parameter], group)
+        return loss
+
+    @torch.no_grad()
+    def _step_in_backward(self, parameter: torch.Tensor) -> None:
+        assert parameter.grad is not None  # noqa: S101 - torch calls this when it is there
+        group = self.param_groups[self._groups[parameter]]
+        self.update(parameter, parameter.grad, self.state[parameter], group)
+        parameter.grad = None
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take a state up again, each tensor in the precision that it was kept in."""
+        super().load_state_dict(state_dict)
+        parameters = (p for group in self.param_groups for p in group["params"])
+        for number, parameter in enumerate(parameters):
+            # torch has cast them all to the parameter's own
+            for key, value in state_dict["state"].get(number, {}).items():
+                if isinstance(value, torch.Tensor):
+                    self.state[parameter][key] = value.to(parameter.device, copy=True)
+
+
+def decay(parameter: torch.Tensor, group: Mapping[str, Any]) -> None:
+    """Shrink a parameter by its decoupled weight decay (Loshchilov and Hutter, 2019)."""
+    parameter.mul_(1 - group["lr"] * group["weight_decay"])
+
+
+def adam_direction(
+    gradient: torch.Tensor, state: dict[str, Any], group: Mapping[str, Any]
+) -> torch.Tensor:
+    """Return what Adam goes along: m / (1 - b1^t) over sqrt(v / (1 - b2^t)) + eps, and go on in t.
+
+    Args:
+        gradient: of any shape.
+        state: holds t, m and v as `step`, `exp_avg` and `exp_avg_sq`; empty at first.
+        group: has `betas` and `eps`.
+
+    Source: Kingma and Ba, 2015, algorithm 1 (https://arxiv.org/abs/1412.6980).
+    """
+    if "exp_avg" not in state:
+        state["exp_avg"] = torch.zeros_like(gradient)
+        state["exp_avg_sq"] = torch.zeros_like(gradient)
+    state["step"] = state.get("step", 0) + 1
+    first, second = group["betas"]
+    mean, square = state["exp_avg"], state["exp_avg_sq"]
+    mean.lerp_(gradient, 1 - first)
+    square.mul_(second).addcmul_(gradient, gradient, value=1 - second)
+    root = (square / (1 - second ** state["step"])).sqrt_().add_(group["eps"])
+    direction: torch.Tensor = (mean / (1 - first ** state["step"])).div_(root)
+    return direction

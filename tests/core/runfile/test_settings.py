@@ -1,0 +1,113 @@
+"""Settings that do not go with a plugin: a default gives way, and what the file says is told."""
+
+import pytest
+
+from luthier.core import check
+from luthier.core.device import KNOWN
+from luthier.core.problems import BadRunFile
+
+LAYERWISE = {"name": "galore", "layerwise": True}
+AVERAGING = """
+from typing import ClassVar
+from luthier.core import Plugin
+
+class Averaging(Plugin):
+    '''Averages weights.'''
+
+    traits: ClassVar = frozenset({"averages-weights"})
+
+ENTRY_POINTS = {"luthier.optimizers": {"averaging": Averaging}}
+"""
+
+
+def problems(contents, **settings):
+    with pytest.raises(BadRunFile) as told:
+        check(contents, **settings)
+    return [(p.key, p.problem, p.remedy) for p in told.value.problems]
+
+
+def test_a_default_gives_way_and_says_to_what(small_run):
+    run = check(small_run(optimizer="lomo"))
+    assert run.training.max_grad_norm == 0
+    node = run.tree.at(("training", "max_grad_norm"))
+    assert (node.value, str(node.place)) == (0.0, "for optimizers/lomo")
+    assert any("`training.max_grad_norm` is 0.0: optimizers/lomo" in note for note in run.notes)
+
+
+def test_a_default_stays_where_nothing_is_against_it(small_run):
+    run = check(small_run(optimizer={"name": "galore"}))
+    assert (run.training.max_grad_norm, run.training.scheduler) == (1.0, "cosine")
+    assert not run.notes
+
+
+def test_what_the_file_says_is_refused_with_the_reason_and_the_way_out(small_run):
+    training = {"gradient_accumulation": 4, "max_grad_norm": 0.5}
+    told = problems(small_run(optimizer=LAYERWISE, training=training))
+    assert [key for key, _, _ in told] == [
+        "training.gradient_accumulation", "training.max_grad_norm",
+    ]  # fmt: skip
+    (_, said, remedy), _ = told
+    assert said == (
+        "optimizers/galore cannot go with `gradient_accumulation: 4`: "
+        "a gradient is used up in the backward pass that it comes from"
+    )
+    assert remedy == "Set `training.gradient_accumulation: 1`, or choose another `optimizer`."
+    assert check(small_run(optimizer="galore", training=training))
+
+
+def test_an_average_of_weights_has_no_schedule(small_run, tmp_path):
+    (tmp_path / "averaging.py").write_text(AVERAGING)
+    silent = small_run(optimizer="averaging", plugins=[str(tmp_path / "averaging.py")])
+    assert check(silent).training.scheduler == "constant"
+    ((key, said, _),) = problems({**silent, "training": {"scheduler": "linear"}})
+    assert key == "training.scheduler"
+    assert "takes the place of a schedule" in said
+
+
+def test_several_processes_are_refused_where_each_would_train_a_model_of_its_own(
+    small_run, monkeypatch
+):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for optimizer in ("lomo", "badam", LAYERWISE):
+        ((key, said, remedy),) = problems(small_run(optimizer=optimizer))
+        assert key == "optimizer"
+        assert "cannot go with 2 processes" in said
+        assert remedy == "Begin one process, or choose another `optimizer`."
+    assert check(small_run(optimizer="galore"))
+
+
+def test_gradients_that_are_scaled_are_not_stepped_in_the_backward_pass(small_run):
+    ((_, said, remedy),) = problems(small_run(optimizer="lomo"), device=KNOWN["v100"])
+    assert "float16 on NVIDIA V100" in said
+    assert remedy.startswith("Set `model.dtype: float32`")
+    assert check(small_run(optimizer="lomo"), device=KNOWN["a100"])
+    assert check(small_run(optimizer="lomo", model={"path": "tiny", "dtype": "float16"}))
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "tuner", "said"),
+    [
+        ("galore", "lora", "saves memory where whole matrices are trained"),
+        ("lora-plus", "full", "tells apart the two matrices of an adapter"),
+        ("paged-adamw", "full", "pages move between a GPU and the CPU"),
+        ({"name": "adamw-8bit", "paged": True}, "full", "there are no pages on cpu"),
+    ],
+)
+def test_an_optimizer_that_a_run_has_no_use_for_is_refused(small_run, optimizer, tuner, said):
+    ((key, problem, remedy),) = problems(small_run(optimizer=optimizer, tuner=tuner))
+    assert key.startswith("optimizer")
+    assert said in problem
+    assert remedy
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "scheduler"), [("minimum", 0.1, "wsd"), ("decay", 0.2, "wsd"),
+                                    ("cycles", 3, "cosine-restarts")],
+)  # fmt: skip
+def test_what_a_scheduler_has_not_is_refused(small_run, key, value, scheduler):
+    contents = small_run(schedule={key: value}, training={"scheduler": "linear"})
+    ((where, said, remedy),) = problems(contents)
+    assert where == f"schedule.{key}"
+    assert said == "`training.scheduler: linear` has none"
+    assert scheduler in remedy
+    assert check({**contents, "training": {"scheduler": scheduler}})

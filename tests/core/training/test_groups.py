@@ -1,0 +1,120 @@
+"""Learning rates of single layers, and which parameters decay, whatever the optimizer is."""
+
+import pytest
+import torch
+
+from luthier.core import LuthierError, train
+from luthier.core.errors import BadModel
+
+PLAIN = """
+from luthier.core import Plugin, hookimpl
+
+class Plain(Plugin):
+    '''Plain gradient descent, at one rate.'''
+
+    @hookimpl
+    def build_optimizer(self, job):
+        import torch
+
+        return torch.optim.SGD(job.opened.model.parameters(), lr=job.run.training.learning_rate)
+
+ENTRY_POINTS = {"luthier.optimizers": {"plain": Plain}}
+"""
+
+
+@pytest.fixture
+def built(monkeypatch):
+    """Note the parameters of a run by name, and its optimizer; the run ends there."""
+    from luthier.core.run import execution
+
+    class Built(Exception):
+        pass
+
+    def of(contents):
+        kept = {}
+        original = execution._equip
+
+        def equip(job, reporter):
+            original(job, reporter)
+            kept.update(job=job)
+            raise Built
+
+        monkeypatch.setattr(execution, "_equip", equip)
+        with pytest.raises(Built):
+            train(contents)
+        job = kept["job"]
+        names = {p: name for name, p in job.opened.model.named_parameters()}
+        return {
+            names[p]: (group["lr"], group["weight_decay"])
+            for group in job.optimizer.param_groups
+            for p in group["params"]
+        }
+
+    return of
+
+
+def run_of(small_run, rates, **changes):
+    training = {"learning_rate": 1e-3, "weight_decay": 0.1, "max_steps": 1}
+    return small_run(training=training, schedule={"learning_rates": rates}, **changes)
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon", "badam"])
+def test_layers_have_the_rates_of_their_types_and_the_last_word_holds(small_run, built, optimizer):
+    rates = {"attention": 2e-3, "embedding": 1e-5, "q_proj": 3e-3}
+    found = built(run_of(small_run, rates, optimizer=optimizer))
+    layer = "model.layers.0.self_attn"
+    assert found[f"{layer}.q_proj.weight"] == (3e-3, 0.1)
+    assert found[f"{layer}.k_proj.weight"] == (2e-3, 0.1)
+    assert found["model.embed_tokens.weight"] == (1e-5, 0.1)
+    assert found["model.layers.0.mlp.up_proj.weight"] == (1e-3, 0.1)
+    assert found["model.norm.weight"] == (1e-3, 0.0)  # what is no matrix does not decay
+
+
+def test_an_adapter_has_the_rate_of_the_layer_that_it_lies_beside(small_run, built):
+    optimizer = {"name": "lora-plus", "ratio": 4}
+    found = built(run_of(small_run, {"mlp": 2e-3}, tuner="lora", optimizer=optimizer))
+    layer = "base_model.model.model.layers.0"
+    rates = {name: rate for name, (rate, _) in found.items()}
+    assert rates[f"{layer}.mlp.up_proj.lora_A.default.weight"] == 2e-3
+    assert rates[f"{layer}.mlp.up_proj.lora_B.default.weight"] == 8e-3
+    assert rates[f"{layer}.self_attn.q_proj.lora_A.default.weight"] == 1e-3
+    assert rates[f"{layer}.self_attn.q_proj.lora_B.default.weight"] == 4e-3
+
+
+def test_a_word_for_no_layer_is_refused_with_the_words_that_there_are(small_run):
+    with pytest.raises(BadModel, match=r"'atention' matches no layer.*Did you mean 'attention'"):
+        train(run_of(small_run, {"atention": 2e-3}))
+
+
+def test_an_optimizer_that_knows_no_rates_of_layers_is_refused(small_run, tmp_path):
+    (tmp_path / "plain.py").write_text(PLAIN)
+    contents = run_of(
+        small_run, {"mlp": 2e-3}, optimizer="plain", plugins=[str(tmp_path / "plain.py")]
+    )
+    with pytest.raises(LuthierError, match=r"SGD has one learning rate .*parameter_groups"):
+        train(contents)
+
+
+def test_the_first_step_of_lora_plus_is_adamws_at_two_rates(small_run, monkeypatch):
+    seen = {}
+    step = torch.optim.AdamW.step
+
+    def stepping(self, *args, **settings):
+        def of(read):
+            return [read(p).detach().clone() for g in self.param_groups for p in g["params"]]
+
+        before, gradients = of(lambda p: p), of(lambda p: p.grad)
+        step(self, *args, **settings)
+        seen.update(before=before, gradients=gradients, after=of(lambda p: p))
+        seen["rates"] = [g["lr"] for g in self.param_groups for _ in g["params"]]
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", stepping)
+    contents = small_run(tuner="lora", optimizer={"name": "lora-plus", "ratio": 16})
+    contents["training"] |= {"max_steps": 1, "warmup": 0, "learning_rate": 1e-3}
+    train(contents)
+    assert set(seen["rates"]) == {1e-3, 16e-3}
+    rows = zip(seen["before"], seen["gradients"], seen["after"], seen["rates"], strict=True)
+    for before, gradient, after, rate in rows:
+        # Adam's first direction: its moments, corrected, are the gradient and its square
+        expected = before.double() - rate * gradient.double() / (gradient.double().abs() + 1e-8)
+        assert (after - expected).abs().max() < 1e-6

@@ -1,0 +1,275 @@
+"""The steps of our own optimizers, against plain computations of what their papers say."""
+
+import math
+
+import pytest
+import torch
+
+from luthier.plugins.optimizers.steps.adam_mini import AdamMini
+from luthier.plugins.optimizers.steps.apollo import Apollo, projection
+from luthier.plugins.optimizers.steps.badam import BAdam, block_at
+from luthier.plugins.optimizers.steps.galore import GaLore
+from luthier.plugins.optimizers.steps.lion import Lion
+from luthier.plugins.optimizers.steps.lomo import Lomo
+from luthier.plugins.optimizers.steps.muon import MuonWithAdamW
+
+RATE, DECAY, EPS = 1e-2, 0.1, 1e-8
+FIRST, SECOND = BETAS = (0.9, 0.99)
+STEPS = 3
+ADAM = {"betas": BETAS, "eps": EPS}
+
+
+def group(parameter, **settings):
+    return {"params": [parameter], "lr": RATE, "weight_decay": DECAY, **settings}
+
+
+def gradients(shape):
+    generator = torch.Generator().manual_seed(1)
+    return [torch.randn(shape, generator=generator) for _ in range(STEPS)]
+
+
+def begun(shape):
+    return torch.nn.Parameter(torch.randn(shape, generator=torch.Generator().manual_seed(0)))
+
+
+def stepped(optimizer, parameter):
+    for gradient in gradients(parameter.shape):
+        parameter.grad = gradient.clone()
+        optimizer.step()
+    return parameter.detach()
+
+
+def assert_goes(found, shape, direction):
+    """Compare with weights that shrink, and go along `direction(gradient, t)`, in float64."""
+    weights = begun(shape).detach().double()
+    for t, gradient in enumerate(gradients(shape), start=1):
+        weights = (1 - RATE * DECAY) * weights - RATE * direction(gradient.double(), t)
+    assert (found.double() - weights).abs().max() < 1e-6
+
+
+class Adam:
+    """Adam's direction, as algorithm 1 of its paper has it."""
+
+    def __init__(self, eps=EPS):
+        self.m = self.v = 0.0
+        self.eps = eps
+
+    def __call__(self, g, t, squares=None):
+        self.m = FIRST * self.m + (1 - FIRST) * g
+        self.v = SECOND * self.v + (1 - SECOND) * (g**2 if squares is None else squares)
+        return (self.m / (1 - FIRST**t)) / ((self.v / (1 - SECOND**t)).sqrt() + self.eps)
+
+
+@pytest.mark.parametrize("shape", [(6, 10), (10, 6)])
+@pytest.mark.parametrize("side", ["shorter", "longer", "left", "right", "both"])
+def test_galore_goes_along_adams_direction_in_the_subspace_of_the_gradient(shape, side):
+    parameter, rank, scale, interval = begun(shape), 3, 0.25, 2
+    # P'GQ is diagonal at first: beside it stands rounding, which no eps that is tiny keeps small
+    eps = 1e-3 if side == "both" else EPS
+    settings = {"side": side, "scale": scale, "interval": interval, "bits": 32, "betas": BETAS}
+    found = stepped(GaLore([group(parameter, rank=rank)], eps=eps, **settings), parameter)
+    adam, kept = Adam(eps), {}
+    shorter = "left" if shape[0] <= shape[1] else "right"
+    longer = {"left": "right", "right": "left"}[shorter]
+    chosen = {"shorter": shorter, "longer": longer}.get(side, side)
+
+    def direction(g, t):
+        if (t - 1) % interval == 0:
+            u, _, v = torch.linalg.svd(g.float())  # the sign of a singular vector is free
+            kept["P"], kept["Q"] = u[:, :rank].double(), v.T[:, :rank].double()
+        p, q = kept["P"], kept["Q"]
+        if chosen == "left":
+            return scale * p @ adam(p.T @ g, t)
+        if chosen == "right":
+            return scale * adam(g @ q, t) @ q.T
+        return scale * p @ adam(p.T @ g @ q, t) @ q.T
+
+    assert_goes(found, shape, direction)
+
+
+def test_galore_projects_each_of_stacked_matrices_by_itself():
+    stack, single = begun((2, 6, 10)), torch.nn.Parameter(begun((2, 6, 10)).detach()[1].clone())
+    settings = {"side": "shorter", "scale": 1.0, "interval": 2, "bits": 32, **ADAM}
+    both = GaLore([group(stack, rank=3)], **settings)
+    one = GaLore([group(single, rank=3)], **settings)
+    for gradient in gradients((2, 6, 10)):
+        stack.grad, single.grad = gradient, gradient[1].clone()
+        both.step()
+        one.step()
+    assert (stack[1] - single).abs().max() < 1e-6
+
+
+def test_what_galore_does_not_project_is_trained_by_adamw():
+    parameter = begun((6, 10))
+    settings = {"side": "shorter", "scale": 1.0, "interval": 2, "bits": 32}
+    assert_goes(
+        stepped(GaLore([group(parameter, rank=None)], **settings, **ADAM), parameter),
+        (6, 10), Adam(),
+    )  # fmt: skip
+
+
+def test_moments_of_eight_bits_are_near_to_whole_ones_and_are_of_one_byte():
+    pytest.importorskip("bitsandbytes")
+    found = []
+    for bits in (8, 32):
+        parameter = begun((64, 96))
+        optimizer = GaLore([group(parameter, rank=64)], side="shorter", scale=1.0, interval=2,
+                           bits=bits, **ADAM)  # fmt: skip
+        found.append(stepped(optimizer, parameter))
+    assert (found[0] - found[1]).abs().mean() < 0.1 * RATE
+    assert optimizer.state[parameter]["exp_avg"].element_size() == 4
+    eight = GaLore([group(parameter, rank=64)], side="shorter", scale=1.0, interval=2, bits=8,
+                   **ADAM)  # fmt: skip
+    stepped(eight, parameter)
+    assert eight.state[parameter]["exp_avg"].element_size() == 1
+
+
+@pytest.mark.parametrize("shape", [(6, 10), (10, 6)])
+@pytest.mark.parametrize("per", ["channel", "tensor"])
+def test_apollo_scales_the_gradient_by_what_adam_does_to_its_projection(shape, per):
+    parameter, rank, scale, growth, seed = begun(shape), 3, 1.5, 1.01, 42
+    settings = {"per": per, "scale": scale, "growth": growth, "interval": 2, "seed": seed}
+    found = stepped(Apollo([group(parameter, rank=rank)], **settings, **ADAM), parameter)
+    adam, last = Adam(), []
+    p = {n: projection(seed + 1_000_003 * n, rank, torch.empty(6, 10)).double() for n in (0, 1)}
+
+    def direction(g, t):
+        lying = g if shape == (6, 10) else g.T
+        r = p[(t - 1) // 2] @ lying
+        n = adam(r, t)
+        if per == "channel":
+            scales = torch.diag(n.norm(dim=0) / r.norm(dim=0))
+        else:
+            scales = torch.eye(10) * (n.norm() / r.norm())
+        scaled = scale * lying @ scales.double()
+        if last and scaled.norm() > growth * last[-1]:
+            scaled = scaled / scaled.norm() * growth * last[-1]
+        last.append(scaled.norm())
+        return scaled if shape == (6, 10) else scaled.T
+
+    assert_goes(found, shape, direction)
+
+
+def test_the_values_of_apollos_projection_have_the_variance_of_its_rank():
+    drawn = projection(1, 16, torch.empty(500, 600))
+    assert drawn.shape == (16, 500)
+    assert abs(drawn.var().item() * 16 - 1) < 0.05
+
+
+def test_lion_goes_along_the_sign_of_a_mean():
+    parameter = begun((6, 10))
+    found = stepped(Lion([group(parameter)], betas=BETAS), parameter)
+    m = [0.0]
+
+    def direction(g, t):
+        update = torch.sign(FIRST * m[0] + (1 - FIRST) * g)
+        m[0] = SECOND * m[0] + (1 - SECOND) * g
+        return update
+
+    assert_goes(found, (6, 10), direction)
+
+
+@pytest.mark.parametrize(
+    ("shape", "rows", "transposed"),
+    [((8, 6), 4, False), ((8, 6), 1, False), ((6, 8), 4, True), ((8,), None, False),
+     ((2, 8, 6), 1, False)],
+)  # fmt: skip
+def test_adam_mini_has_one_second_moment_for_a_block(shape, rows, transposed):
+    parameter = begun(shape)
+    optimizer = AdamMini([group(parameter, rows=rows, transposed=transposed)], **ADAM)
+    found = stepped(optimizer, parameter)
+    adam = Adam()
+
+    def direction(g, t):
+        turned = g.T if transposed else g
+        if rows is None:
+            squares = torch.full_like(g, (g**2).mean())
+        else:
+            blocks = turned.reshape(-1, rows * turned.shape[-1])
+            means = (blocks**2).mean(1, keepdim=True)
+            squares = means.expand_as(blocks).reshape(turned.shape)
+            squares = squares.T if transposed else squares
+        return adam(g, t, squares)
+
+    assert_goes(found, shape, direction)
+    blocks = 1 if rows is None else math.prod(shape) // (6 * rows)
+    assert optimizer.state[parameter]["exp_avg_sq"].shape == (blocks,)
+
+
+def test_muon_goes_along_the_nearly_orthogonal_matrix_and_adamw_trains_the_rest():
+    matrix, rest = begun((6, 10)), begun((6, 10))
+    optimizer = MuonWithAdamW(
+        [group(matrix, muon=True), group(rest, muon=False)],
+        muon={"momentum": 0.95, "nesterov": True, "ns_steps": 5, "adjust_lr_fn": "match_rms_adamw"},
+        adamw=ADAM,
+    )
+    found = stepped(optimizer, matrix)
+    mean = torch.zeros(6, 10)
+
+    def direction(g, t):
+        mean.lerp_(g.float(), 0.05)
+        x = g.float().lerp(mean, 0.95).bfloat16()  # where torch rounds, too
+        x = x / x.norm()
+        a, b, c = 3.4445, -4.7750, 2.0315
+        for _ in range(5):
+            s = x @ x.T
+            x = torch.addmm(x, torch.addmm(s, s, s, beta=b, alpha=c), x, beta=a)
+        values = torch.linalg.svdvals(x.float())
+        assert values.min() > 0.5
+        assert values.max() < 1.3
+        return 0.2 * math.sqrt(10) * x.double()
+
+    assert_goes(found, (6, 10), direction)
+    assert_goes(stepped(optimizer, rest), (6, 10), Adam())
+
+
+def test_lomo_steps_in_the_backward_pass_and_keeps_neither_gradient_nor_state():
+    parameter = begun((6, 10))
+    before, factors = parameter.detach().clone(), 3 * torch.randn(6, 10)
+    optimizer = Lomo([group(parameter)], layerwise=True, clip=1.0)
+    (parameter * factors).sum().backward()
+    expected = (1 - RATE * DECAY) * before - RATE * factors.clamp(-1, 1)
+    assert (parameter - expected).abs().max() < 1e-6
+    assert parameter.grad is None
+    optimizer.step()
+    assert torch.equal(parameter, parameter)
+    assert not any(optimizer.state.values())
+
+
+def test_badam_trains_one_block_at_a_time_and_begins_its_moments_anew():
+    one, two = begun((6, 10)), begun((6, 10))
+    optimizer = BAdam([group(one, block=0), group(two, block=1)], seed=0, interval=STEPS,
+                      order="ascending", **ADAM)  # fmt: skip
+    for turn, (active, other) in enumerate([(one, two), (two, one), (one, two)]):
+        before = active.detach().clone(), other.detach().clone()
+        for gradient in gradients((6, 10)):
+            optimizer.train()
+            assert (active.requires_grad, other.requires_grad) == (True, False)
+            active.grad = gradient.clone()
+            optimizer.step()
+        assert torch.equal(other, before[1])
+        assert not optimizer.state
+        active.grad = None
+        if turn < 2:
+            assert_goes(active.detach(), (6, 10), Adam())
+    optimizer.eval()
+    assert one.requires_grad
+    assert two.requires_grad
+
+
+@pytest.mark.parametrize("order", ["ascending", "descending", "random"])
+def test_each_block_has_one_turn_in_a_round(order):
+    rounds = [[block_at(5 * n + k, 5, order, 7) for k in range(5)] for n in range(4)]
+    assert all(sorted(one) == [0, 1, 2, 3, 4] for one in rounds)
+    assert len(set(map(tuple, rounds))) == (4 if order == "random" else 1)
+
+
+def test_a_state_is_taken_up_in_the_precision_that_it_was_kept_in():
+    parameter = torch.nn.Parameter(begun((6, 10)).detach().bfloat16())
+    optimizer = AdamMini([group(parameter, rows=1, transposed=False)], **ADAM)
+    parameter.grad = torch.randn(6, 10).bfloat16()
+    optimizer.step()
+    again = AdamMini([group(parameter, rows=1, transposed=False)], **ADAM)
+    again.load_state_dict(optimizer.state_dict())
+    assert again.state[parameter]["exp_avg_sq"].dtype == torch.float32
+    assert again.state[parameter]["exp_avg"].dtype == torch.bfloat16
