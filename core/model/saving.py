@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from luthier.core.model.adapters import quiet_peft
 from luthier.core.model.opening import OpenModel
 from luthier.core.run.folder import written_whole
 
@@ -22,7 +23,8 @@ def save_model(opened: OpenModel, folder: Path) -> None:
             tokenizer.chat_template = template.jinja()
             generation.eos_token_id = template.stop_ids(tokenizer)
         if hasattr(model, "peft_config"):
-            model.save_pretrained(beside, save_embedding_layers=False)
+            with quiet_peft():
+                model.save_pretrained(beside, save_embedding_layers=False)
             # PEFT's card is a form with nothing filled in
             (beside / "README.md").unlink(missing_ok=True)
             generation.save_pretrained(beside)
