@@ -16,6 +16,7 @@ TOLD_TO_OTHERS = (
     "lora with eva initialization used with low_cpu_mem_usage=False",
     "Failed to load the CUDA extension",  # it is looked at what came of it
     "Setting boft_n_butterfly_factor to 1",
+    "The following rank_pattern keys did not match",  # such that it writes itself
     ".*LoRA tensor.*have invalid shape",  # a tuner that gives out ranks may leave a layer none
 )
 """The beginnings of PEFT's warnings about what a run file has no say in."""
@@ -139,7 +140,7 @@ def merged(adapted: Any, folder: Path) -> Any:
     if not hasattr(adapted, "merge_and_unload"):
         raise BadModel(
             f"the adapter in {folder} is no change of the model's weights, so it cannot be merged "
-            "into them. Name it alone, as the last of `model.adapters`."
+            "into them. Serve it beside the model, as the last of `model.adapters`."
         )
     return adapted.merge_and_unload()
 

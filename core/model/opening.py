@@ -128,7 +128,7 @@ def model_spec(run: Run, *, training: bool) -> ModelSpec:
         template=next(iter(run.of("templates")), None),
         plugins=tuple(chosen),
         adapters=run.model.adapters,
-        continues=run.model.continue_adapter and any("adapter" in one.traits for one in chosen),
+        continues=run.continues_adapter,
         revision=run.model.revision,
         hub=run.model.hub,
         dtype=run.dtype,

@@ -265,7 +265,7 @@ def run_to_serve(path: str | Path, overrides: Sequence[str], *, trust_plugins: b
             f"Go on with it: `luthier resume {path}`."
         )
     tree = read_tree(folder.run_file)
-    run = _stored_run(folder, trust_plugins=trust_plugins, purpose="inference")
+    run = _stored_run(folder, overrides, trust_plugins=trust_plugins, purpose="inference")
     if not any((folder.model / name).is_file() for name in ("config.json", ADAPTER)):
         raise BadRunFolder(
             f"{folder.model} holds neither a config.json nor an {ADAPTER}, so it is no model. "

@@ -16,7 +16,7 @@ from tests.sweep.miniatures import miniature
 
 def adapted(model, **options):
     return Lora(**options).attach_adapter(
-        model=model, layers=LayerMap.of(model), vocabulary=Vocabulary((), (), 0, 0)
+        model=model, layers=LayerMap.of(model), vocabulary=Vocabulary((), (), 0, 0), adapter=None
     )
 
 
