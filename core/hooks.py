@@ -108,7 +108,7 @@ def patch_model(
 
 @hookspec(firstresult=True)
 def attach_adapter(
-    model: PreTrainedModel, layers: LayerMap, vocabulary: Vocabulary
+    model: PreTrainedModel, layers: LayerMap, vocabulary: Vocabulary, adapter: Path | None
 ) -> torch.nn.Module | None:
     """Return the model with exactly the parameters trainable that are to be trained.
 
@@ -118,9 +118,11 @@ def attach_adapter(
         model: the patched base model.
         layers: the type of each of its layers; targets are resolved through it.
         vocabulary: which tokens are new to the model; what is new has to be trained.
+        adapter: the folder of the adapter to go on with; None for a new one. It is given to
+            plugins of the trait `continues-adapter` alone.
 
     Raises:
-        BadModel: a target matches no layer.
+        BadModel: a target matches no layer, or the adapter is of another kind.
 
     Answered by tuners.
     """

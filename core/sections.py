@@ -40,7 +40,10 @@ class ModelSection(Section):
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """The precision of the weights; `auto` takes what suits the device."""
     adapters: tuple[str, ...] = ()
-    """Folders of adapters to put on the model, in order."""
+    """Folders of adapters to put on the model, in order; all but the last become part of it."""
+    continue_adapter: bool = True
+    """Whether the last of `adapters` is trained on, where the tuner trains one; else they all
+    become part of the model, and a new one is laid on it."""
     add_tokens: tuple[str, ...] = ()
     """Texts that become one token each; their rows of embedding and head are trained too."""
     add_special_tokens: tuple[str, ...] = ()

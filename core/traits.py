@@ -7,6 +7,9 @@ from __future__ import annotations
 
 TRAITS = {
     "adapter": "It trains weights beside the model's own, which stay as they are.",
+    "continues-adapter": "It goes on training an adapter that was saved.",
+    "low-rank": "It trains pairs of matrices beside layers, as LoRA does.",
+    "adds-layers": "It adds layers to the model, and those after them have new numbers.",
     "trains-base-weights": "It trains weights of the model itself.",
     "quantized": "The model's own weights are held in few bits.",
     "attention-backend": "It decides how attention is computed; a model has one.",

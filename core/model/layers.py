@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import TYPE_CHECKING, TypeAlias
 
 from luthier.core.errors import BadModel
@@ -78,7 +78,7 @@ class LayerMap:
         Args:
             parameter: its full name, in the model or in PEFT's wrapper of it.
         """
-        steps = parameter.removeprefix("base_model.model.").split(".")
+        steps = parameter.removeprefix(PEFT_PREFIX).split(".")
         while steps:
             name = ".".join(step for step in steps if step != "base_layer")
             if name in self.types:
@@ -86,32 +86,80 @@ class LayerMap:
             steps.pop()
         return None
 
-    def resolve(self, targets: Targets, *, beside: bool = False) -> list[str]:
+    def type_of(self, parameter: str) -> LayerType | None:
+        """Return the type of the layer that a parameter belongs to, or that it stands beside.
+
+        Args:
+            parameter: its full name; that of one which PEFT laid on the model, too.
+
+        Returns:
+            None where it belongs to no layer. `expert` for what lies beside several stacks of
+            experts, as PEFT's matrices do.
+        """
+        if (layer := self.layer_of(parameter)) is not None:
+            return self.types[layer]
+        parts = parameter.removeprefix(PEFT_PREFIX).split(".")
+        starts = (".".join(parts[:end]) for end in range(len(parts), 0, -1))
+        if any(one.startswith(f"{start}.") for start in starts for one in self.parameters):
+            return LayerType.EXPERT
+        return None
+
+    def named(self, word: str) -> list[str]:
+        """Return the layers, norms too, of a group or a type, or whose names end so.
+
+        Raises:
+            BadModel: there are none, and the message lists the names that there are.
+        """
+        kinds = _WORDS.get(word)
+        found = [
+            name
+            for name, kind in self
+            if (kind in kinds if kinds is not None else f".{name}".endswith(f".{word}"))
+        ]
+        if not found:
+            raise self._unmatched(word)
+        return found
+
+    def resolve(
+        self, targets: Targets, *, beside: bool = False, among: Set[str] | None = None
+    ) -> list[str]:
         """Return the full names of the layers that a run file's `targets` stand for.
 
         Args:
             targets: a group (`all`, `attention`, `mlp` ...), a type (`attention-query`), a list of
                 these and of ends of names (`q_proj`), or one regular expression over the full name.
             beside: leave out the layers beside which nothing can be trained, as adapters want it.
+            among: the names that may be given; all where it is None.
 
         Raises:
             BadModel: nothing is matched, and the message lists the names that there are; or all
                 layers of one name are left out, and it says why.
         """
-        if isinstance(targets, str) and targets not in _WORDS:
-            found = self._matching(targets)
-        else:
-            words = (targets,) if isinstance(targets, str) else tuple(targets)
-            wanted = {name for word in words for name in self._named(word)}
-            found = [name for name in self.types if name in wanted]
-        if not found:
-            raise self._unmatched(str(targets))
+        found = self.matching(targets, among)
         if beside:
             found = self._reached(found)
         self.resolved.update(self.types[name] for name in found)
         return found
 
-    def _matching(self, expression: str) -> list[str]:
+    def matching(self, targets: Targets, among: Set[str] | None = None) -> list[str]:
+        """Return what `resolve` does, of which the run does not tell.
+
+        Raises:
+            BadModel: nothing is matched.
+        """
+        if isinstance(targets, str) and targets not in _WORDS:
+            found = self._expressed(targets)
+        else:
+            words = (targets,) if isinstance(targets, str) else tuple(targets)
+            wanted = {name for word in words for name in self._named(word)}
+            found = [name for name in self.types if name in wanted]
+        if among is not None:
+            found = [name for name in found if name in among]
+        if not found:
+            raise self._unmatched(str(targets))
+        return found
+
+    def _expressed(self, expression: str) -> list[str]:
         try:
             pattern = re.compile(expression)
         except re.error as fault:
@@ -176,6 +224,8 @@ class LayerMap:
         return dict(Counter(self.types[name] for name in names if name in self.types))
 
 
+PEFT_PREFIX = "base_model.model."
+"""How the names of a model's parameters begin once PEFT has wrapped it."""
 MATRIX = 2
 """The axes that a tensor has at least where it multiplies."""
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from luthier.core.errors import BadModel
 from luthier.core.hooks import Undo
+from luthier.core.model.adapters import merged, with_adapter
 from luthier.core.model.attention import composed_attention, require_interface
 from luthier.core.model.families import Family
 from luthier.core.model.layers import LayerMap
@@ -45,6 +46,8 @@ class ModelSpec:
     plugins: tuple[Selected, ...] = ()
     """All other plugins that may answer for it: quantizer, patches, and for training the rest."""
     adapters: tuple[str, ...] = ()
+    continues: bool = False
+    """Whether the last of the adapters is trained on; a new one is laid over all others."""
     revision: str | None = None
     hub: str = "huggingface"
     """Where a model that is no folder is fetched from."""
@@ -125,6 +128,7 @@ def model_spec(run: Run, *, training: bool) -> ModelSpec:
         template=next(iter(run.of("templates")), None),
         plugins=tuple(chosen),
         adapters=run.model.adapters,
+        continues=run.continues_adapter,
         revision=run.model.revision,
         hub=run.model.hub,
         dtype=run.dtype,
@@ -184,18 +188,27 @@ def open_model(located: LocatedModel, *, training: bool) -> OpenModel:
     layers = LayerMap.of(model, spec.layers)
     opened = OpenModel(model, located.tokenizer, located.template, layers, vocabulary)
     _patch(opened, manager, "built")
-    for index, adapter in enumerate(spec.adapters):
-        opened.model = with_adapter(opened.model, (spec.base / adapter).resolve())
-        if training or index + 1 < len(spec.adapters):
-            # PEFT cannot lay one wrapper over another: what lies beneath becomes the base
-            opened.model = opened.model.merge_and_unload()
+    beneath, last = _stacked(spec, training=training)
+    for adapter in beneath:
+        opened.model = merged(with_adapter(opened.model, adapter), adapter)
     if training:
         opened.model = first_answer(
-            manager, "attach_adapter", model=opened.model, layers=layers, vocabulary=vocabulary
-        )
+            manager, "attach_adapter",
+            model=opened.model, layers=layers, vocabulary=vocabulary, adapter=last,
+        )  # fmt: skip
         _hold_trained_in(opened.model, spec.trained_dtype)
+    elif last is not None:
+        opened.model = with_adapter(opened.model, last)
     _patch(opened, manager, "adapted")
     return opened
+
+
+def _stacked(spec: ModelSpec, *, training: bool) -> tuple[list[Path], Path | None]:
+    """Return the adapters that become part of the model, and the one that stays beside it."""
+    folders = [(spec.base / adapter).resolve() for adapter in spec.adapters]
+    if not folders or (training and not spec.continues):
+        return folders, None
+    return folders[:-1], folders[-1]
 
 
 def _patch(opened: OpenModel, manager: pluggy.PluginManager, phase: str) -> None:
@@ -205,81 +218,6 @@ def _patch(opened: OpenModel, manager: pluggy.PluginManager, phase: str) -> None
         )
         if undo is not None:
             opened.undo.append(undo)
-
-
-ANOTHER_ADAPTER = "Name a folder that PEFT saved an adapter to."
-
-
-def with_adapter(model: Any, folder: Path) -> Any:
-    """Return the model with the adapter of a folder on it.
-
-    Raises:
-        BadModel: the folder holds no adapter, or the model's weights are not in memory.
-    """
-    _require_adapter(model, folder)
-    from peft import PeftConfig, PeftModelForCausalLM
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        config = PeftConfig.from_pretrained(str(folder))
-        config.inference_mode = True
-        adapted = PeftModelForCausalLM(model, config)
-        missing = _fill(adapted, load_file(folder / "adapter_model.safetensors"))
-    except (SafetensorError, ValueError, TypeError, RuntimeError) as fault:
-        said = str(fault).strip().partition("\n")[0]
-        raise BadModel(
-            f"the adapter in {folder} cannot be put on this model: {said}. "
-            "Name one that was trained on this model."
-        ) from fault
-    if missing:
-        raise BadModel(
-            f"the adapter in {folder} has no weights for {len(missing)} of the layers that its "
-            f"config names, the first {missing[0]}. {ANOTHER_ADAPTER}"
-        )
-    return adapted
-
-
-def _require_adapter(model: Any, folder: Path) -> None:
-    """Refuse a folder that holds no adapter, or a model that none can be laid on.
-
-    Raises:
-        BadModel: it says which.
-    """
-    if not (folder / "adapter_config.json").is_file():
-        raise BadModel(
-            f"{folder} holds no adapter: there is no adapter_config.json in it. {ANOTHER_ADAPTER}"
-        )
-    if not (folder / "adapter_model.safetensors").is_file():
-        # PEFT would look on the Hub, or read a pickle
-        raise BadModel(
-            f"{folder} holds no weights: there is no adapter_model.safetensors in it. "
-            f"{ANOTHER_ADAPTER}"
-        )
-    if any(parameter.is_meta for parameter in model.parameters()):
-        # PEFT would make the adapter's own weights of nothing, and the logits no numbers
-        raise BadModel(
-            f"`model.device_map` leaves weights of the model elsewhere, to be fetched for each "
-            f"forward pass, and the adapter in {folder} cannot be laid on such. Raise "
-            "`model.max_memory`, or hold the weights in fewer bits (`quantizer`)."
-        )
-
-
-def _fill(adapted: Any, written: dict[str, Any]) -> list[str]:
-    """Put an adapter's weights in their places; return the names of places that have none.
-
-    PEFT renames weights as transformers renames those of older checkpoints, and so misses names
-    that are right as they are (Laguna's shared experts). It is asked where they are not.
-    """
-    from peft import get_peft_model_state_dict, set_peft_model_state_dict
-
-    own = get_peft_model_state_dict(adapted, save_embedding_layers=False)
-    if {n: t.shape for n, t in own.items()} == {n: t.shape for n, t in written.items()}:
-        for name, tensor in own.items():
-            tensor.copy_(written[name])
-        return []
-    missing = set_peft_model_state_dict(adapted, written).missing_keys
-    return [name for name in missing if adapted.base_model.prefix in name]
 
 
 def _hold_trained_in(model: Any, dtype: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from luthier.core.model.adapters import quiet_peft
 from luthier.core.model.opening import OpenModel
 from luthier.core.run.folder import written_whole
 
@@ -16,20 +17,26 @@ def save_model(opened: OpenModel, folder: Path) -> None:
         folder: it is there whole when this returns, or not at all.
     """
     with written_whole(folder) as beside:
-        model, tokenizer, template = opened.model, opened.tokenizer, opened.template
-        generation = model.generation_config
-        if template is not None:
-            tokenizer.chat_template = template.jinja()
-            generation.eos_token_id = template.stop_ids(tokenizer)
-        if hasattr(model, "peft_config"):
-            model.save_pretrained(beside, save_embedding_layers=False)
-            # PEFT's card is a form with nothing filled in
-            (beside / "README.md").unlink(missing_ok=True)
-            generation.save_pretrained(beside)
-        else:
-            model.save_pretrained(beside)
-        tokenizer.save_pretrained(beside)
-        if opened.value_heads:
-            from luthier.core.model.value_head import save_value_heads
+        write_model(opened, beside)
 
-            save_value_heads(opened.value_heads, beside)
+
+def write_model(opened: OpenModel, folder: Path) -> None:
+    """Write what `save_model` does into a folder that is there, file by file."""
+    model, tokenizer, template = opened.model, opened.tokenizer, opened.template
+    generation = model.generation_config
+    if template is not None:
+        tokenizer.chat_template = template.jinja()
+        generation.eos_token_id = template.stop_ids(tokenizer)
+    if hasattr(model, "peft_config"):
+        with quiet_peft():
+            model.save_pretrained(folder, save_embedding_layers=False)
+        # PEFT's card is a form with nothing filled in
+        (folder / "README.md").unlink(missing_ok=True)
+        generation.save_pretrained(folder)
+    else:
+        model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    if opened.value_heads:
+        from luthier.core.model.value_head import save_value_heads
+
+        save_value_heads(opened.value_heads, folder)

@@ -145,7 +145,7 @@ def _arranged(
     return (prepared.dataset, False) if items is None else (items, True)
 
 
-def _tell_of_model(run: Run, opened: OpenModel, counts: dict[str, int], reporter: Reporter) -> None:
+def _tell_of_model(run: Run, opened: OpenModel, counts: dict[str, Any], reporter: Reporter) -> None:
     family = run.family.name if run.family else "?"
     reporter.say("model", f"{run.model.path} (family {family}), {run.dtype} on {run.device}")
     for one in run.of("quantizers"):
@@ -153,10 +153,17 @@ def _tell_of_model(run: Run, opened: OpenModel, counts: dict[str, int], reporter
         reporter.say("quantizer", one.name if place.line else f"{one.name} ({place})")
     if opened.vocabulary.changed:
         reporter.say("vocabulary", str(opened.vocabulary))
+    for folder in run.model.adapters:
+        goes_on = run.continues_adapter and folder == run.model.adapters[-1]
+        reporter.say(
+            "adapter", f"{folder}, {'trained on' if goes_on else 'made part of the model'}"
+        )
     if opened.layers.resolved:
         reporter.say("targets", str(opened.layers))
     share = counts["trained"] / counts["all"]
     reporter.say("training", f"{counts['trained']:,} of {counts['all']:,} parameters ({share:.2%})")
+    listed = [f"{kind} {count:,}" for kind, count in counts["trained_by_type"].items()]
+    reporter.say("by type", ", ".join(listed))
 
 
 def _tell_of_template(run: Run, counts: Counts, reporter: Reporter) -> None:

@@ -9,6 +9,7 @@ import platform
 import resource
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ LIBRARIES = (
     "safetensors", "pluggy", "pydantic", "numpy",
 )  # fmt: skip
 
+BESIDE = "beside the layers"
+"""What is trained and belongs to no layer of the model, such as vectors before its inputs."""
 GRADIENT_AND_MOMENTS = 3
 """What each trained parameter has besides, as wide as itself: its gradient, AdamW's moments."""
 
@@ -105,15 +108,19 @@ def measured_peak_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def _parameters(opened: OpenModel) -> dict[str, int]:
-    return {"all": weight_count(opened.model), "trained": _trained(opened)}
-
-
-def _trained(opened: OpenModel) -> int:
+def _parameters(opened: OpenModel) -> dict[str, Any]:
+    """Return how many parameters there are, how many are trained, and these by type of layer."""
     # preparing data asks this module for `plugins_of`, and needs no trainer
     from luthier.core.training.parameters import trained_parameters
 
-    return sum(p.numel() for p in trained_parameters(opened.model).values())
+    by_type: Counter[str] = Counter()
+    for name, parameter in trained_parameters(opened.model).items():
+        by_type[opened.layers.type_of(name) or BESIDE] += parameter.numel()
+    return {
+        "all": weight_count(opened.model),
+        "trained": by_type.total(),
+        "trained_by_type": dict(by_type.most_common()),
+    }
 
 
 def _versions() -> dict[str, str]:

@@ -168,7 +168,7 @@ def load(
     """
     from luthier.core.model.opening import locate, model_spec, open_model
 
-    run = _run_to_serve(path, overrides, trust_plugins=trust_plugins)
+    run = run_to_serve(path, overrides, trust_plugins=trust_plugins)
     for note in run.notes:
         logger.warning("%s", note)
     with quiet_libraries():
@@ -194,7 +194,7 @@ def load_tokenizer(path: str | Path) -> PreTrainedTokenizerBase:
     """
     from luthier.core.model.opening import locate, model_spec
 
-    run = _run_to_serve(path, (), trust_plugins=False)
+    run = run_to_serve(path, (), trust_plugins=False)
     with quiet_libraries():
         return locate(model_spec(run, training=False)).tokenizer
 
@@ -238,7 +238,18 @@ def _stored_run(
     return _settled(tree, resolve(tree, name=folder.path.name, purpose=purpose), purpose)
 
 
-def _run_to_serve(path: str | Path, overrides: Sequence[str], *, trust_plugins: bool) -> Run:
+def run_to_serve(path: str | Path, overrides: Sequence[str], *, trust_plugins: bool) -> Run:
+    """Return the run by which a trained model is opened.
+
+    Args:
+        path: whatever `load` takes.
+        overrides: as on the command line; they are laid over what the folder says.
+        trust_plugins: let the plugin files that the folder's run.yaml names be run.
+
+    Raises:
+        BadRunFolder: the run has not ended, so there is no model yet.
+        BadModel: there is no model there.
+    """
     from luthier.core.runfile.reading import apply_overrides
 
     place = Place(str(path))
@@ -254,7 +265,7 @@ def _run_to_serve(path: str | Path, overrides: Sequence[str], *, trust_plugins: 
             f"Go on with it: `luthier resume {path}`."
         )
     tree = read_tree(folder.run_file)
-    run = _stored_run(folder, trust_plugins=trust_plugins, purpose="inference")
+    run = _stored_run(folder, overrides, trust_plugins=trust_plugins, purpose="inference")
     if not any((folder.model / name).is_file() for name in ("config.json", ADAPTER)):
         raise BadRunFolder(
             f"{folder.model} holds neither a config.json nor an {ADAPTER}, so it is no model. "
@@ -262,7 +273,8 @@ def _run_to_serve(path: str | Path, overrides: Sequence[str], *, trust_plugins: 
         )
     model = tree.mapping["model"]
     if (folder.model / ADAPTER).is_file():
-        model.mapping["adapters"] = node_of([*run.model.adapters, str(folder.model)], place)
+        beneath = run.model.adapters[: -1 if run.model.continue_adapter else None]
+        model.mapping["adapters"] = node_of([*beneath, str(folder.model)], place)
     else:
         model.mapping["path"] = node_of(str(folder.model), place)
         model.mapping["adapters"] = node_of([], place)

@@ -246,21 +246,35 @@ def require_adapters(node: Node, chooser: Chooser) -> None:
         else:
             said = f"{folder} holds no adapter: there is no adapter_config.json in it"
             chooser.tell(item.place, key, said, "Name a folder that PEFT saved an adapter to.")
-    few_bits = [one for one, _, _ in chooser.chosen if "quantized" in one.plugin.traits]
-    if len(listed.items) > 1 and few_bits:
-        # what lies beneath is merged into the base, as PEFT lays no wrapper over another
-        said = (
-            "of several adapters all but the last are merged into the weights, which "
-            f"{few_bits[0]} holds in few bits, so that most of an adapter would be rounded away"
-        )
-        remedy = "Merge the adapters into one, or the first into a whole model, and name that."
-        chooser.tell(listed.place, "model.adapters", said, remedy)
-    stacked = [one for one, _, _ in chooser.chosen if "adapter" in one.plugin.traits]
-    if listed.items and stacked:
-        # what is saved would be the new adapter, and the base without the one beneath it
-        said = f"{stacked[0]} would train an adapter on top of another, which is not saved with it"
-        remedy = "Merge the first into a model and name that, or train the model's own weights."
-        chooser.tell(listed.place, "model.adapters", said, remedy)
+    if listed.items:
+        _judge_adapters(node, chooser)
+
+
+def _judge_adapters(node: Node, chooser: Chooser) -> None:
+    """Tell of plugins that cannot do with the adapters beneath what they train."""
+    listed, key = node.at(("adapters",)), "model.adapters"
+    chosen = [one for one, _, _ in chooser.chosen]
+    new = [one for one in chosen if "adapter" in one.traits]
+    continues = node.at(("continue_adapter",)).value is not False
+    keeps_last = not chooser.training or (new and continues)
+    for one in chosen:
+        if "adds-layers" in one.traits:
+            said = f"{one} gives layers new numbers, and the adapters are laid on them by these"
+            chooser.tell(listed.place, key, said, MERGE)
+        elif "quantized" in one.traits and len(listed.items) > bool(keeps_last):
+            said = f"{one} holds the weights in few bits, and {listed.items[0].value} would be "
+            chooser.tell(listed.place, key, f"{said}merged into them", MERGE)
+    for one in new if continues else ():
+        if "continues-adapter" not in one.traits:
+            said = f"{one} cannot go on training an adapter that was saved"
+            remedy = "Let it lay a new one on the model and them: `model.continue_adapter: false`."
+            chooser.tell(listed.place, key, said, remedy)
+
+
+MERGE = (
+    "Merge it into whole weights (`luthier merge ADAPTER NEW_FOLDER`), and name the new folder as "
+    "`model.path`."
+)
 
 
 def without_options(model: Node) -> Node:

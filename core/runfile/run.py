@@ -57,6 +57,12 @@ class Run:
         return [one for kind in kinds for one in self.selected if one.kind == kind]
 
     @property
+    def continues_adapter(self) -> bool:
+        """Whether the last of the model's adapters is trained on."""
+        trains_one = any("adapter" in one.traits for one in self.selected)
+        return bool(self.model.adapters) and self.model.continue_adapter and trains_one
+
+    @property
     def dtype(self) -> str:
         """Name of the precision of the weights: the file's, or what suits the device."""
         return self.device.dtype if self.model.dtype == "auto" else self.model.dtype

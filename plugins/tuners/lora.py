@@ -1,108 +1,84 @@
 """LoRA: low-rank adaptation (Hu et al., 2022, https://arxiv.org/abs/2106.09685).
 
 The frozen weight W of a linear layer is joined by B A, of rank r: y = W x + (alpha / r) B A x.
-Experts that a model holds in one tensor get a pair of matrices each.
+Experts that a model holds in one tensor get a pair of matrices each. With `rslora` the update is
+scaled by alpha / sqrt(r) (Kalajdzievski, 2023, https://arxiv.org/abs/2312.03732).
 """
 
 from __future__ import annotations
 
-import warnings
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from luthier.core import BadModel, Plugin, hookimpl
+from luthier.core import hookimpl
+from luthier.plugins.tuners.low_rank import LowRank
 
 if TYPE_CHECKING:
     from torch import nn
+    from transformers import TrainerCallback
 
+    from luthier.core.hooks import Phase, Undo
     from luthier.core.model.layers import LayerMap
     from luthier.core.model.vocabulary import Vocabulary
+    from luthier.core.run.job import TrainingJob
 
 
-class Lora(Plugin):
+class Lora(LowRank):
     """Train two low-rank matrices beside each chosen linear layer."""
 
-    rank: Annotated[int, Field(ge=1)] = 8
-    """The rank of the matrices."""
-    alpha: Annotated[float, Field(gt=0)] | None = None
-    """The update is scaled by alpha / rank; twice the rank where it is not given."""
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """The share of the layer's inputs dropped on the way into the matrices."""
-    targets: str | list[str] = "all"
-    """`all` linear layers, `attention`, `mlp`, `experts`, `state-space`, a type such as
-    `attention-query`, a list of these and of layer names, or a regular expression."""
+    init: Literal["default", "gaussian", "pissa", "olora", "loftq", "eva"] = "default"
+    """How the matrices begin: as no change, random or with the first directions of the inputs
+    (eva); as the first directions of the weight, which is left the rest (pissa, olora); or as what
+    a quantizer of 4 bits took away (loftq)."""
+    init_iterations: Annotated[int, Field(ge=0)] = 16
+    """Iterations of the fast decomposition of pissa; 0 for the exact one, which is slow."""
 
-    traits: ClassVar = frozenset({"adapter"})
-    serves: ClassVar = "training"
+    def settings(self, model: Any) -> dict[str, Any]:
+        """Return how the matrices begin, in PEFT's words."""
+        from luthier.plugins.tuners import initialisation
+
+        initialisation.require_possible(self.init, model)
+        if self.init == "pissa" and self.init_iterations:
+            return {"init_lora_weights": f"pissa_niter_{self.init_iterations}"}
+        if self.init == "eva":
+            from peft import EvaConfig
+
+            # ranks that are given anew would be no longer those of the run file
+            return {"init_lora_weights": "eva", "eva_config": EvaConfig(rho=1.0)}
+        plain = self.init in {"default", "loftq"}
+        return {"init_lora_weights": True if plain else self.init}
 
     @hookimpl
     def attach_adapter(
-        self, model: nn.Module, layers: LayerMap, vocabulary: Vocabulary
+        self, model: Any, layers: LayerMap, vocabulary: Vocabulary, adapter: Path | None
     ) -> nn.Module | None:
-        """Return the model wrapped by PEFT, the matrices and the rows of new tokens trainable."""
-        from peft import LoraConfig, get_peft_model
+        """Return the model wrapped by PEFT, its matrices as `init` says."""
+        adapted = super().attach_adapter(model, layers, vocabulary, adapter)
+        if self.init == "loftq" and adapter is None:
+            from luthier.plugins.tuners.initialisation import fit_to_quantized
 
-        targets = layers.resolve(self.targets, beside=True)
-        modules, parameters = _addressed(model, targets, layers)
-        if parameters and self.dropout:
-            raise BadModel(
-                f"LoRA has no dropout on {parameters[0]}, which PEFT adapts as a tensor, as all "
-                "experts. Set `dropout: 0`, or choose other `targets`, such as `attention`."
-            )
-        config = LoraConfig(
-            r=self.rank,
-            lora_alpha=2 * self.rank if self.alpha is None else self.alpha,
-            lora_dropout=self.dropout,
-            target_modules=modules,
-            target_parameters=parameters or None,
-            trainable_token_indices=vocabulary.modules(model) or None,
-            task_type="CAUSAL_LM",
-        )
-        with warnings.catch_warnings():
-            # PEFT sees for each layer whether it is a Conv1D, and tells that it saw
-            warnings.filterwarnings("ignore", message="fan_in_fan_out is set to")
-            adapted: nn.Module = get_peft_model(model, config)
+            fit_to_quantized(adapted)
         return adapted
 
+    @hookimpl
+    def patch_model(self, model: Any, phase: Phase) -> Undo | None:
+        """Return what makes a plain LoRA of matrices that took their beginning out of the weights.
 
-def _addressed(
-    model: nn.Module, targets: list[str], layers: LayerMap
-) -> tuple[list[str], list[str]]:
-    """Return the targets that PEFT is told by a module's name, and those by a parameter's.
+        It is called before the model is saved, so that the adapter belongs to the model as it was.
+        """
+        if phase == "built" or self.init not in {"pissa", "olora"}:
+            return None
+        from luthier.plugins.tuners.initialisation import conversion
 
-    Raises:
-        BadModel: a quantizer holds what could be told by the parameter alone.
-    """
-    taken = {end for end in {name.rpartition(".")[2] for name in targets} if _taken(model, end)}
-    modules, parameters = [], []
-    for name in targets:
-        if name in layers.parameters:
-            parameters.append(layers.parameters[name])
-        elif name.rpartition(".")[2] in taken:
-            if not model.get_parameter(f"{name}.weight").is_floating_point():
-                raise BadModel(
-                    f"PEFT cannot lay LoRA on {name} of this model while it is quantized. "
-                    "Choose other `targets`, such as `attention`."
-                )
-            parameters.append(f"{name}.weight")
-        else:
-            modules.append(name)
-    return modules, parameters
+        return conversion(model)
 
+    @hookimpl
+    def build_callback(self, job: TrainingJob) -> TrainerCallback | None:
+        """Return what begins with the directions of the data's inputs, before the first step."""
+        if self.init != "eva":
+            return None
+        from luthier.plugins.tuners.initialisation import BeginningFromData
 
-def _taken(model: nn.Module, end: str) -> bool:
-    """Return whether PEFT takes a name for that of an expert, as it was before transformers 5.
-
-    It would lay the adapter on the model's stacked experts, and the layer of this name, a shared
-    expert's, would stay without.
-    """
-    from peft import LoraConfig
-    from peft.utils.transformers_weight_conversion import convert_peft_config_for_transformers
-
-    probe = LoraConfig(target_modules=[end])
-    try:
-        convert_peft_config_for_transformers(probe, model, None)
-    except ValueError:  # it wants the other half of the fused layer beside it
-        return True
-    return end not in probe.target_modules
+        return BeginningFromData(job)

@@ -129,7 +129,7 @@ def test_a_model_of_the_hub_is_served_without_data_or_template(monkeypatch, tmp_
     config = tmp_path / "config.json"
     config.write_text(json.dumps({"architectures": ["LlamaForCausalLM"]}))
     monkeypatch.setattr("huggingface_hub.snapshot_download", lambda *_, **__: str(tmp_path))
-    run = program._run_to_serve("someone/llama", (), trust_plugins=False)
+    run = program.run_to_serve("someone/llama", (), trust_plugins=False)
     assert run.family.name == "llama"
     assert run.data == ()
 

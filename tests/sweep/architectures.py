@@ -11,8 +11,9 @@ from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 from transformers.pytorch_utils import Conv1D
 
+from luthier.core.model.adapters import with_adapter
 from luthier.core.model.layers import GROUPS, LayerMap, LayerType
-from luthier.core.model.opening import OpenModel, with_adapter
+from luthier.core.model.opening import OpenModel
 from luthier.core.model.saving import save_model
 from luthier.core.model.vocabulary import Vocabulary
 from luthier.plugins.tuners.lora import Lora
@@ -83,7 +84,9 @@ def trial(model_type, folder):
     assert not layers.names_of(LayerType.OTHER), layers.names_of(LayerType.OTHER)
     assert not (untyped := _linear(model) - layers.types.keys()), untyped
     vocabulary = Vocabulary((), (), VOCABULARY, VOCABULARY)
-    model = Lora(rank=4).attach_adapter(model=model, layers=layers, vocabulary=vocabulary)
+    model = Lora(rank=4).attach_adapter(
+        model=model, layers=layers, vocabulary=vocabulary, adapter=None
+    )
     adapters = sum(isinstance(one, LoraLayer) for one in model.modules())
     assert adapters == layers.resolved.total()
     assert set(layers.resolved) == GROUPS["all"] & set(layers.types.values())

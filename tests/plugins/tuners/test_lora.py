@@ -7,8 +7,8 @@ from peft.tuners.lora import LoraLayer
 from transformers import AutoModelForCausalLM
 
 from luthier.core import BadModel
+from luthier.core.model.adapters import with_adapter
 from luthier.core.model.layers import LayerMap
-from luthier.core.model.opening import with_adapter
 from luthier.core.model.vocabulary import Vocabulary
 from luthier.plugins.tuners.lora import Lora
 from tests.sweep.miniatures import miniature
@@ -16,7 +16,7 @@ from tests.sweep.miniatures import miniature
 
 def adapted(model, **options):
     return Lora(**options).attach_adapter(
-        model=model, layers=LayerMap.of(model), vocabulary=Vocabulary((), (), 0, 0)
+        model=model, layers=LayerMap.of(model), vocabulary=Vocabulary((), (), 0, 0), adapter=None
     )
 
 

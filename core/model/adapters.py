@@ -1,0 +1,150 @@
+"""Adapters on a model: laid on it from a folder that PEFT wrote, and merged into its weights."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from luthier.core.errors import BadModel
+
+TOLD_TO_OTHERS = (
+    "fan_in_fan_out is set to",  # it sees for each layer whether it is a Conv1D
+    "Using Rank-Stabilized LoRA with rank_pattern",  # of a conversion that is not asked of it
+    "lora with eva initialization used with low_cpu_mem_usage=False",
+    "Failed to load the CUDA extension",  # it is looked at what came of it
+    "Setting boft_n_butterfly_factor to 1",
+    "The following rank_pattern keys did not match",  # such that it writes itself
+    ".*LoRA tensor.*have invalid shape",  # a tuner that gives out ranks may leave a layer none
+)
+"""The beginnings of PEFT's warnings about what a run file has no say in."""
+
+
+@contextmanager
+def quiet_peft() -> Iterator[None]:
+    """Hold back what PEFT warns of that nobody can do anything about."""
+    with warnings.catch_warnings():
+        for text in TOLD_TO_OTHERS:
+            warnings.filterwarnings("ignore", message=text)
+        yield
+
+
+ANOTHER_ADAPTER = "Name a folder that PEFT saved an adapter to."
+
+
+def with_adapter(model: Any, folder: Path, *, trained: bool = False) -> Any:
+    """Return the model with the adapter of a folder on it.
+
+    Args:
+        model: the model, without any.
+        folder: what PEFT saved.
+        trained: whether its weights are trainable.
+
+    Raises:
+        BadModel: the folder holds no adapter, or the model's weights are not in memory.
+    """
+    _require_adapter(model, folder)
+    from peft import PeftConfig, PeftModelForCausalLM
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        with quiet_peft():
+            config = PeftConfig.from_pretrained(str(folder))
+            config.inference_mode = not trained
+            adapted = PeftModelForCausalLM(model, config)
+            missing = _fill(adapted, load_file(folder / "adapter_model.safetensors"))
+    except (SafetensorError, ValueError, TypeError, RuntimeError) as fault:
+        said = str(fault).strip().partition("\n")[0]
+        raise BadModel(
+            f"the adapter in {folder} cannot be put on this model: {said}. "
+            "Name one that was trained on this model."
+        ) from fault
+    if missing:
+        raise BadModel(
+            f"the adapter in {folder} has no weights for {len(missing)} of the layers that its "
+            f"config names, the first {missing[0]}. {ANOTHER_ADAPTER}"
+        )
+    if config.is_prompt_learning:
+        # told at each token of an answer; the model counts by itself
+        warnings.filterwarnings("ignore", message="Position ids are not supported")
+    return adapted
+
+
+def _require_adapter(model: Any, folder: Path) -> None:
+    """Refuse a folder that holds no adapter, or a model that none can be laid on.
+
+    Raises:
+        BadModel: it says which.
+    """
+    if not (folder / "adapter_config.json").is_file():
+        raise BadModel(
+            f"{folder} holds no adapter: there is no adapter_config.json in it. {ANOTHER_ADAPTER}"
+        )
+    if not (folder / "adapter_model.safetensors").is_file():
+        # PEFT would look on the Hub, or read a pickle
+        raise BadModel(
+            f"{folder} holds no weights: there is no adapter_model.safetensors in it. "
+            f"{ANOTHER_ADAPTER}"
+        )
+    if any(parameter.is_meta for parameter in model.parameters()):
+        # PEFT would make the adapter's own weights of nothing, and the logits no numbers
+        raise BadModel(
+            f"`model.device_map` leaves weights of the model elsewhere, to be fetched for each "
+            f"forward pass, and the adapter in {folder} cannot be laid on such. Raise "
+            "`model.max_memory`, or hold the weights in fewer bits (`quantizer`)."
+        )
+
+
+def _fill(adapted: Any, written: dict[str, Any]) -> list[str]:
+    """Put an adapter's weights in their places; return the names of places that have none.
+
+    PEFT renames weights as transformers renames those of older checkpoints, and so misses names
+    that are right as they are (Laguna's shared experts). It is asked where they are not.
+    """
+    import torch
+    from peft import get_peft_model_state_dict, set_peft_model_state_dict
+
+    own = get_peft_model_state_dict(adapted, save_embedding_layers=False)
+    # of a method that saves less than it holds, these are copies
+    held = {one.data_ptr() for one in (*adapted.parameters(), *adapted.buffers())}
+    alike = {n: t.shape for n, t in own.items()} == {n: t.shape for n, t in written.items()}
+    if alike and held.issuperset(one.data_ptr() for one in own.values()):
+        with torch.no_grad():
+            for name, tensor in own.items():
+                tensor.copy_(written[name])
+        return []
+    missing = set_peft_model_state_dict(adapted, written).missing_keys
+    return [name for name in missing if adapted.base_model.prefix in name]
+
+
+def merged(adapted: Any, folder: Path) -> Any:
+    """Return the model with its adapter in its own weights: PEFT lays no adapter over another.
+
+    Args:
+        adapted: what `with_adapter` gave.
+        folder: where the adapter came from.
+
+    Raises:
+        BadModel: the weights are held in few bits, or the adapter is no change of weights.
+    """
+    if is_quantized(adapted.get_base_model()):
+        # what is rounded again is neither the base nor the sum
+        raise BadModel(
+            f"the adapter in {folder} would be merged into weights that are held in few bits. "
+            f"Merge it into whole ones, and name what comes of it as `model.path`: "
+            f"`luthier merge {folder} NEW_FOLDER`."
+        )
+    if not hasattr(adapted, "merge_and_unload"):
+        raise BadModel(
+            f"the adapter in {folder} is no change of the model's weights, so it cannot be merged "
+            "into them. Serve it beside the model, as the last of `model.adapters`."
+        )
+    return adapted.merge_and_unload()
+
+
+def is_quantized(model: Any) -> bool:
+    """Return whether a model's own weights are held in few bits."""
+    return getattr(model, "hf_quantizer", None) is not None

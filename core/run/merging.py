@@ -1,0 +1,207 @@
+"""Merging: a trained adapter becomes part of whole weights, and what comes of it is verified.
+
+An adapter merged into weights that are held in few bits would be rounded with them, and one merged
+in half precision loses its small numbers. So it is merged in float32, whatever the run trained
+beside, and written in the precision of the model. What was written is read again and compared.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from luthier.core.errors import BadModel, BadRunFolder, LuthierError
+from luthier.core.run.folder import RunFolder, written_whole
+from luthier.core.run.program import run_to_serve
+from luthier.core.run.reporting import Reporter, quiet_libraries
+from luthier.core.runfile import Run, read_tree
+
+if TYPE_CHECKING:
+    import torch
+
+    from luthier.core.model.opening import OpenModel
+
+BOUNDS = {"float32": 1e-3, "float16": 0.05, "bfloat16": 0.5}
+"""The most that a logit may differ, by the precision that is written: rounding alone does so."""
+TEXTS = (
+    "What is the capital of France?",
+    "Explain in two sentences why the sky is blue.",
+    "Schreibe ein kurzes Gedicht über den Herbst.",
+    "def fibonacci(n):\n    if n < 2:\n        return n\n",
+    "请用一句话介绍北京的历史。",
+    "A train leaves at 9:40 and arrives at 13:05. How long does it take?",
+    "Liste trois fruits rouges.",
+    '{"name": "Ada", "born": 1815, "tags": ["mathematics", "engines"]}',
+)
+"""What the models are asked to continue; more prompts than these are the same with numbers."""
+
+
+class Merged(NamedTuple):
+    """What a merge came to."""
+
+    folder: Path
+    """Where the model is."""
+    dtype: str
+    """The precision in which it is written."""
+    prompts: int
+    tokens: int
+    """How many of the prompts' tokens were compared."""
+    difference: float
+    """The most that a logit differs from base plus adapter."""
+    divergence: float
+    """The mean KL divergence from base plus adapter, in nats per token."""
+
+
+def merge(  # noqa: PLR0913 (options, by name)
+    path: str | Path,
+    output: Path,
+    *,
+    base: str | None = None,
+    prompts: int = len(TEXTS),
+    bound: float | None = None,
+    trust_plugins: bool = False,
+    reporter: Reporter | None = None,
+) -> Merged:
+    """Write a model with a trained adapter in its weights, which stock transformers loads.
+
+    Args:
+        path: a run folder, or the folder of an adapter.
+        output: the new folder of the model.
+        base: the whole model to merge into, where the adapter's own base is stored in few bits.
+        prompts: how many texts the result is verified with.
+        bound: the most that a logit may differ; that of BOUNDS where it is None.
+        trust_plugins: let the plugin files that the run's run.yaml names be run.
+        reporter: who is told of it.
+
+    Raises:
+        BadModel: there is no adapter, the base is in few bits, or the adapter is no change of
+            weights.
+        BadMerge: what was written answers otherwise than base plus adapter; nothing is kept.
+        BadRunFolder: something is in the output folder already.
+    """
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise BadRunFolder(f"there is something in {output} already. Name a new folder.")
+    told = reporter or Reporter()
+    whole = ["model.dtype=float32", "quantizer=null"]
+    whole += [f"model.path={base}", "model.revision=null"] if base else []
+    run = run_to_serve(path, whole, trust_plugins=trust_plugins)
+    if not run.model.adapters:
+        raise BadModel(f"{path} holds no adapter, so there is nothing to merge.")
+    if quantizer := _quantizer_of(path):
+        told.warn(
+            f"the adapter was trained beside weights in few bits ({quantizer}); it is merged into "
+            "the whole ones, with which it answers a little otherwise"
+        )
+    with quiet_libraries():
+        return _merge(run, output, prompts, bound, told)
+
+
+class BadMerge(LuthierError):
+    """A merged model answers otherwise than its base with the adapter."""
+
+
+def _quantizer_of(path: str | Path) -> str | None:
+    """Return how the run of a folder held its weights, if not whole."""
+    file = RunFolder(Path(path)).run_file
+    if not file.is_file():
+        return None
+    node = read_tree(file).mapping.get("quantizer")
+    if node is None or node.value is None:
+        return None
+    return str(node.at(("name",)).value if isinstance(node.value, dict) else node.value)
+
+
+def _merge(run: Run, output: Path, prompts: int, bound: float | None, told: Reporter) -> Merged:
+    from luthier.core.model.adapters import merged
+    from luthier.core.model.architectures import config_at
+    from luthier.core.model.opening import locate, model_spec, open_model
+    from luthier.core.model.saving import write_model
+
+    located = locate(model_spec(run, training=False))
+    opened = open_model(located, training=False)
+    adapter = Path(run.model.adapters[-1])
+    rows = _prompts(opened, prompts)
+    expected = _logits(opened.model, rows)
+    dtype = _dtype_of(config_at(located.location, run.model.revision))
+    told.say("merging", f"{adapter} into {run.model.path}, in float32; to be written in {dtype}")
+    opened.model = merged(opened.model, adapter)
+    opened.unpatch()
+    _cast(opened.model, dtype)
+    with written_whole(output) as beside:
+        write_model(opened, beside)
+        for heads in adapter.glob("value_head.safetensors"):
+            shutil.copy2(heads, beside)
+        del opened.model
+        difference, divergence = _compared(expected, _reloaded(beside, rows))
+        tokens = sum(len(row) for row in rows)
+        result = Merged(output, dtype, prompts, tokens, difference, divergence)
+        limit = BOUNDS[dtype] if bound is None else bound
+        told.say("verified", f"{_sentence(result)} (bound {limit:g})")
+        if not difference <= limit:  # nor where it is no number
+            raise BadMerge(
+                "the merged model answers otherwise than its base with the adapter: "
+                f"{difference:g} is over the bound of {limit:g}, and nothing is kept. Serve the "
+                "adapter beside its base, or give a wider `--bound`."
+            )
+    told.say("model", f"written to {output}")
+    return result
+
+
+def _sentence(result: Merged) -> str:
+    return (
+        f"{result.prompts} prompts, {result.tokens} tokens: logits differ from base plus adapter "
+        f"by at most {result.difference:.2e}, KL divergence {result.divergence:.2e} nats per token"
+    )
+
+
+def _prompts(opened: OpenModel, count: int) -> list[list[int]]:
+    """Return ids of texts; the tokens that are new to the model stand at the end of the first."""
+    texts = [f"{TEXTS[n % len(TEXTS)]}{f' {n}' if n >= len(TEXTS) else ''}" for n in range(count)]
+    rows = [opened.tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
+    return [[*rows[0], *opened.vocabulary.ids], *rows[1:]]
+
+
+def _logits(model: Any, rows: Sequence[Sequence[int]]) -> list[torch.Tensor]:
+    """Return logits of shape (T, V) of each row, in float32."""
+    import torch
+
+    model.eval()
+    with torch.inference_mode():
+        return [model(input_ids=torch.tensor([row])).logits[0].float() for row in rows]
+
+
+def _reloaded(folder: Path, rows: Sequence[Sequence[int]]) -> list[torch.Tensor]:
+    """Return the logits of what was written, computed in float32."""
+    from luthier.core.model.opening import locate, model_spec, open_model
+
+    run = run_to_serve(folder, ["model.dtype=float32"], trust_plugins=False)
+    return _logits(open_model(locate(model_spec(run, training=False)), training=False).model, rows)
+
+
+def _compared(
+    expected: Sequence[torch.Tensor], found: Sequence[torch.Tensor]
+) -> tuple[float, float]:
+    """Return the largest difference of logits, and the mean KL divergence in nats per token."""
+    import torch
+    from torch.nn.functional import kl_div
+
+    expected_TV, found_TV = torch.cat(list(expected)), torch.cat(list(found))
+    difference = (expected_TV - found_TV).abs().max().item()
+    log_p_TV, log_q_TV = expected_TV.log_softmax(-1), found_TV.log_softmax(-1)
+    divergence = kl_div(log_q_TV, log_p_TV, reduction="batchmean", log_target=True).item()
+    return difference, max(divergence, 0.0)
+
+
+def _dtype_of(config: Any) -> str:
+    """Return the precision that a model is stored in; float32 where its config does not tell."""
+    name = str(config.dtype).removeprefix("torch.")
+    return name if name in BOUNDS else "float32"
+
+
+def _cast(model: Any, dtype: str) -> None:
+    """Hold a model's weights in the precision that is written, as its config then says."""
+    import torch
+
+    model.to(getattr(torch, dtype))

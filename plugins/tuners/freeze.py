@@ -1,0 +1,75 @@
+"""Freeze-tuning: some decoder layers are trained, and all else is left as it is.
+
+Source: Houlsby et al., 2019 (https://arxiv.org/abs/1902.00751), section 3, where it is a baseline
+(training the top layers); paper, section 2.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from luthier.core import BadModel, Plugin, hookimpl
+
+if TYPE_CHECKING:
+    from luthier.core.model.layers import LayerMap
+    from luthier.core.model.vocabulary import Vocabulary
+
+
+class Freeze(Plugin):
+    """Train a few decoder layers, and freeze all others."""
+
+    layers: int = 2
+    """Decoder layers to train: the last so many; the first so many where it is negative."""
+    modules: str | tuple[str, ...] | None = None
+    """What is trained of them, as `targets` of other tuners: `attention`, a type such as
+    `mlp-down`, `norm`, a list of these and of names; all where it is not given."""
+    besides: tuple[str, ...] = ()
+    """What is trained besides, outside of the decoder layers, by type or name: `embedding`,
+    `head`, `norm`."""
+
+    traits: ClassVar = frozenset({"trains-base-weights"})
+    serves: ClassVar = "training"
+
+    @hookimpl
+    def attach_adapter(self, model: Any, layers: LayerMap, vocabulary: Vocabulary) -> Any:
+        """Return the model, the chosen layers trainable, and the embedding where it has grown.
+
+        Raises:
+            BadModel: there are fewer layers, or a name matches none.
+        """
+        from luthier.plugins.tuners.blocks import blocks_of
+
+        blocks = blocks_of(model)
+        count = len(blocks.modules)
+        if not 0 < abs(self.layers) <= count:
+            raise BadModel(
+                f"`layers: {self.layers}` of freeze-tuning: the model has {count} decoder layers. "
+                f"Give a number from 1 to {count}, or a negative one for the first."
+            )
+        model.requires_grad_(requires_grad=False)
+        trained = range(count - self.layers, count) if self.layers > 0 else range(-self.layers)
+        for number in trained if self.modules is None else ():
+            blocks.modules[number].requires_grad_(requires_grad=True)
+        words = [self.modules] if isinstance(self.modules, str) else self.modules or []
+        for name in _named(words, layers):
+            if blocks.number_of(name) in trained:
+                _train(model, layers, name)
+        # what is new to the vocabulary is noise until it is trained
+        new = {"embedding", "head"} & set(layers.types.values()) if vocabulary.ids else ()
+        for name in _named([*self.besides, *new], layers):
+            if blocks.number_of(name) is None:
+                _train(model, layers, name)
+        return model
+
+
+def _named(words: Iterable[str], layers: LayerMap) -> Iterator[str]:
+    for word in words:
+        yield from layers.named(word)
+
+
+def _train(model: Any, layers: LayerMap, name: str) -> None:
+    if name in layers.parameters:
+        model.get_parameter(layers.parameters[name]).requires_grad = True
+    else:
+        model.get_submodule(name).requires_grad_(requires_grad=True)

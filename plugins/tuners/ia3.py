@@ -1,0 +1,31 @@
+"""(IA)3: infused adapter by inhibiting and amplifying inner activations (Liu et al., 2022).
+
+Source: https://arxiv.org/abs/2205.05638, section 3.3. A trained vector scales the outputs of the
+keys and the values, and the inputs of the last layer of each MLP.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from luthier.core.model.layers import LayerMap, LayerType
+from luthier.plugins.tuners.peft_tuner import ModuleTuner
+
+AT_THE_INPUT = frozenset({LayerType.DOWN, LayerType.SHARED_EXPERT_DOWN, LayerType.EXPERT_DOWN})
+
+
+class Ia3(ModuleTuner):
+    """Train a vector that scales the outputs of each chosen layer, or an MLP's activations."""
+
+    targets: str | tuple[str, ...] = ("attention-key", "attention-value", "mlp-down")
+    """As of `lora`: keys, values and the last layer of each MLP by default. Where these are one
+    layer: `[attention-query-key-value, mlp-down]`."""
+
+    method: ClassVar = "IA3"
+
+    def config_of(self, names: list[str], layers: LayerMap, **shared: Any) -> Any:
+        """Return an IA3Config."""
+        from peft import IA3Config
+
+        at_the_input = [name for name in names if layers.types[name] in AT_THE_INPUT]
+        return IA3Config(feedforward_modules=at_the_input, **shared)

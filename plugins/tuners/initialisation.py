@@ -1,0 +1,157 @@
+"""How LoRA's matrices begin, where that takes more than a word to PEFT.
+
+PiSSA (Meng et al., 2024, https://arxiv.org/abs/2404.02948), OLoRA (Büyükakyüz, 2024,
+https://arxiv.org/abs/2406.01775), LoftQ (Li et al., 2023, https://arxiv.org/abs/2310.08659) and
+EVA (Paischer et al., 2024, https://arxiv.org/abs/2410.07170). A sibling of the plugin, since it
+needs torch and transformers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import torch
+from transformers import TrainerCallback
+
+from luthier.core import BadModel
+from luthier.core.model.adapters import is_quantized
+
+if TYPE_CHECKING:
+    from luthier.core.hooks import Undo
+    from luthier.core.run.job import TrainingJob
+
+ADAPTER = "default"
+"""PEFT's name of the one adapter that a model has here."""
+
+
+def require_possible(init: str, model: Any) -> None:
+    """Refuse a beginning that the model's weights do not allow.
+
+    Raises:
+        BadModel: it says why.
+    """
+    if init in {"pissa", "olora"} and is_quantized(model):
+        raise BadModel(
+            f"`init: {init}` takes the matrices out of the weights and leaves them the rest, which "
+            "weights in few bits cannot hold. Leave out the quantizer, or choose `init: loftq`."
+        )
+    if init == "loftq" and not getattr(model, "is_loaded_in_4bit", False):
+        raise BadModel(
+            "`init: loftq` makes good for what 4 bits took from the weights, and these are not "
+            "held so. Add `quantizer: bnb`, or leave `init` out."
+        )
+
+
+def fit_to_quantized(model: Any) -> None:
+    """Set each pair of matrices to the best low-rank fit of what 4 bits took from its weight.
+
+    Raises:
+        BadModel: the whole weights are not at hand, in safetensors.
+    """
+    from peft import replace_lora_weights_loftq
+
+    try:
+        replace_lora_weights_loftq(model)
+    except (ValueError, OSError) as fault:
+        raise BadModel(
+            f"`init: loftq` needs the model's whole weights in safetensors: {fault}. Name a folder "
+            "of such as `model.path`, or leave `init` out."
+        ) from fault
+
+
+def conversion(model: Any) -> Undo | None:
+    """Return what makes of matrices that were taken out of the weights a plain LoRA on these.
+
+    With B0 A0 taken out of the weight W, of rank r, and trained to B A, the layer computes
+    (W - s B0 A0) + s B A = W + s [B, -B0] [A; A0], which is a LoRA of rank 2r on W. None where the
+    matrices began otherwise, as those of an adapter that is gone on with did.
+    """
+    config = model.peft_config[ADAPTER]
+    if not str(config.init_lora_weights).startswith(("pissa", "olora")):
+        return None
+    began = {layer: _matrices(layer) for layer in _layers(model)}
+
+    def undo() -> None:
+        with torch.no_grad():
+            for layer, (down_RI, up_OR) in began.items():
+                _double(layer, down_RI, up_OR)
+        config.init_lora_weights = True
+        # the scale of an update is to stay, and its rank is twice what it was
+        grown = math.sqrt(2) if config.use_rslora else 2
+        config.r, config.lora_alpha = 2 * config.r, grown * config.lora_alpha
+        config.rank_pattern = {name: 2 * rank for name, rank in config.rank_pattern.items()}
+        config.alpha_pattern = {name: grown * one for name, one in config.alpha_pattern.items()}
+
+    return undo
+
+
+def _layers(model: Any) -> list[Any]:
+    from peft.tuners.lora import LoraLayer
+
+    return [one for one in model.modules() if isinstance(one, LoraLayer)]
+
+
+def _matrices(layer: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    down, up = layer.lora_A[ADAPTER].weight, layer.lora_B[ADAPTER].weight
+    return down.detach().clone(), up.detach().clone()
+
+
+def _double(layer: Any, down_RI: torch.Tensor, up_OR: torch.Tensor) -> None:
+    """Give a layer back what was taken out of its weight, and subtract it beside it."""
+    base, scale = layer.get_base_layer().weight, layer.scaling[ADAPTER]
+    taken_OI = scale * (up_OR @ down_RI).float()
+    base += (taken_OI.T if layer.fan_in_fan_out else taken_OI).to(base)
+    down, up = layer.lora_A[ADAPTER], layer.lora_B[ADAPTER]
+    down.weight = torch.nn.Parameter(torch.cat([down.weight, down_RI.to(down.weight)]))
+    up.weight = torch.nn.Parameter(torch.cat([up.weight, -up_OR.to(up.weight)], dim=1))
+    down.out_features = up.in_features = 2 * len(down_RI)
+    layer.r[ADAPTER] = 2 * len(down_RI)
+
+
+class BeginningFromData(TrainerCallback):
+    """Sets the matrices into which inputs go to the first directions of these, before any step."""
+
+    def __init__(self, job: TrainingJob) -> None:
+        """Keep the run.
+
+        Raises:
+            BadModel: its rows are streamed.
+        """
+        if not hasattr(job.dataset, "__getitem__"):
+            raise BadModel(
+                "`init: eva` looks at the rows before they are trained on, and these are streamed. "
+                "Set `mix.streaming: false`, or leave `init` out."
+            )
+        self.job = job
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
+        """Look at the rows, if nothing is trained yet; what is gone on with has been set."""
+        from peft import initialize_lora_eva_weights
+
+        model = self.job.opened.model
+        if state.global_step or model.peft_config[ADAPTER].init_lora_weights != "eva":
+            return
+        initialize_lora_eva_weights(model, dataloader=_Batches(self.job), show_progress_bar=False)
+        config = model.peft_config[ADAPTER]
+        config.init_lora_weights, config.eva_config = True, None
+
+
+class _Batches:
+    """The rows of a run in batches, on the model's device."""
+
+    def __init__(self, job: TrainingJob) -> None:
+        self.job = job
+
+    def __len__(self) -> int:
+        return math.ceil(len(self.job.dataset) / self.job.run.training.batch_size)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        rows, size = self.job.dataset, self.job.run.training.batch_size
+        device = next(self.job.opened.model.parameters()).device
+        collator = self.job.collator
+        assert collator is not None  # noqa: S101 - it is made before any callback
+        for first in range(0, len(rows), size):
+            batch = collator([rows[n] for n in range(first, min(first + size, len(rows)))])
+            yield {key: one.to(device) for key, one in batch.items()}

@@ -1,0 +1,158 @@
+"""What tuners of PEFT share: a config, from options and layers, is all that each one says."""
+
+from __future__ import annotations
+
+import abc
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from luthier.core import BadModel, Plugin, hookimpl
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from luthier.core.model.layers import LayerMap
+    from luthier.core.model.vocabulary import Vocabulary
+
+
+CAUSAL = "CAUSAL_LM"
+
+
+class PeftTuner(Plugin, abc.ABC):
+    """Base of the tuners that PEFT holds. A subclass has `method`, and gives a config."""
+
+    method: ClassVar[str]
+    """PEFT's own name of it, as `peft_type` of an adapter_config.json has it."""
+    trains_new_tokens: ClassVar[bool] = False
+    """Whether its config takes the rows of tokens that are new to the model."""
+
+    traits: ClassVar = frozenset({"adapter", "continues-adapter"})
+    serves: ClassVar = "training"
+
+    @abc.abstractmethod
+    def config_for(self, model: Any, layers: LayerMap, vocabulary: Vocabulary) -> Any:
+        """Return PEFT's config of it for a model.
+
+        Raises:
+            BadModel: a target matches no layer.
+        """
+
+    @hookimpl
+    def attach_adapter(
+        self, model: Any, layers: LayerMap, vocabulary: Vocabulary, adapter: Path | None
+    ) -> nn.Module | None:
+        """Return the model wrapped by PEFT, what it adds trainable and all else frozen.
+
+        Raises:
+            BadModel: PEFT cannot lay it on this model, or the adapter is of another kind.
+        """
+        if vocabulary.ids and not self.trains_new_tokens:
+            raise BadModel(
+                f"{vocabulary.tokens[0]!r} is new to the model, and beside this tuner nothing "
+                "would train its embedding. Add no tokens, or choose `tuner: lora`."
+            )
+        if adapter is not None:
+            return self._continued(model, adapter)
+        from peft import get_peft_model
+
+        from luthier.core.model.adapters import quiet_peft
+
+        with quiet_peft():
+            config = self.config_for(model, layers, vocabulary)
+            try:
+                adapted: nn.Module = get_peft_model(model, config)
+            except (ValueError, TypeError) as fault:
+                said = " ".join(str(fault).split()).rstrip(".")
+                raise BadModel(
+                    f"PEFT cannot lay {self.method} on this model: {said}. "
+                    f"Choose other options of the tuner, or `tuner: lora`."
+                ) from fault
+        return adapted
+
+    def _continued(self, model: Any, adapter: Path) -> nn.Module:
+        """Return the model with a saved adapter, which has its own rank, targets and the like.
+
+        Raises:
+            BadModel: it is of another kind.
+        """
+        from luthier.core.model.adapters import with_adapter
+
+        adapted: Any = with_adapter(model, adapter, trained=True)
+        (config,) = adapted.peft_config.values()
+        if not self.has_made(config):
+            raise BadModel(
+                f"{adapter} holds an adapter of another kind ({config.peft_type.value}). Name the "
+                "tuner that made it, or lay a new one on it: `model.continue_adapter: false`."
+            )
+        return adapted  # type: ignore[no-any-return]
+
+    def has_made(self, config: Any) -> bool:
+        """Return whether an adapter of this config, as PEFT read it, is of this kind."""
+        return bool(config.peft_type.value == self.method)
+
+
+class LayerTuner(PeftTuner):
+    """Base of those that change chosen layers."""
+
+    targets: str | tuple[str, ...] = "all"
+    """`all` linear layers, `attention`, `mlp`, `experts`, `state-space`, a type such as
+    `attention-query`, a list of these and of layer names, or a regular expression."""
+    layers: tuple[int, ...] | None = None
+    """Numbers of the decoder layers that are changed, from 0, or from -1 at the end; all where
+    it is not given."""
+    full: tuple[str, ...] = ()
+    """Modules that are trained in full besides, by type or name, such as `norm` or `head`."""
+
+    def trained_in_full(self, targets: list[str], layers: LayerMap) -> list[str] | None:
+        """Return the full names of the modules to train in full; a target is none of them.
+
+        Raises:
+            BadModel: a word stands for no module.
+        """
+        found = {name for word in self.full for name in layers.named(word)} - {*targets}
+        if stacked := sorted(found & layers.parameters.keys()):
+            raise BadModel(
+                f"PEFT trains modules in full, and {stacked[0]} is a tensor of one. Leave it out "
+                "of `full`."
+            )
+        return sorted(found) or None
+
+    def chosen(self, model: Any, layers: LayerMap) -> list[str]:
+        """Return the full names of the layers that are changed.
+
+        Raises:
+            BadModel: there are none.
+        """
+        among = None
+        if self.layers is not None:
+            from luthier.plugins.tuners.blocks import blocks_of
+
+            blocks = blocks_of(model)
+            numbers = blocks.chosen(self.layers)
+            among = {name for name, _ in layers if blocks.number_of(name) in numbers}
+        return layers.resolve(self.targets, beside=True, among=among)
+
+
+class ModuleTuner(LayerTuner):
+    """Base of those that PEFT lays on linear modules alone, and that a few arguments describe."""
+
+    def config_for(self, model: Any, layers: LayerMap, vocabulary: Vocabulary) -> Any:  # noqa: ARG002
+        """Return PEFT's config of it for a model."""
+        names = self.chosen(model, layers)
+        if stacked := [name for name in names if name in layers.parameters]:
+            raise BadModel(
+                f"PEFT lays {self.method} on linear modules, and {stacked[0]} is a tensor of one. "
+                "Choose other `targets`, such as `attention`, or `tuner: lora`."
+            )
+        shared = {"modules_to_save": self.trained_in_full(names, layers), "task_type": CAUSAL}
+        return self.config_of(names, layers, target_modules=names, **shared)
+
+    @abc.abstractmethod
+    def config_of(self, names: list[str], layers: LayerMap, **shared: Any) -> Any:
+        """Return PEFT's config of it.
+
+        Args:
+            names: the full names of the layers to change.
+            layers: the type of each.
+            shared: the arguments that every config takes, these names among them.
+        """

@@ -1,0 +1,42 @@
+"""VeRA: vector-based random matrix adaptation (Kopiczko et al., 2023).
+
+Source: https://arxiv.org/abs/2310.11454, equation 2: y = W x + b B d A x, where A and B are random,
+frozen and shared by all layers, and the vectors b and d are trained.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field
+
+from luthier.core.model.layers import LayerMap
+from luthier.plugins.tuners.peft_tuner import ModuleTuner
+
+
+class Vera(ModuleTuner):
+    """Train two vectors beside each chosen linear layer, which scale shared random matrices."""
+
+    rank: Annotated[int, Field(ge=1)] = 256
+    """The rank of the random matrices; it costs little, so it is higher than LoRA's."""
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """The share of the layer's inputs dropped on the way into the matrices."""
+    initial: Annotated[float, Field(gt=0)] = 0.1
+    """What the vector between the matrices begins as."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """The seed of the random matrices."""
+
+    method: ClassVar = "VERA"
+
+    def config_of(self, names: list[str], layers: LayerMap, **shared: Any) -> Any:  # noqa: ARG002
+        """Return a VeraConfig."""
+        from peft import VeraConfig
+
+        return VeraConfig(
+            r=self.rank,
+            vera_dropout=self.dropout,
+            d_initial=self.initial,
+            projection_prng_key=self.seed,
+            save_projection=True,
+            **shared,
+        )
