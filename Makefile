@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 
 ## train the built-in tiny model on shipped data, offline, and ask it what it learned
 quickstart: .venv/base
-	$(BIN)/python examples/quickstart.py
+	OMP_NUM_THREADS=1 $(BIN)/python examples/quickstart.py
 
 ## all tests that a change has to pass (about 9 minutes on two cores, side by side)
 test: .venv/dev
