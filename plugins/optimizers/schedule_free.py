@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
-from luthier.core import Plugin, hookimpl
-from luthier.plugins.optimizers.rules import ON_DEVICE, Decay, Positive
+from luthier.core import Plugin, Refusal, hookimpl
+from luthier.plugins.optimizers.rules import ON_DEVICE, PLAIN, Decay, Positive
 
 if TYPE_CHECKING:
     import torch
@@ -32,7 +32,13 @@ class ScheduleFree(Plugin):
     packages: ClassVar = ("schedulefree>=1.4",)
     extra: ClassVar = "schedule-free"
     serves: ClassVar = "training"
-    refuses: ClassVar = ON_DEVICE
+    refuses: ClassVar = (
+        *(
+            Refusal(trait, "the average would not reach the parts that each process holds", PLAIN)
+            for trait in ("shards-weights", "shards-optimizer")
+        ),
+        *ON_DEVICE,
+    )
 
     @hookimpl
     def build_optimizer(self, job: TrainingJob) -> torch.optim.Optimizer | None:
