@@ -93,16 +93,13 @@ class LayerMap:
             parameter: its full name; that of one which PEFT laid on the model, too.
 
         Returns:
-            None where it belongs to no layer. `expert` for what lies beside several stacks of
-            experts, as PEFT's matrices do.
+            None where it is of no layer; `expert` beside several stacks of experts, as in PEFT.
         """
         if (layer := self.layer_of(parameter)) is not None:
             return self.types[layer]
         parts = parameter.removeprefix(PEFT_PREFIX).split(".")
-        starts = (".".join(parts[:end]) for end in range(len(parts), 0, -1))
-        if any(one.startswith(f"{start}.") for start in starts for one in self.parameters):
-            return LayerType.EXPERT
-        return None
+        starts = tuple(f"{'.'.join(parts[:end])}." for end in range(1, len(parts) + 1))
+        return LayerType.EXPERT if any(n.startswith(starts) for n in self.parameters) else None
 
     def named(self, word: str) -> list[str]:
         """Return the layers, norms too, of a group or a type, or whose names end so.
@@ -111,11 +108,10 @@ class LayerMap:
             BadModel: there are none, and the message lists the names that there are.
         """
         kinds = _WORDS.get(word)
-        found = [
-            name
-            for name, kind in self
-            if (kind in kinds if kinds is not None else f".{name}".endswith(f".{word}"))
-        ]
+        if kinds is None:
+            found = [name for name, _ in self if f".{name}".endswith(f".{word}")]
+        else:
+            found = [name for name, kind in self if kind in kinds]
         if not found:
             raise self._unmatched(word)
         return found
