@@ -136,7 +136,15 @@ LEAVING = {
 """After which something half is left."""
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+OF_BOTH = ("between two checkpoints", "as the weights are written", "as the model is written")
+"""At the other places the run of all weights is killed by a sweep alone."""
+KILLS = [*(("lora", fault) for fault in FAULTS), *(("full", fault) for fault in OF_BOTH)]
+
+
+@pytest.mark.parametrize(
+    ("tuner", "fault"), [(TUNERS[name == "lora"], fault) for name, fault in KILLS],
+    ids=["-".join(one) for one in KILLS], indirect=["tuner"],
+)  # fmt: skip
 def test_a_run_killed_at_any_point_ends_with_the_same_weights(
     long_run, uninterrupted, killed, fault
 ):

@@ -110,7 +110,7 @@ def test_rows_of_each_source_are_previewed(luthier, name):
     code, printed = luthier("preview", {"format": "alpaca", **SOURCES[name]})
     assert (code, printed.err) == (0, "")
     assert "totals     6 of 6 rows" in printed.out
-    assert "<|im_start|>assistant\nSpruce.<|im_end|>" in printed.out
+    assert "<|im_start|>assistant\n⟦Spruce.<|im_end|>⟧" in printed.out
 
 
 def test_lines_of_a_text_are_trained_on(luthier):
