@@ -54,5 +54,5 @@ def test_the_embedding_is_trained_where_tokens_are_new():
 def test_a_number_or_a_name_that_is_not_there_is_refused():
     with pytest.raises(BadModel, match=r"has 2 decoder layers.*from 1 to 2"):
         trained(layers=3)
-    with pytest.raises(BadModel, match="'mpl' matches no layer.*Did you mean 'mlp'"):
+    with pytest.raises(BadModel, match=r"'mpl' matches no layer.*Did you mean 'mlp'"):
         trained(modules=["mpl"])

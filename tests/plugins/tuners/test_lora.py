@@ -13,7 +13,6 @@ from luthier.core.model.vocabulary import Vocabulary
 from luthier.plugins.tuners.lora import Lora
 from tests.sweep.miniatures import miniature
 
-
 OLD = Vocabulary((), (), 0, 0)
 
 
@@ -165,7 +164,7 @@ def test_a_module_that_is_trained_in_full_is_saved_and_a_tied_head_goes_with_the
     with torch.no_grad():
         for name, parameter in trained.named_parameters():
             if parameter.requires_grad and "modules_to_save" in name:
-                parameter += 0.1 * torch.randn_like(parameter)
+                parameter.add_(torch.randn_like(parameter), alpha=0.1)
     trained.save_pretrained(tmp_path / "adapter")
     base = AutoModelForCausalLM.from_pretrained(tmp_path / "base")
     again = with_adapter(base, tmp_path / "adapter")
@@ -200,7 +199,7 @@ def test_what_began_as_a_part_of_the_weights_becomes_a_plain_lora_on_the_model_a
     with torch.no_grad():
         for parameter in trained.parameters():
             if parameter.requires_grad:
-                parameter += 0.02 * torch.randn_like(parameter)
+                parameter.add_(torch.randn_like(parameter), alpha=0.02)
     expected = logits(trained)
     assert (expected - plain).abs().max() > 1e-3
     undo()
