@@ -16,7 +16,8 @@ TOLD_TO_OTHERS = (
     "lora with eva initialization used with low_cpu_mem_usage=False",
     "Failed to load the CUDA extension",  # it is looked at what came of it
     "Setting boft_n_butterfly_factor to 1",
-    "The following rank_pattern keys did not match",  # such that it writes itself
+    # it looks for modules alone, and not for the parameters that it adapts by these, too
+    "The following .*_pattern keys did not match",
     ".*LoRA tensor.*have invalid shape",  # a tuner that gives out ranks may leave a layer none
 )
 """The beginnings of PEFT's warnings about what a run file has no say in."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Dora(LowRank):
     """Train two low-rank matrices and the length of each row beside each chosen linear layer."""
 
-    def settings(self, model: Any) -> dict[str, Any]:  # noqa: ARG002
+    def settings(self, model: Any, modules: list[str]) -> dict[str, Any]:  # noqa: ARG002
         """Return that PEFT's LoRA is to be DoRA."""
         return {"use_dora": True}
 

@@ -9,7 +9,7 @@ needs torch and transformers.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -42,6 +42,22 @@ def require_possible(init: str, model: Any) -> None:
             "`init: loftq` makes good for what 4 bits took from the weights, and these are not "
             "held so. Add `quantizer: bnb`, or leave `init` out."
         )
+
+
+def require_linear(init: str, model: Any, names: Iterable[str]) -> None:
+    """Refuse a decomposition that PEFT makes of a weight without asking which way it lies.
+
+    Raises:
+        BadModel: a layer holds its weight transposed, as those of GPT-2 do.
+    """
+    from transformers.pytorch_utils import Conv1D
+
+    for name in names if init == "olora" else ():
+        if isinstance(model.get_submodule(name), Conv1D):
+            raise BadModel(
+                f"PEFT's `init: olora` takes {name} for a linear layer, whose weight lies the "
+                "other way. Choose `init: pissa`."
+            )
 
 
 def fit_to_quantized(model: Any) -> None:

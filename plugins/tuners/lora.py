@@ -35,11 +35,12 @@ class Lora(LowRank):
     init_iterations: Annotated[int, Field(ge=0)] = 16
     """Iterations of the fast decomposition of pissa; 0 for the exact one, which is slow."""
 
-    def settings(self, model: Any) -> dict[str, Any]:
+    def settings(self, model: Any, modules: list[str]) -> dict[str, Any]:
         """Return how the matrices begin, in PEFT's words."""
         from luthier.plugins.tuners import initialisation
 
         initialisation.require_possible(self.init, model)
+        initialisation.require_linear(self.init, model, modules)
         if self.init == "pissa" and self.init_iterations:
             return {"init_lora_weights": f"pissa_niter_{self.init_iterations}"}
         if self.init == "eva":

@@ -41,8 +41,8 @@ class LowRank(LayerTuner):
     trains_new_tokens: ClassVar = True
     traits: ClassVar = frozenset({"adapter", "continues-adapter", "low-rank"})
 
-    def settings(self, model: Any) -> dict[str, Any]:  # noqa: ARG002
-        """Return what a subclass adds to PEFT's LoraConfig."""
+    def settings(self, model: Any, modules: list[str]) -> dict[str, Any]:  # noqa: ARG002
+        """Return what a subclass adds to PEFT's LoraConfig for a model and its chosen modules."""
         return {}
 
     def config_for(self, model: Any, layers: LayerMap, vocabulary: Vocabulary) -> Any:
@@ -55,7 +55,7 @@ class LowRank(LayerTuner):
 
         names = self.chosen(model, layers)
         modules, parameters = _addressed(model, names, layers)
-        settings = self.settings(model)
+        settings = self.settings(model, modules)
         self._require_plain(parameters, settings)
         full = self.trained_in_full(names, layers)
         new = vocabulary.modules(model)

@@ -84,16 +84,16 @@ def test_a_lock_alone_does_not_make_a_folder_one_of_other_files(small_run, tmp_p
     assert train(small_run()).model.is_dir()
 
 
-def test_an_adapter_on_top_of_another_is_refused_when_the_file_is_checked(small_run, tmp_path):
+def test_the_model_is_trained_with_an_earlier_adapter_in_it_wherever_that_is_named(
+    small_run, tmp_path
+):
     adapter = train(small_run(tuner={"name": "lora", "rank": 4})).model
     for named in ("run/model", str(adapter)):
         file = tmp_path / "run.json"
         more = {"model": {"path": "tiny", "adapters": [named]}, "output": str(tmp_path / "second")}
-        file.write_text(json.dumps(small_run(tuner="lora", **more)))
-        with pytest.raises(LuthierError, match="train an adapter on top of another"):
-            check(file)
-        assert check(file, ["tuner=full"]).model.adapters == (named,)
-        assert train(file, ["tuner=full"], overwrite=True).model.is_dir()
+        file.write_text(json.dumps(small_run(tuner="full", **more)))
+        assert check(file).model.adapters == (named,)
+        assert train(file, overwrite=True).model.is_dir()
     assert load(tmp_path / "second") is not None
 
 

@@ -1,5 +1,6 @@
 """Every tuner trains what it should and no more, goes on to the bit, and gives its model back."""
 
+import gc
 import json
 import shutil
 
@@ -51,11 +52,13 @@ RATES = {"full": 1e-3, "freeze": 1e-3, "llama-pro": 3e-3, "vera": 0.1, "ia3": 0.
 
 
 @pytest.fixture(scope="module", autouse=True)
-def undrawn():
-    """Leave out the curve of each run: it takes as long as the run, and has tests of its own."""
+def quick():
+    """Leave out what takes as long as a run does: its curve, and to look for garbage everywhere."""
+    gc.freeze()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(recording, "plot_loss", lambda folder: None)
         yield
+    gc.unfreeze()
 
 
 def contents(module_run, name, rate=None, **changes):

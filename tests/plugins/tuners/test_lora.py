@@ -13,10 +13,12 @@ from luthier.core.model.vocabulary import Vocabulary
 from luthier.plugins.tuners.lora import Lora
 from tests.sweep.miniatures import miniature
 
+OLD = Vocabulary((), (), 0, 0)
+
 
 def adapted(model, **options):
     return Lora(**options).attach_adapter(
-        model=model, layers=LayerMap.of(model), vocabulary=Vocabulary((), (), 0, 0), adapter=None
+        model=model, layers=LayerMap.of(model), vocabulary=OLD, adapter=None
     )
 
 
@@ -107,3 +109,117 @@ def test_an_adapter_of_another_size_is_refused(tmp_path):
     adapted(miniature("llama")).save_pretrained(tmp_path)
     with pytest.raises(BadModel, match="cannot be put on this model"):
         with_adapter(miniature("xlstm"), tmp_path)
+
+
+def test_the_scale_of_rslora_is_alpha_over_the_root_of_the_rank():
+    model = adapted(miniature("llama"), rank=16, alpha=6, rslora=True)
+    scales = {one.scaling["default"] for one in model.modules() if isinstance(one, LoraLayer)}
+    assert scales == {6 / 16**0.5}
+
+
+def ranks(model):
+    return {
+        name.removeprefix("base_model.model."): (layer.r["default"], layer.scaling["default"])
+        for name, layer in model.named_modules()
+        if isinstance(layer, LoraLayer)
+    }
+
+
+def test_ranks_and_alphas_are_given_by_types_names_and_expressions():
+    model = adapted(
+        miniature("llama"), rank=4, rank_pattern={"mlp": 2, "down_proj": 6},
+        alpha_pattern={r".*0\.self_attn.*": 2.0},
+    )  # fmt: skip
+    found = ranks(model)
+    assert found["model.layers.0.mlp.up_proj"] == (2, 2.0)
+    assert found["model.layers.1.mlp.down_proj"] == (6, 2.0)
+    assert found["model.layers.0.self_attn.q_proj"] == (4, 0.5)
+    assert found["model.layers.1.self_attn.q_proj"] == (4, 2.0)
+    with pytest.raises(BadModel, match="'q_prj' matches no layer"):
+        adapted(miniature("llama"), rank_pattern={"q_prj": 2})
+
+
+def test_the_rank_of_stacked_experts_is_given_as_that_of_others():
+    found = ranks(adapted(miniature("mixtral"), rank=4, rank_pattern={"experts": 2}))
+    assert {rank for name, (rank, _) in found.items() if "experts" in name} == {2}
+    assert {rank for name, (rank, _) in found.items() if "self_attn" in name} == {4}
+
+
+def test_layers_are_chosen_by_their_numbers():
+    names = adapted_layers(adapted(miniature("llama"), layers=[-1], targets="attention"))
+    assert {name.split(".")[2] for name in names} == {"1"}
+    with pytest.raises(BadModel, match="no decoder layer 7: the model has 2, from 0 to 1"):
+        adapted(miniature("llama"), layers=[7])
+
+
+def test_a_module_that_is_trained_in_full_is_saved_and_a_tied_head_goes_with_the_embedding(
+    tmp_path,
+):
+    config = miniature("llama").config
+    config.tie_word_embeddings = True
+    base = AutoModelForCausalLM.from_config(config)
+    assert base.lm_head.weight is base.model.embed_tokens.weight
+    base.save_pretrained(tmp_path / "base")
+    trained = adapted(AutoModelForCausalLM.from_pretrained(tmp_path / "base"), full=["embedding"])
+    with torch.no_grad():
+        for name, parameter in trained.named_parameters():
+            if parameter.requires_grad and "modules_to_save" in name:
+                parameter.add_(torch.randn_like(parameter), alpha=0.1)
+    trained.save_pretrained(tmp_path / "adapter")
+    base = AutoModelForCausalLM.from_pretrained(tmp_path / "base")
+    again = with_adapter(base, tmp_path / "adapter")
+    assert (logits(again) - logits(trained)).abs().max() < 1e-5
+    again.merge_and_unload().save_pretrained(tmp_path / "merged")
+    merged = AutoModelForCausalLM.from_pretrained(tmp_path / "merged")
+    assert (logits(merged) - logits(trained)).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"init": "pissa", "init_iterations": 0, "rank_pattern": {"mlp": 2}},
+        {"init": "pissa"},
+        {"init": "olora", "rslora": True, "alpha_pattern": {"mlp": 3}},
+    ],
+    ids=["exact pissa", "fast pissa", "olora"],
+)
+def test_what_began_as_a_part_of_the_weights_becomes_a_plain_lora_on_the_model_as_it_was(
+    options, tmp_path
+):
+    # gpt2 holds its weights transposed, which PEFT's olora cannot do with
+    miniature("llama" if options["init"] == "olora" else "gpt2").save_pretrained(tmp_path / "base")
+    model = AutoModelForCausalLM.from_pretrained(tmp_path / "base")
+    plain = logits(model)
+    tuner = Lora(rank=4, **options)
+    trained = tuner.attach_adapter(
+        model=model, layers=LayerMap.of(model), vocabulary=OLD, adapter=None
+    )
+    undo = tuner.patch_model(model=trained, phase="adapted")
+    assert (logits(trained) - plain).abs().max() < 1e-5
+    with torch.no_grad():
+        for parameter in trained.parameters():
+            if parameter.requires_grad:
+                parameter.add_(torch.randn_like(parameter), alpha=0.02)
+    expected = logits(trained)
+    assert (expected - plain).abs().max() > 1e-3
+    undo()
+    assert (logits(trained) - expected).abs().max() < 1e-5
+    trained.save_pretrained(tmp_path / "adapter")
+    base = AutoModelForCausalLM.from_pretrained(tmp_path / "base")
+    stock = PeftModel.from_pretrained(base, tmp_path / "adapter")
+    assert (logits(stock) - expected).abs().max() < 1e-5
+    config = stock.peft_config["default"]
+    assert (config.init_lora_weights, config.r) == (True, 8)
+
+
+def test_a_beginning_that_the_weights_do_not_allow_is_refused_with_the_way_out():
+    with pytest.raises(BadModel, match=r"not held so. Add `quantizer: bnb`"):
+        adapted(miniature("llama"), init="loftq")
+    with pytest.raises(BadModel, match=r"lies the other way. Choose `init: pissa`"):
+        adapted(miniature("gpt2"), init="olora")
+    with pytest.raises(BadModel, match=r"as all experts, by a plain LoRA.*`attention`"):
+        adapted(miniature("mixtral"), init="pissa")
+    quantized = miniature("llama")
+    quantized.hf_quantizer = object()
+    with pytest.raises(BadModel, match=r"weights in few bits cannot hold.*`init: loftq`"):
+        adapted(quantized, init="pissa")

@@ -1,0 +1,126 @@
+"""Adapters of earlier runs: gone on with, or made part of what a new one is laid on."""
+
+import pytest
+import torch
+
+from luthier.core import BadModel, load, train
+from luthier.core.model.adapters import merged, with_adapter
+from luthier.core.model.opening import locate, model_spec, open_model
+from luthier.core.problems import BadRunFile
+from luthier.core.run.program import check, settled
+
+IDS = torch.arange(40)[None]
+LORA = {"name": "lora", "rank": 4}
+
+
+@pytest.fixture(scope="module")
+def run(module_run, tmp_path_factory):
+    """What makes a run file of a few steps on the same rows."""
+
+    def contents(**changes):
+        output = str(tmp_path_factory.mktemp("runs") / "run")
+        training = {"max_steps": 3, "batch_size": 4, "learning_rate": 0.01}
+        return module_run(**{"tuner": LORA, "training": training, "output": output, **changes})
+
+    return contents
+
+
+@pytest.fixture(scope="module")
+def adapters(run):
+    """The adapters of two runs, each laid on the plain model."""
+    first = train(run())
+    second = train(run(tuner={"name": "lora", "rank": 2, "targets": "mlp"}))
+    return [str(first.model), str(second.model)]
+
+
+def opened(contents, *, training):
+    located = locate(model_spec(settled(contents), training=training))
+    return open_model(located, training=training).model
+
+
+def logits(model):
+    with torch.no_grad():
+        return model.eval()(input_ids=IDS).logits
+
+
+def plain(adapters):
+    """Return the tiny model with adapters merged into it one after the other, by PEFT alone."""
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
+    from luthier.plugins.families.tiny.making import tiny_model
+
+    model = AutoModelForCausalLM.from_pretrained(tiny_model())
+    for folder in adapters:
+        model = PeftModel.from_pretrained(model, folder).merge_and_unload()
+    return model
+
+
+def test_all_but_the_last_become_the_model_and_the_last_is_trained_on(run, adapters):
+    model = opened(run(model={"path": "tiny", "adapters": adapters}), training=True)
+    assert (logits(model) - logits(plain(adapters))).abs().max() < 1e-5
+    with model.disable_adapter():
+        assert (logits(model) - logits(plain(adapters[:1]))).abs().max() < 1e-5
+    config = model.peft_config["default"]
+    assert (config.r, config.inference_mode) == (2, False)
+    trained = {name for name, one in model.named_parameters() if one.requires_grad}
+    assert trained
+    assert all("mlp" in name and "lora_" in name for name in trained)
+
+
+def test_a_new_adapter_is_laid_on_all_where_none_is_to_be_gone_on_with(run, adapters):
+    section = {"path": "tiny", "adapters": adapters, "continue_adapter": False}
+    model = opened(run(model=section), training=True)
+    with model.disable_adapter():
+        assert (logits(model) - logits(plain(adapters))).abs().max() < 1e-5
+    assert model.peft_config["default"].r == 4
+
+
+@pytest.mark.parametrize("goes_on", [True, False])
+def test_a_run_on_adapters_answers_with_those_beneath_it(run, adapters, goes_on):
+    section = {"path": "tiny", "adapters": adapters, "continue_adapter": goes_on}
+    folder = train(run(model=section))
+    beneath = adapters[:1] if goes_on else adapters
+    expected = logits(plain([*beneath, str(folder.model)]))
+    assert (logits(load(folder.path).model) - expected).abs().max() < 1e-5
+
+
+def test_the_models_own_weights_are_trained_with_all_adapters_in_them(run, adapters):
+    contents = run(model={"path": "tiny", "adapters": adapters}, tuner="full")
+    assert (logits(opened(contents, training=True)) - logits(plain(adapters))).abs().max() < 1e-5
+
+
+def test_an_adapter_of_another_kind_is_not_gone_on_with(run, adapters):
+    contents = run(model={"path": "tiny", "adapters": adapters}, tuner="dora")
+    with pytest.raises(BadModel, match=r"another kind \(LORA\).*`model.continue_adapter: false`"):
+        opened(contents, training=True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"tuner": "adalora"}, r"tuners/adalora cannot go on training.*continue_adapter: false"),
+        ({"tuner": "llama-pro"}, r"tuners/llama-pro gives layers new numbers.*luthier merge"),
+        ({"quantizer": "bnb"}, r"quantizers/bnb holds the weights in few bits.*luthier merge"),
+    ],
+    ids=["no continuation", "new numbers", "few bits"],
+)
+def test_what_cannot_be_done_with_adapters_is_told_before_anything_is_loaded(
+    run, adapters, changes, said
+):
+    with pytest.raises(BadRunFile, match=f"(?s){said}"):
+        check(run(model={"path": "tiny", "adapters": adapters}, **changes))
+
+
+def test_an_adapter_on_weights_in_few_bits_is_gone_on_with_and_not_merged(run, adapters):
+    section = {"path": "tiny", "adapters": adapters[:1]}
+    model = opened(run(model=section, quantizer="bnb"), training=True)
+    assert model.peft_config["default"].r == 4
+    with pytest.raises(BadModel, match=r"held in few bits.*`luthier merge .* NEW_FOLDER`"):
+        merged(model, adapters[0])
+
+
+def test_a_prompt_is_not_merged(run):
+    folder = train(run(tuner={"name": "prompt-tuning", "tokens": 3}))
+    with pytest.raises(BadModel, match="no change of the model's weights"):
+        merged(with_adapter(plain([]), folder.model), folder.model)

@@ -1,0 +1,128 @@
+"""Merging writes whole weights, verifies what it wrote, and keeps nothing that is not sound."""
+
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import AutoModelForCausalLM
+
+from luthier.core import BadModel, load, train
+from luthier.core.cli.application import main
+from luthier.core.errors import BadRunFolder
+from luthier.core.run import merging
+from luthier.core.run.merging import BadMerge, merge
+
+TRAINING = {"max_steps": 3, "batch_size": 4, "learning_rate": 0.01}
+
+
+@pytest.fixture(scope="module")
+def run(module_run, tmp_path_factory):
+    def trained(**changes):
+        output = str(tmp_path_factory.mktemp("runs") / "run")
+        tuner = {"name": "lora", "rank": 4}
+        return train(
+            module_run(**{"tuner": tuner, "training": TRAINING, "output": output, **changes})
+        )
+
+    return trained
+
+
+@pytest.fixture(scope="module")
+def plain(run):
+    """A run of LoRA, with tokens that are new to the model."""
+    return run(model={"path": "tiny", "add_tokens": ["<new>"]})
+
+
+@pytest.fixture
+def command(monkeypatch, capsys):
+    """Run `luthier merge WORDS`; return its exit status and what it printed."""
+
+    def ended(*words):
+        monkeypatch.setattr("sys.argv", ["luthier", "merge", *map(str, words)])
+        with pytest.raises(SystemExit) as end:
+            main()
+        said = capsys.readouterr()
+        return end.value.code, said.out + said.err
+
+    return ended
+
+
+def test_the_command_tells_what_it_found_and_the_folder_chats(plain, tmp_path, command):
+    code, said = command(plain.path, tmp_path / "out")
+    assert not code
+    assert all(text in said for text in ("8 prompts", "KL divergence", "(bound 0.001)"))
+    messages = [{"role": "user", "content": "What is 3 plus 3?"}]
+    settings = ["generation.max_new_tokens=6", "generation.temperature=0"]
+    own, again = (load(one, settings) for one in (plain.path, tmp_path / "out"))
+    assert own.answer(messages) == again.answer(messages)
+    assert again.tokenizer.convert_tokens_to_ids("<new>") == len(again.tokenizer) - 1
+
+
+def test_over_the_bound_it_ends_with_an_error_and_keeps_nothing(plain, tmp_path, command):
+    code, said = command(plain.path, tmp_path / "out", "--bound", 0)
+    assert code == 2
+    assert "is over the bound of 0, and nothing is kept" in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_written_is_what_is_compared(plain, tmp_path, monkeypatch):
+    from luthier.core.model import saving
+
+    write = saving.write_model
+
+    def damaging(opened, folder):
+        write(opened, folder)
+        file = folder / "model.safetensors"
+        weights = load_file(file)
+        weights["model.layers.1.mlp.down_proj.weight"][0] += 1
+        save_file(weights, file, metadata={"format": "pt"})
+
+    monkeypatch.setattr(saving, "write_model", damaging)
+    with pytest.raises(BadMerge, match="answers otherwise than its base with the adapter"):
+        merge(plain.path, tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_logits_that_are_no_numbers_are_over_any_bound():
+    lost_TV = torch.full((2, 3), torch.nan)
+    difference, _ = merging._compared([torch.zeros(2, 3)], [lost_TV])
+    assert not difference <= 1e9
+
+
+def test_the_divergence_is_that_of_the_distributions():
+    p, q = torch.tensor([[0.5, 0.5]]), torch.tensor([[0.9, 0.1]])
+    _, found = merging._compared([p.log()], [q.log()])
+    assert found == pytest.approx((p * (p / q).log()).sum().item())
+
+
+def test_an_adapter_of_weights_in_few_bits_is_merged_into_the_whole_ones(run, tmp_path):
+    folder = run(quantizer={"name": "bnb", "bits": 4})
+    found = merge(folder.path, tmp_path / "out")
+    assert found.difference < 1e-4
+    config = json.loads((tmp_path / "out/config.json").read_text())
+    assert "quantization_config" not in config
+    model = AutoModelForCausalLM.from_pretrained(tmp_path / "out")
+    assert {one.dtype for one in model.parameters()} == {torch.float32}
+
+
+def test_half_precision_is_merged_in_float32_and_written_as_it_was(run, tmp_path):
+    from luthier.plugins.families.tiny.making import tiny_model
+
+    half = AutoModelForCausalLM.from_pretrained(tiny_model(), dtype=torch.bfloat16)
+    half.save_pretrained(tmp_path / "half")
+    for file in tiny_model().glob("token*"):
+        (tmp_path / "half" / file.name).write_bytes(file.read_bytes())
+    folder = run(model={"path": str(tmp_path / "half")})
+    found = merge(folder.path, tmp_path / "out")
+    assert found.dtype == "bfloat16"
+    assert 1e-5 < found.difference < merging.BOUNDS["bfloat16"] / 5
+    stored = load_file(tmp_path / "out/model.safetensors")
+    assert {one.dtype for one in stored.values()} == {torch.bfloat16}
+
+
+def test_there_is_nothing_to_merge_where_there_is_no_adapter(plain, tmp_path):
+    with pytest.raises(BadModel, match="holds no adapter"):
+        merge("tiny", tmp_path / "out")
+    with pytest.raises(BadRunFolder, match=r"something in .* already"):
+        merge(plain.path, plain.path)
