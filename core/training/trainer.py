@@ -63,7 +63,7 @@ class Trainer(transformers.Trainer):
         )
         self.remove_callback(transformers.PrinterCallback)
         if isinstance(job.collator, PackedCollator):
-            with self.compute_loss_context_manager():  # by now the model is on its device
+            with self.accelerator.autocast():  # by now the model is on its device
                 require_isolated(job.opened.model, backend_of(job.opened.model))
         self.job = job
         # told now: some optimizers freeze in turn what they train

@@ -13,12 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from luthier.core import hookimpl
-from luthier.core.model.layers import LayerType
 from luthier.core.model.quantization import KEY, Quantizer
 
 if TYPE_CHECKING:
-    from luthier.core.hooks import Phase, Undo
-    from luthier.core.model.layers import LayerMap
     from luthier.core.model.loading import LoadPlan
 
 
@@ -76,23 +73,3 @@ class BitsAndBytes(Quantizer):
             bnb_4bit_compute_dtype=compute,
             llm_int8_threshold=self.threshold,
         )
-
-    @hookimpl
-    def patch_model(self, model: Any, layers: LayerMap, phase: Phase) -> Undo | None:
-        """Hold the norms in float32 where what is trained is, as QLoRA's authors do."""
-        import torch
-
-        trained = {p.dtype for p in model.parameters() if p.requires_grad}
-        if phase == "built" or torch.float32 not in trained:
-            return None
-        base = model.get_base_model() if hasattr(model, "peft_config") else model
-        norms = [base.get_submodule(name) for name in layers.names_of(LayerType.NORM)]
-        before = [(p, p.dtype) for norm in norms for p in norm.parameters()]
-        for parameter, _ in before:
-            parameter.data = parameter.data.float()
-
-        def undo() -> None:
-            for parameter, dtype in before:
-                parameter.data = parameter.data.to(dtype)
-
-        return undo

@@ -12,9 +12,9 @@ from torch.utils.checkpoint import checkpoint
 pytest.importorskip("bitsandbytes", reason='needs pip install "luthier[bnb]"')
 
 from luthier.core import check, load, resume, train
-from luthier.core.model.layers import LayerMap, LayerType
 from luthier.core.model.loading import LoadPlan
 from luthier.core.model.quantization import weight_count
+from luthier.core.model.value_head import ValuedModel, new_value_head
 from luthier.core.problems import BadRunFile
 from luthier.plugins.quantizers.bnb import BitsAndBytes
 
@@ -111,21 +111,6 @@ def test_training_beside_four_bits_beats_the_frozen_model_on_held_out_rows(
     assert losses["trained"] < losses["frozen"] - MARGIN
 
 
-def test_norms_are_held_in_float32_where_an_adapter_is_trained_and_are_put_back(tiny):
-    from peft import LoraConfig, get_peft_model
-
-    model = opened(tiny).to(torch.device("cpu"))
-    for name, one in model.named_parameters():
-        if "norm" in name:
-            one.data = one.data.bfloat16()
-    types = {n: LayerType.NORM for n, _ in model.named_modules() if n.endswith("norm")}
-    adapted = get_peft_model(model, LoraConfig(target_modules=["q_proj"]))
-    undo = BitsAndBytes().patch_model(adapted, LayerMap(types), "adapted")
-    assert {model.get_submodule(name).weight.dtype for name in types} == {torch.float32}
-    undo()
-    assert {model.get_submodule(name).weight.dtype for name in types} == {torch.bfloat16}
-
-
 def test_input_gradients_reach_the_adapters_under_checkpointing(tiny):
     from peft import LoraConfig, get_peft_model
 
@@ -208,3 +193,31 @@ def test_an_option_that_differs_from_what_is_stored_is_refused(small_run, stored
     )  # fmt: skip
     with pytest.raises(BadRunFile, match=r"quantizer\.type: expected the text 'fp4', as the weigh"):
         check(contents)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"stage": {"name": "sft", "packing": True}},
+        {"patches": ["padding-free"]},
+        {"patches": ["chunked-cross-entropy"]},
+    ],
+    ids=["packing", "padding-free", "chunks"],
+)
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_what_tries_the_model_before_training_takes_half_precision_beside_few_bits(
+    small_run, dtype, changes
+):
+    training = {"max_steps": 1, "batch_size": 2}
+    model = {"path": "tiny", "family": "tiny", "dtype": dtype}
+    run = train(small_run(tuner="lora", quantizer="bnb", model=model, training=training, **changes))
+    assert run.model.is_dir()
+
+
+def test_a_value_head_stands_on_a_model_of_half_precision_and_few_bits():
+    from peft import LoraConfig, get_peft_model
+
+    opened = load("tiny", ["quantizer=bnb", "model.dtype=bfloat16"])
+    model = get_peft_model(opened.model, LoraConfig(target_modules=["q_proj"]))
+    valued = ValuedModel(model, {"reward": new_value_head(model)})
+    assert valued(torch.arange(10, 20)[None], head="reward").values.dtype == torch.float32
