@@ -6,6 +6,7 @@ from pathlib import Path
 
 from luthier.core.errors import BadModel, LuthierError
 from luthier.core.model import remote_code
+from luthier.core.model.architectures import folder_needs_its_code
 from luthier.core.model.evidence import Evidence
 from luthier.core.model.families import Family
 from luthier.core.model.hubs import HUBS, Hub, commit_of, is_hub_id, no_model_at
@@ -110,7 +111,7 @@ def choose_family(node: Node, fetched: Path | None, chooser: Chooser) -> Recogni
         given = Node(told.family, Place(f"recognised by {told.reason}")) if told else None
     if given is not None:
         node.mapping["family"] = given
-    chosen = _selected(given, path, chooser)
+    chosen = _selected(given, path, looked and (fetched or looked[0]), chooser)
     if looked and looked[0].is_dir():
         path.value = str(looked[0])
     elif looked:
@@ -120,7 +121,9 @@ def choose_family(node: Node, fetched: Path | None, chooser: Chooser) -> Recogni
     return told or chosen
 
 
-def _selected(given: Node | None, path: Node, chooser: Chooser) -> Recognised | None:
+def _selected(
+    given: Node | None, path: Node, folder: Path | None, chooser: Chooser
+) -> Recognised | None:
     """Choose the family that a node names; return it as one that was named."""
     if given is None:
         return None
@@ -128,7 +131,8 @@ def _selected(given: Node | None, path: Node, chooser: Chooser) -> Recognised | 
     chooser.select(chooser.kinds["families"], given, ("model", "family"))
     for one, _, _ in chooser.chosen[before:]:
         if isinstance(one.plugin, Family):
-            if one.plugin.brings_code and not remote_code.is_allowed():
+            needs = one.plugin.brings_code or (folder and folder_needs_its_code(folder))
+            if needs and not remote_code.is_allowed():
                 remedy = remote_code.way_out(str(path.value))
                 chooser.tell(path.place, "model.path", remote_code.FAULT, remedy)
             return named(one.name, one.plugin, str(path.value))
