@@ -111,10 +111,11 @@ def choose_family(node: Node, fetched: Path | None, chooser: Chooser) -> Recogni
         given = Node(told.family, Place(f"recognised by {told.reason}")) if told else None
     if given is not None:
         node.mapping["family"] = given
-    chosen = _selected(given, path, looked and (fetched or looked[0]), chooser)
-    if looked and looked[0].is_dir():
+    is_folder = looked is not None and looked[0].is_dir()
+    if looked and is_folder:
         path.value = str(looked[0])
-    elif looked:
+    chosen = _selected(given, path, looked and (fetched or looked[0]), chooser)
+    if looked and not is_folder:
         _require_hub(node, chooser)
         if given is not None:
             _require_model(path, chooser)
@@ -157,7 +158,8 @@ def _looked_at(path: Node, fetched: Path | None, chooser: Chooser) -> tuple[Path
         return None
     try:
         folder = path_of(path, path.value)
-        known = Evidence.of(path.value, folder if fetched is None else fetched)
+        text = str(folder) if folder.is_dir() else path.value
+        known = Evidence.of(text, folder if fetched is None else fetched)
     except (BadModel, UnusablePath) as fault:
         chooser.tell(path.place, "model.path", str(fault), NAME_A_MODEL)
         return None
