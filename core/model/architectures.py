@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -18,6 +19,37 @@ def needs_its_code(location: Path | str, revision: str | None = None) -> bool:
 
     config, _ = PretrainedConfig.get_config_dict(location, revision=revision)
     return "auto_map" in config and config.get("model_type") not in CONFIG_MAPPING
+
+
+def tokenizer_needs_its_code(location: Path | str, revision: str | None = None) -> bool:
+    """Return whether transformers does not hold the class of a tokenizer, which comes with it."""
+    from transformers.models.auto.tokenization_auto import (
+        get_tokenizer_config,
+        tokenizer_class_from_name,
+    )
+
+    settings = get_tokenizer_config(location, revision=revision)
+    brought = settings.get("auto_map") or ()
+    if isinstance(brought, Mapping):
+        brought = brought.get("AutoTokenizer") or ()
+    if isinstance(brought, str):
+        brought = (brought,)
+    classes = [one.rpartition(".")[2] for one in brought if isinstance(one, str)]
+    named = (settings.get("tokenizer_class"), *classes)
+    stems = {one.removesuffix("Fast") for one in named if isinstance(one, str)}
+    held = (tokenizer_class_from_name(stem + end) for stem in stems for end in ("", "Fast"))
+    return bool(classes) and not any(held)
+
+
+def folder_needs_its_code(folder: Path) -> bool:
+    """Return whether a model of a folder, or its tokenizer, is of code that comes with it alone."""
+    files = (folder / name for name in ("config.json", "tokenizer_config.json"))
+    if not any(b"auto_map" in file.read_bytes() for file in files if file.is_file()):
+        return False  # transformers takes its time to be imported
+    try:
+        return needs_its_code(folder) or tokenizer_needs_its_code(folder)
+    except (OSError, ValueError):
+        return False  # told where they are read
 
 
 def config_at(location: Path | str, revision: str | None = None) -> PretrainedConfig:

@@ -18,7 +18,7 @@ class Evidence:
     """What is known of a model before anything heavy is imported."""
 
     path: str
-    """Its path in the run file."""
+    """Its path in the run file; absolute where it is a folder, whose name is no id."""
     config: Mapping[str, Any] | None = None
     """Its `config.json`, or None where it is not at hand."""
     brought: Brought | None = None
@@ -31,7 +31,7 @@ class Evidence:
         """Return what a model's folder tells.
 
         Args:
-            path: its path in the run file.
+            path: its path in the run file; absolute where it is a folder.
             folder: where its config is, if it is anywhere.
 
         Raises:
@@ -47,10 +47,15 @@ class Evidence:
 
     @property
     def ids(self) -> list[str]:
-        """The ids that it goes by on the hubs."""
-        named = str((self.config or {}).get("_name_or_path") or "")
-        found = [self.path if is_hub_id(self.path) else id_in_cache(self.path), named]
+        """The id of its path, or of the folder of the Hub's cache that this is."""
+        found = (self.path, id_in_cache(self.path))
         return [one for one in found if one and is_hub_id(one)]
+
+    @property
+    def origin(self) -> list[str]:
+        """The id that its config names: of what it was tuned from, where it was tuned."""
+        named = str((self.config or {}).get("_name_or_path") or "")
+        return [named] if is_hub_id(named) else []
 
     @property
     def architectures(self) -> list[str]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from luthier.core.errors import BadModel
 from luthier.core.hooks import hookimpl
 from luthier.core.model import remote_code
-from luthier.core.model.architectures import needs_its_code
+from luthier.core.model.architectures import needs_its_code, tokenizer_needs_its_code
 from luthier.core.model.checkpoints import Checkpoint
 from luthier.core.model.hubs import (
     HUBS,
@@ -89,7 +89,7 @@ class Family(Plugin):
             return AutoTokenizer.from_pretrained(
                 location,
                 revision=model.revision,
-                trust_remote_code=self._trusts(model, location),
+                trust_remote_code=self._trusts(model, location, tokenizer_needs_its_code),
             )
         except (OSError, ValueError) as fault:
             raise BadModel(
@@ -106,8 +106,7 @@ class Family(Plugin):
         from safetensors import SafetensorError
         from transformers import AutoConfig, AutoModelForCausalLM
 
-        trusts = self._trusts(model, location)
-        source: dict[str, Any] = {"revision": model.revision, "trust_remote_code": trusts}
+        source: dict[str, Any] = {"revision": model.revision}
         settings: dict[str, Any] = {"dtype": getattr(torch, plan.dtype), "use_safetensors": True}
         settings |= placement(model, plan)
         if isinstance(location, Path):
@@ -117,6 +116,7 @@ class Family(Plugin):
         if plan.quantization is not None:
             settings["quantization_config"] = plan.quantization
         try:
+            source["trust_remote_code"] = self._trusts(model, location, needs_its_code)
             config = AutoConfig.from_pretrained(location, **source)
             for field, value in plan.config.items():
                 setattr(config, field, value)
@@ -130,15 +130,23 @@ class Family(Plugin):
                 f"the model {location} cannot be loaded: {said} {CONVERT if advice else remedy}"
             ) from fault
 
-    def _trusts(self, model: ModelSpec, location: Path | str) -> bool:
+    def _trusts(
+        self,
+        model: ModelSpec,
+        location: Path | str,
+        needed_at: Callable[[Path | str, str | None], bool],
+    ) -> bool:
         """Whether the code that comes with a model is run: where it has to be, and may be.
+
+        Args:
+            model: the model.
+            location: where it, or its tokenizer, lies.
+            needed_at: tells of that place and a revision whether transformers lacks the code.
 
         Raises:
             BadModel: it has to be, and may not be.
         """
-        needs = self.brings_code or (
-            self.any_architecture and needs_its_code(location, model.revision)
-        )
+        needs = self.brings_code or needed_at(location, model.revision)
         if needs and not remote_code.is_allowed():
             raise BadModel(remote_code.refusal(model.path))
         return needs  # else transformers' own code, even where a model brings some, too

@@ -79,7 +79,7 @@ def _as(
     name: str, family: Family, evidence: Evidence, reason: str, kin: Families | None = None
 ) -> Recognised:
     """Return a family as the one that was told; its chat templates first, then its kin's."""
-    known = checkpoint_of(evidence.ids, family)
+    known = checkpoint_of([*evidence.ids, *evidence.origin], family)
     template = (known and known.template) or family.template
     compared = [template, *_templates_of([family, *(kin or {}).values()])]
     return Recognised(name, reason, template, tuple(dict.fromkeys(filter(None, compared))))
@@ -148,7 +148,15 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def _by_id(evidence: Evidence, kin: Families, _: Catalogue) -> list[str]:
-    for one in evidence.ids:
+    return _of_ids(evidence.ids, kin)
+
+
+def _by_origin(evidence: Evidence, kin: Families, _: Catalogue) -> list[str]:
+    return _of_ids(evidence.origin, kin)
+
+
+def _of_ids(ids: Iterable[str], kin: Families) -> list[str]:
+    for one in ids:
         if told := [name for name, family in kin.items() if checkpoint_of([one], family)]:
             return told
         if told := [name for name, family in kin.items() if _has_pattern(one, family)]:
@@ -184,6 +192,8 @@ TELLING: Mapping[str, Callable[[Evidence, Families, Catalogue], list[str]]] = {
     "its id": _by_id,
     "its chat template": _by_template,
     "its special tokens": _by_tokens,
+    # last: what was tuned from a model may have taken another line's template
+    "the id that its config names": _by_origin,
 }
 """What tells the line of a model whose architecture several have, in this order."""
 

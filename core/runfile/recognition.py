@@ -6,6 +6,7 @@ from pathlib import Path
 
 from luthier.core.errors import BadModel, LuthierError
 from luthier.core.model import remote_code
+from luthier.core.model.architectures import folder_needs_its_code
 from luthier.core.model.evidence import Evidence
 from luthier.core.model.families import Family
 from luthier.core.model.hubs import HUBS, Hub, commit_of, is_hub_id, no_model_at
@@ -110,17 +111,20 @@ def choose_family(node: Node, fetched: Path | None, chooser: Chooser) -> Recogni
         given = Node(told.family, Place(f"recognised by {told.reason}")) if told else None
     if given is not None:
         node.mapping["family"] = given
-    chosen = _selected(given, path, chooser)
-    if looked and looked[0].is_dir():
+    is_folder = looked is not None and looked[0].is_dir()
+    if looked and is_folder:
         path.value = str(looked[0])
-    elif looked:
+    chosen = _selected(given, path, looked and (fetched or looked[0]), chooser)
+    if looked and not is_folder:
         _require_hub(node, chooser)
         if given is not None:
             _require_model(path, chooser)
     return told or chosen
 
 
-def _selected(given: Node | None, path: Node, chooser: Chooser) -> Recognised | None:
+def _selected(
+    given: Node | None, path: Node, folder: Path | None, chooser: Chooser
+) -> Recognised | None:
     """Choose the family that a node names; return it as one that was named."""
     if given is None:
         return None
@@ -128,7 +132,8 @@ def _selected(given: Node | None, path: Node, chooser: Chooser) -> Recognised | 
     chooser.select(chooser.kinds["families"], given, ("model", "family"))
     for one, _, _ in chooser.chosen[before:]:
         if isinstance(one.plugin, Family):
-            if one.plugin.brings_code and not remote_code.is_allowed():
+            needs = one.plugin.brings_code or (folder and folder_needs_its_code(folder))
+            if needs and not remote_code.is_allowed():
                 remedy = remote_code.way_out(str(path.value))
                 chooser.tell(path.place, "model.path", remote_code.FAULT, remedy)
             return named(one.name, one.plugin, str(path.value))
@@ -153,7 +158,8 @@ def _looked_at(path: Node, fetched: Path | None, chooser: Chooser) -> tuple[Path
         return None
     try:
         folder = path_of(path, path.value)
-        known = Evidence.of(path.value, folder if fetched is None else fetched)
+        text = str(folder) if folder.is_dir() else path.value
+        known = Evidence.of(text, folder if fetched is None else fetched)
     except (BadModel, UnusablePath) as fault:
         chooser.tell(path.place, "model.path", str(fault), NAME_A_MODEL)
         return None

@@ -141,6 +141,13 @@ def test_an_id_is_read_off_the_hub_s_cache_and_off_the_config_and_patterns_have_
     assert told(path, architectures=["LlamaForCausalLM"], **config).family == "yi"
 
 
+def test_a_tuned_model_is_told_by_its_own_chat_template_before_its_base_s_id():
+    config = {"architectures": ["LlamaForCausalLM"], "_name_or_path": "01-ai/Yi-34B-Chat"}
+    found = told("/home/me/tuned", template="vicuna", **config)
+    assert (found.family, found.reason) == ("vicuna", "its chat template")
+    assert told("/home/me/tuned", **config).reason == "the id that its config names"
+
+
 def test_the_name_of_a_folder_tells_nothing():
     assert told("/models/vicuna-7b-v1.5", architectures=["LlamaForCausalLM"]).family == "llama"
 

@@ -44,6 +44,16 @@ def test_a_listed_id_tells_the_family_before_anything_is_fetched(small_run):
     assert run.of("templates") == []  # the model may bring one: nobody has looked yet
 
 
+def test_a_folder_that_is_named_like_an_id_is_not_told_by_its_name(
+    small_run, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(tiny_model(), tmp_path / "lmsys" / "vicuna-mine")
+    run = check(small_run(model={"path": "lmsys/vicuna-mine"}))
+    assert run.family.name == "llama"
+    assert "alone" in str(run.tree.at(("model", "family")).place)
+
+
 def test_once_a_config_is_fetched_the_template_is_the_checkpoint_s_own(small_run, tmp_path):
     folder = tmp_path / "fetched"
     folder.mkdir()

@@ -106,13 +106,41 @@ def test_no_file_of_a_model_or_of_a_run_gives_leave(stand_in, small_run):
         load(folder, ["generation.max_new_tokens=1"])
 
 
-def test_naming_another_family_runs_no_code_either(stand_in, small_run):
-    run = small_run(model={"path": str(stand_in("qwen")), "family": "auto"}, template="chatml")
-    with pytest.raises(BadModel, match="--remote-code"):
-        train(run)
-    run = small_run(model={"path": str(stand_in("orion")), "family": "llama"}, template="chatml")
-    with pytest.raises(BadModel, match="cannot be loaded"):
-        train(run)
+def test_a_family_of_transformers_may_have_models_that_need_their_code(
+    stand_in, small_run, monkeypatch
+):
+    folder = stand_in("orion")
+    config = json.loads((folder / "config.json").read_text())
+    config |= {"model_type": "kimi_k2", "architectures": ["DeepseekV3ForCausalLM"]}
+    (folder / "config.json").write_text(json.dumps(config))
+    code = folder / "configuration_orion.py"
+    code.write_text(code.read_text().replace('"orion"', '"kimi_k2"'))
+    run = small_run(model={"path": str(folder)}, training={"max_steps": 1}, template="chatml")
+    with pytest.raises(BadRunFile, match="comes with code of its own"):
+        check(run)
+    monkeypatch.setenv(remote_code.VARIABLE, "1")
+    assert check(run).family.name == "kimi"
+    assert train(run).model.is_dir()
+
+
+def test_a_tokenizer_may_need_its_code_where_the_model_does_not(stand_in, small_run, monkeypatch):
+    from luthier.plugins.families.tiny.making import tiny_model
+
+    folder = stand_in("orion")
+    for name in ("config.json", "model.safetensors"):
+        (folder / name).write_bytes((tiny_model() / name).read_bytes())
+    run = small_run(model={"path": str(folder)}, training={"max_steps": 1}, template="chatml")
+    with pytest.raises(BadRunFile, match="comes with code of its own"):
+        check(run)
+    monkeypatch.setenv(remote_code.VARIABLE, "1")
+    assert type(load(train(run).path).tokenizer).__name__ == "OrionTokenizer"
+
+
+@pytest.mark.parametrize(("family", "another"), [("qwen", "auto"), ("orion", "llama")])
+def test_naming_another_family_runs_no_code_either(family, another, stand_in, small_run):
+    run = small_run(model={"path": str(stand_in(family)), "family": another}, template="chatml")
+    with pytest.raises(BadRunFile, match="--remote-code"):
+        check(run)
 
 
 def test_code_that_comes_with_a_model_that_transformers_holds_is_not_run(
