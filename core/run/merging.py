@@ -84,11 +84,7 @@ def merge(  # noqa: PLR0913 (options, by name)
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise BadRunFolder(f"there is something in {output} already. Name a new folder.")
     told = reporter or Reporter()
-    whole = ["model.dtype=float32", "quantizer=null"]
-    whole += [f"model.path={base}", "model.revision=null"] if base else []
-    run = run_to_serve(path, whole, trust_plugins=trust_plugins)
-    if not run.model.adapters:
-        raise BadModel(f"{path} holds no adapter, so there is nothing to merge.")
+    run = _run_of(path, base, trust_plugins=trust_plugins)
     if quantizer := _quantizer_of(path):
         told.warn(
             f"the adapter was trained beside weights in few bits ({quantizer}); it is merged into "
@@ -100,6 +96,20 @@ def merge(  # noqa: PLR0913 (options, by name)
 
 class BadMerge(LuthierError):
     """A merged model answers otherwise than its base with the adapter."""
+
+
+def _run_of(path: str | Path, base: str | None, *, trust_plugins: bool) -> Run:
+    """Return the run by which the adapter is laid on whole weights.
+
+    Raises:
+        BadModel: there is no adapter.
+    """
+    whole = ["model.dtype=float32", "quantizer=null"]
+    whole += [f"model.path={base}", "model.revision=null"] if base else []
+    run = run_to_serve(path, whole, trust_plugins=trust_plugins)
+    if not run.model.adapters:
+        raise BadModel(f"{path} holds no adapter, so there is nothing to merge.")
+    return run
 
 
 def _quantizer_of(path: str | Path) -> str | None:

@@ -239,17 +239,7 @@ def _stored_run(
 
 
 def run_to_serve(path: str | Path, overrides: Sequence[str], *, trust_plugins: bool) -> Run:
-    """Return the run by which a trained model is opened.
-
-    Args:
-        path: whatever `load` takes.
-        overrides: as on the command line; they are laid over what the folder says.
-        trust_plugins: let the plugin files that the folder's run.yaml names be run.
-
-    Raises:
-        BadRunFolder: the run has not ended, so there is no model yet.
-        BadModel: there is no model there.
-    """
+    """Return the run by which a trained model is opened; `load` tells of arguments and errors."""
     from luthier.core.runfile.reading import apply_overrides
 
     place = Place(str(path))
@@ -271,13 +261,13 @@ def run_to_serve(path: str | Path, overrides: Sequence[str], *, trust_plugins: b
             f"{folder.model} holds neither a config.json nor an {ADAPTER}, so it is no model. "
             f"Put it back from a copy, or delete it and go on: `luthier resume {path}`."
         )
-    model = tree.mapping["model"]
+    model, adapters = tree.mapping["model"], list[str]()
     if (folder.model / ADAPTER).is_file():
         beneath = run.model.adapters[: -1 if run.model.continue_adapter else None]
-        model.mapping["adapters"] = node_of([*beneath, str(folder.model)], place)
+        adapters = [*beneath, str(folder.model)]
     else:
         model.mapping["path"] = node_of(str(folder.model), place)
-        model.mapping["adapters"] = node_of([], place)
+    model.mapping["adapters"] = node_of(adapters, place)
     apply_overrides(tree, overrides)
     return _settled(tree, resolve(tree, name="chat", purpose="inference"), "inference")
 

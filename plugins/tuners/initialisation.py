@@ -9,7 +9,8 @@ needs torch and transformers.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -17,6 +18,7 @@ from transformers import TrainerCallback
 
 from luthier.core import BadModel
 from luthier.core.model.adapters import is_quantized
+from luthier.core.model.layers import PEFT_PREFIX
 
 if TYPE_CHECKING:
     from luthier.core.hooks import Undo
@@ -63,18 +65,54 @@ def require_linear(init: str, model: Any, names: Iterable[str]) -> None:
 def fit_to_quantized(model: Any) -> None:
     """Set each pair of matrices to the best low-rank fit of what 4 bits took from its weight.
 
+    It is LoftQ's first iteration (algorithm 1), for weights that stay as they were rounded. PEFT's
+    own needs a GPU, and leaves out that the update is scaled.
+
     Raises:
         BadModel: the whole weights are not at hand, in safetensors.
     """
-    from peft import replace_lora_weights_loftq
+    from peft.utils.integrations import dequantize_module_weight
 
-    try:
-        replace_lora_weights_loftq(model)
-    except (ValueError, OSError) as fault:
-        raise BadModel(
-            f"`init: loftq` needs the model's whole weights in safetensors: {fault}. Name a folder "
-            "of such as `model.path`, or leave `init` out."
-        ) from fault
+    stored = _stored_weights(model.config._name_or_path)  # noqa: SLF001 - where it was loaded from
+    chosen = {id(layer) for layer in _layers(model)}
+    for name, layer in model.named_modules():
+        if id(layer) not in chosen:
+            continue
+        weight = stored(f"{name.removeprefix(PEFT_PREFIX)}.weight")
+        base = layer.get_base_layer()
+        held_OI = dequantize_module_weight(base).float()
+        lost_OI = weight.to(held_OI) - held_OI
+        rank = layer.r[ADAPTER]
+        u_OR, s_R, v_IR = torch.svd_lowrank(lost_OI / layer.scaling[ADAPTER], rank, niter=8)
+        with torch.no_grad():
+            layer.lora_A[ADAPTER].weight.copy_((v_IR * s_R.sqrt()).T)
+            layer.lora_B[ADAPTER].weight.copy_(u_OR * s_R.sqrt())
+
+
+def _stored_weights(location: str) -> Callable[[str], torch.Tensor]:
+    """Return what reads a weight, by its name, from the safetensors of a folder or of the Hub."""
+    from huggingface_hub import snapshot_download
+    from safetensors import safe_open
+
+    folder = Path(location)
+    if not folder.is_dir():
+        folder = Path(snapshot_download(location, local_files_only=True))
+    files = {}
+    for file in folder.glob("*.safetensors"):
+        with safe_open(file, "pt") as weights:
+            files.update(dict.fromkeys(weights.keys(), file))
+
+    def read(name: str) -> torch.Tensor:
+        if name not in files:
+            raise BadModel(
+                f"`init: loftq` needs the whole weights in safetensors, and {folder} has no {name}."
+                " Leave `init` out."
+            )
+        with safe_open(files[name], "pt") as weights:
+            tensor: torch.Tensor = weights.get_tensor(name)
+        return tensor
+
+    return read
 
 
 def conversion(model: Any) -> Undo | None:

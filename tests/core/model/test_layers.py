@@ -111,3 +111,17 @@ def test_layers_beside_which_nothing_can_be_trained_are_left_out_or_refused_with
     with pytest.raises(BadModel, match=r"mamba\.out_proj: the fused kernel reads its weights"):
         layers.resolve(["in_proj", "out_proj"], beside=True)
     assert layers.resolve(["out_proj"])
+
+
+@pytest.mark.parametrize("wrapped", ["", "base_model.model."])
+def test_a_parameter_is_of_the_type_of_the_layer_that_it_belongs_to_or_stands_beside(wrapped):
+    experts = "model.layers.0.mlp.experts"
+    layers = LayerMap(
+        {"model.layers.0.mlp.up": LayerType.UP, f"{experts}.up": LayerType.EXPERT_UP},
+        {f"{experts}.up": f"{experts}.up"},
+    )
+    assert layers.type_of(f"{wrapped}model.layers.0.mlp.up.weight") is LayerType.UP
+    assert layers.type_of(f"{wrapped}model.layers.0.mlp.up.lora_A.default.weight") is LayerType.UP
+    assert layers.type_of(f"{wrapped}{experts}.up") is LayerType.EXPERT_UP
+    assert layers.type_of(f"{wrapped}{experts}.lora_A.default.weight") is LayerType.EXPERT
+    assert layers.type_of("prompt_encoder.default.embedding.weight") is None

@@ -223,3 +223,19 @@ def test_a_beginning_that_the_weights_do_not_allow_is_refused_with_the_way_out()
     quantized.hf_quantizer = object()
     with pytest.raises(BadModel, match=r"weights in few bits cannot hold.*`init: loftq`"):
         adapted(quantized, init="pissa")
+
+
+def test_loftq_makes_good_for_what_four_bits_took(small_run):
+    pytest.importorskip("bitsandbytes", reason='needs pip install "luthier[bnb]"')
+    from luthier.core.model.opening import locate, model_spec, open_model
+    from luthier.core.run.program import settled
+
+    def answers(**changes):
+        run = settled(small_run(**changes))
+        opened = open_model(locate(model_spec(run, training=True)), training=True)
+        return logits(opened.model)
+
+    tuner = {"name": "lora", "rank": 32}
+    whole, held = answers(tuner=tuner), answers(tuner=tuner, quantizer="bnb")
+    fitted = answers(tuner={**tuner, "init": "loftq"}, quantizer="bnb")
+    assert (fitted - whole).norm() < 0.9 * (held - whole).norm()
