@@ -14,7 +14,7 @@ WITH_STATE = frozenset(
 """Model types of transformers with layers that remember: recurrent ones, and convolutions."""
 WITH_STATE_UNLESS_TOLD = frozenset(
     {
-        "bailing_hybrid", "glm5_next_text", "granitemoehybrid", "kimi_linear", "lfm2", "lfm2_moe",
+        "bailing_hybrid", "glm5_next_text", "granitemoehybrid", "kimi_linear", "lfm2",
         "lfm3", "minimax", "olmo_hybrid", "qwen3_5_moe_text", "qwen3_5_text", "qwen3_next",
         "qwen4_exp_text",
     }

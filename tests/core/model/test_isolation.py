@@ -12,7 +12,7 @@ def test_a_config_that_lists_no_layers_is_judged_by_its_type(named):
     assert leak_of({"model_type": named, "layer_types": ["full_attention"]}) is None
 
 
-@pytest.mark.parametrize("named", sorted(WITH_STATE_UNLESS_TOLD - {"lfm2", "lfm2_moe"}))
+@pytest.mark.parametrize("named", sorted(WITH_STATE_UNLESS_TOLD - {"lfm2"}))
 def test_what_transformers_makes_of_such_a_config_has_layers_that_remember(named):
     config = transformers.AutoConfig.for_model(named).get_text_config()
     assert not STATEFUL_LAYERS.isdisjoint(config.layer_types)
