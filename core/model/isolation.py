@@ -12,6 +12,15 @@ WITH_STATE = frozenset(
     }
 )  # fmt: skip
 """Model types of transformers with layers that remember: recurrent ones, and convolutions."""
+WITH_STATE_UNLESS_TOLD = frozenset(
+    {
+        "bailing_hybrid", "glm5_next_text", "granitemoehybrid", "kimi_linear", "lfm2",
+        "lfm3", "minimax", "olmo_hybrid", "qwen3_5_moe_text", "qwen3_5_text", "qwen3_next",
+        "qwen4_exp_text",
+    }
+)  # fmt: skip
+"""Those that have such layers where the config does not list the kinds of its layers; the
+checkpoints of Qwen3-Next and Kimi Linear tell them in words of their own."""
 STATEFUL_LAYERS = frozenset({"linear_attention", "mamba", "conv", "recurrent"})
 BY_DISTANCE = frozenset({"bloom", "mpt"})
 HEEDLESS = frozenset(
@@ -28,10 +37,14 @@ def leak_of(config: Mapping[str, Any]) -> str | None:
 
     What no config tells, `luthier.core.training.require_isolated` finds by trying the model.
     """
+    text = config.get("text_config")
+    if isinstance(text, Mapping) and (reason := leak_of(text)):
+        return reason
     if config.get("model_type") in WITH_STATE:
         return "a state goes from each token to the next, and so from one sequence into another"
     kinds = config.get("layer_types") or config.get("layers_block_type") or ()
-    if not STATEFUL_LAYERS.isdisjoint(kinds):
+    untold = not kinds and config.get("model_type") in WITH_STATE_UNLESS_TOLD
+    if untold or not STATEFUL_LAYERS.isdisjoint(kinds):
         return "some layers carry a state from each token to the next, and so into the next row"
     if config.get("alibi") or config.get("model_type") in BY_DISTANCE:
         return "attention goes by the distance in the row, whatever the positions are"

@@ -196,11 +196,14 @@ def _capped(  # noqa: PLR0913 - those of the interface that it heeds
     key_BHSD, value_BHSD = (x.repeat_interleave(shared, 1) for x in (key_BKSD, value_BKSD))
     scale = query_BHTD.shape[-1] ** -0.5 if scaling is None else scaling
     scores_BHTS = softcap * ((query_BHTD @ key_BHSD.mT) * scale / softcap).tanh()
-    if mask is None:
-        mask = torch.ones(
-            scores_BHTS.shape[-2:], dtype=torch.bool, device=scores_BHTS.device
-        ).tril()
-    scores_BHTS = scores_BHTS.masked_fill(~mask, torch.finfo(scores_BHTS.dtype).min)
+    if mask is None:  # the last token sees all keys; those of a cache come before the first
+        tokens, keys = scores_BHTS.shape[-2:]
+        seen_TS = torch.ones(tokens, keys, dtype=torch.bool, device=scores_BHTS.device)
+        mask = seen_TS.tril(keys - tokens)
+    if mask.dtype == torch.bool:
+        scores_BHTS = scores_BHTS.masked_fill(~mask, torch.finfo(scores_BHTS.dtype).min)
+    else:
+        scores_BHTS = scores_BHTS + mask
     weights_BHTS = scores_BHTS.softmax(-1, dtype=torch.float32).to(value_BHSD.dtype)
     weights_BHTS = torch.nn.functional.dropout(weights_BHTS, dropout, training)
     return (weights_BHTS @ value_BHSD).transpose(1, 2)

@@ -42,8 +42,10 @@ class Hqq(Quantizer):
         import torch
         from hqq.core.quantize import BaseQuantizeConfig, HQQLinear
 
+        from luthier.core.model.layers import GROUPS
+
         config = BaseQuantizeConfig(nbits=self.bits, group_size=self.group_size, axis=1)
-        for name in layers.resolve("all"):
+        for name in layers.names_of(*GROUPS["all"]):
             layer = model.get_submodule(name)
             if not isinstance(layer, torch.nn.Linear):
                 continue

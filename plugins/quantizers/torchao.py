@@ -36,8 +36,11 @@ class TorchAo(Quantizer):
     @classmethod
     def stored_options(cls, stored: Mapping[str, Any]) -> dict[str, Any]:
         """Return the type that the stored model tells, even where it is none of these."""
-        named = stored.get("quant_type", {}).get("default", {}).get("_type")
-        return {"type": {name: one for one, name in CLASSES.items()}.get(named, named)}
+        # once it was a text; transformers opens none of these, so it is told as it stands
+        named = stored.get("quant_type")
+        for key in ("default", "_type"):
+            named = named.get(key) if isinstance(named, Mapping) else named
+        return {"type": next((one for one, name in CLASSES.items() if name == named), named)}
 
     @hookimpl
     def plan_load(self, plan: LoadPlan) -> None:

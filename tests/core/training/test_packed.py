@@ -165,6 +165,16 @@ def test_a_model_that_mixes_samples_is_refused_and_stays_as_it_was(why, dtype):
     assert not model.lm_head.training
 
 
+def test_a_model_that_is_refused_is_named_as_itself_beneath_an_adapter():
+    from peft import LoraConfig, get_peft_model
+
+    model = get_peft_model(
+        model_of(HEEDLESS["a state"](), "eager"), LoraConfig(target_modules=["in_proj"])
+    )
+    with pytest.raises(BadModel, match="MambaForCausalLM with the"):
+        require_isolated(model, "eager")
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["float32", "bfloat16"])
 def test_roundings_of_experts_are_no_leak(dtype):
     config = transformers.MixtralConfig(**SIZES, num_key_value_heads=2, num_local_experts=4)

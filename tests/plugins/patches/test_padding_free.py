@@ -206,6 +206,23 @@ def test_half_precision_and_dropout_pass_through():
     assert own.eval().bfloat16()(**batch).logits.isfinite().all()
 
 
+@pytest.mark.parametrize("form", [None, torch.bool, torch.float32], ids=str)
+def test_a_cap_beside_a_cache_is_that_of_eager_attention(form):
+    from transformers.models.gemma2.modeling_gemma2 import eager_attention_forward
+
+    torch.manual_seed(0)
+    module = torch.nn.Module().eval()
+    module.num_key_value_groups = 2
+    query, key, value = (torch.randn(1, heads, n, 8) for heads, n in ((4, 2), (2, 5), (2, 5)))
+    seen = torch.ones(2, 5, dtype=torch.bool).tril(3)[None, None]
+    added = torch.zeros(seen.shape).masked_fill(~seen, torch.finfo(torch.float32).min)
+    mask = {None: None, torch.bool: seen, torch.float32: added}[form]
+    named = {"scaling": 8**-0.5, "softcap": 2.0}
+    ours, _ = sequencewise.sequencewise_attention(module, query, key, value, mask, **named)
+    theirs, _ = eager_attention_forward(module, query, key, value, added, **named)
+    torch.testing.assert_close(ours, theirs)
+
+
 # --- what cannot -------------------------------------------------------------------------------
 
 

@@ -53,6 +53,7 @@ def test_each_linear_layer_of_the_blocks_is_handed_over_with_the_options(asked):
     ]  # fmt: skip
     assert type(model[0]).__name__ == "Recorded"
     assert model[2] is head
+    assert not types_of.resolved  # else the tuner's targets would be told twice
     Hqq().patch_model(model, types_of, "adapted")
     assert len(asked) == 1
 

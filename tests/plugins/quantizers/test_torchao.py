@@ -46,6 +46,11 @@ def test_the_type_of_a_stored_model_is_told_even_where_it_is_none_of_ours():
     assert told("Int4WeightOnlyConfig") == {"type": "Int4WeightOnlyConfig"}
 
 
+@pytest.mark.parametrize("stored", ["int8_weight_only", ["int8"]])
+def test_a_stored_type_that_is_no_mapping_is_told_as_it_stands(stored):
+    assert TorchAo.stored_options({"quant_type": stored}) == {"type": stored}
+
+
 # --- with the package ----------------------------------------------------------------------------
 
 
