@@ -210,6 +210,9 @@ def _recognised(
     if folder.is_dir():
         said = f"{folder} holds no config.json, so it is no model"
         remedy = "Name a folder that `save_pretrained` wrote."
+        if (folder / "adapter_config.json").is_file():
+            said = f"{folder} holds an adapter, which is no model by itself"
+            remedy = "Name it in `model.adapters`, and here the model that it was trained on."
         chooser.tell(path.place, "model.path", said, remedy)
     elif not is_hub_id(str(path.value)):
         _tell_of_no_model(path, chooser)
