@@ -53,6 +53,7 @@ class Plugin(BaseModel):
         use_attribute_docstrings=True,
         protected_namespaces=(),
         validate_default=True,
+        allow_inf_nan=False,
     )
 
     api: ClassVar[str] = API_VERSION

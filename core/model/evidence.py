@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from luthier.core.errors import BadModel
 from luthier.core.model.hubs import id_in_cache, is_hub_id
+from luthier.core.problems import cut
 from luthier.core.templates.brought import Brought, brought_by
 
 
@@ -85,10 +86,48 @@ def config_of(folder: Path) -> dict[str, Any] | None:
     """Return the `config.json` of a model's folder, or None where it has none.
 
     Raises:
-        BadModel: the file is no JSON object.
+        BadModel: the file is no JSON object, or a value that something is told by is of another
+            kind.
     """
     file = folder / "config.json"
-    return _object_in(file) if file.is_file() else None
+    if not file.is_file():
+        return None
+    found = _object_in(file)
+    _require_kinds(found, file)
+    return found
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_mapping(value: object) -> bool:
+    return isinstance(value, dict)
+
+
+def _is_list_of_names(value: object) -> bool:
+    return isinstance(value, list) and all(map(_is_text, value))
+
+
+_KINDS: Mapping[str, tuple[str, Callable[[object], bool]]] = {
+    "model_type": ("text", _is_text),
+    "quant_method": ("text", _is_text),
+    "architectures": ("list of names", _is_list_of_names),
+    "layer_types": ("list of names", _is_list_of_names),
+    "layers_block_type": ("list of names", _is_list_of_names),
+    "quantization_config": ("mapping", _is_mapping),
+    "text_config": ("mapping", _is_mapping),
+}
+"""What the values of a config have to be that anything is told by."""
+
+
+def _require_kinds(config: Mapping[str, Any], file: Path) -> None:
+    for key, (kind, is_of) in _KINDS.items():
+        value = config.get(key)
+        if value is not None and not is_of(value):
+            raise BadModel(f"the `{key}` of {file} is no {kind}: {cut(repr(value))}")
+        if isinstance(value, dict):
+            _require_kinds(value, file)
 
 
 def special_tokens_of(folder: Path) -> frozenset[str]:

@@ -92,8 +92,11 @@ class Family(Plugin):
                 trust_remote_code=self._trusts(model, location, tokenizer_needs_its_code),
             )
         except (OSError, ValueError) as fault:
+            said = _first_line(fault)
+            if "instantiate the backend tokenizer" in said:  # and then comes a list of ways
+                said = "there is no tokenizer.json, and no vocabulary that one can be made of."
             raise BadModel(
-                f"the tokenizer of {location} cannot be loaded: {_first_line(fault)} "
+                f"the tokenizer of {location} cannot be loaded: {said} "
                 "Name a folder, or a Hub id, that holds the files of a tokenizer."
             ) from fault
 

@@ -11,7 +11,7 @@ from luthier.core.model.evidence import Evidence
 from luthier.core.model.families import Family
 from luthier.core.model.hubs import HUBS, Hub, commit_of, is_hub_id, no_model_at
 from luthier.core.model.recognition import Recognised, families_of, named, recognise
-from luthier.core.problems import Place, cut
+from luthier.core.problems import Place
 from luthier.core.runfile.choosing import Chooser
 from luthier.core.runfile.nodes import Node, UnusablePath, path_of
 from luthier.core.selection import plugin_of
@@ -198,11 +198,6 @@ def _recognised(
     path: Node, folder: Path, evidence: Evidence, chooser: Chooser
 ) -> Recognised | None:
     """Return the family that is told by what is known of a model; None where none is yet."""
-    named_classes = (evidence.config or {}).get("architectures") or []
-    if not isinstance(named_classes, list) or not all(isinstance(c, str) for c in named_classes):
-        said = f"its config's `architectures` is no list of names: {cut(repr(named_classes))}"
-        chooser.tell(path.place, "model.path", said, NAME_A_MODEL)
-        return None
     try:
         found = recognise(evidence, chooser.catalogue)
     except LuthierError as fault:
@@ -215,6 +210,9 @@ def _recognised(
     if folder.is_dir():
         said = f"{folder} holds no config.json, so it is no model"
         remedy = "Name a folder that `save_pretrained` wrote."
+        if (folder / "adapter_config.json").is_file():
+            said = f"{folder} holds an adapter, which is no model by itself"
+            remedy = "Name it in `model.adapters`, and here the model that it was trained on."
         chooser.tell(path.place, "model.path", said, remedy)
     elif not is_hub_id(str(path.value)):
         _tell_of_no_model(path, chooser)

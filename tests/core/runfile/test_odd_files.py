@@ -188,8 +188,39 @@ def test_a_fault_of_what_nobody_wrote_is_told_at_what_led_to_it(problems_of, tmp
     assert "Write `template: NAME`; `luthier plugins templates` lists" in problem.remedy
 
 
-@pytest.mark.parametrize("architectures", ["5", '[["x"]]', '{"a": 1}'])
-def test_a_config_whose_architectures_are_none_is_told(problems_of, tmp_path, architectures):
-    (tmp_path / "folder" / "config.json").write_text(f'{{"architectures": {architectures}}}')
+@pytest.mark.parametrize(
+    ("key", "value", "kind"),
+    [
+        ("architectures", 5, "list of names"),
+        ("architectures", [["x"]], "list of names"),
+        ("architectures", {"a": 1}, "list of names"),
+        ("model_type", ["llama"], "text"),
+        ("layer_types", 5, "list of names"),
+        ("layer_types", [["a"]], "list of names"),
+        ("text_config", "llama", "mapping"),
+        ("quantization_config", "gptq", "mapping"),
+    ],
+)
+def test_a_config_whose_values_are_of_another_kind_is_told(problems_of, tmp_path, key, value, kind):
+    config = {"architectures": ["LlamaForCausalLM"], key: value}
+    (tmp_path / "folder" / "config.json").write_text(json.dumps(config))
     (problem,) = problems_of(GOOD + "model: folder\n")
-    assert "`architectures` is no list of names" in problem.problem
+    assert f"the `{key}` of {tmp_path}" in problem.problem
+    assert f"config.json is no {kind}: {value!r}" in problem.problem
+
+
+@pytest.mark.parametrize("key", ["quantization_config", "text_config"])
+def test_a_value_of_another_kind_within_a_part_of_a_config_is_told(problems_of, tmp_path, key):
+    part = {"quant_method": ["x"], "layer_types": ["full_attention"]}
+    config = {"architectures": ["LlamaForCausalLM"], key: part}
+    (tmp_path / "folder" / "config.json").write_text(json.dumps(config))
+    (problem,) = problems_of(GOOD + "model: folder\n")
+    assert "the `quant_method` of" in problem.problem
+
+
+@pytest.mark.parametrize(
+    "option", ["{name: rope-scaling, factor: .inf}", "{name: neftune, alpha: .inf}"]
+)
+def test_an_option_of_a_plugin_that_is_infinite_is_told(problems_of, option):
+    (problem,) = problems_of(GOOD + f"patches: [{option}]\n")
+    assert "finite" in problem.problem

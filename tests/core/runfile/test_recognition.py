@@ -54,6 +54,20 @@ def test_a_folder_that_is_named_like_an_id_is_not_told_by_its_name(
     assert "alone" in str(run.tree.at(("model", "family")).place)
 
 
+def test_the_folder_of_an_adapter_is_told_as_one(small_run, tmp_path):
+    (tmp_path / "adapter_config.json").write_text("{}")
+    (problem,) = problems_of(small_run(model={"path": str(tmp_path)}))
+    assert problem.problem == f"{tmp_path} holds an adapter, which is no model by itself"
+    assert "`model.adapters`" in problem.remedy
+
+
+def test_a_model_without_a_tokenizer_is_told_in_a_whole_sentence(small_run, tmp_path):
+    for name in ("config.json", "model.safetensors"):
+        shutil.copy(tiny_model() / name, tmp_path)
+    with pytest.raises(LuthierError, match=r"there is no tokenizer\.json, and no vocabulary"):
+        train(small_run(model={"path": str(tmp_path)}))
+
+
 def test_once_a_config_is_fetched_the_template_is_the_checkpoint_s_own(small_run, tmp_path):
     folder = tmp_path / "fetched"
     folder.mkdir()
