@@ -6,6 +6,7 @@ A model that was quantized before (GPTQ, AWQ, AQLM ...) tells the method in its 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -15,6 +16,10 @@ from luthier.core.plugin import Plugin, Refusal
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from luthier.core.model.layers import LayerMap
+
+logger = logging.getLogger(__name__)
 
 KEY = "quantization_config"
 """The key of a model's config that tells how its weights are stored."""
@@ -103,3 +108,25 @@ def weight_count(model: nn.Module) -> int:
         bias = getattr(module, "bias", None)
         count += inputs * outputs + (0 if bias is None else bias.numel())
     return count
+
+
+def warn_of_whole(model: nn.Module, layers: LayerMap) -> None:
+    """Warn of the layers of the blocks that stay whole, with their share of all weights.
+
+    Quantizers exchange linear modules; experts that are stacked in one tensor are none.
+    """
+    from luthier.core.model.layers import GROUPS
+
+    named = [layers.parameters.get(name) for name in layers.names_of(*GROUPS["all"])]
+    stacked = [model.get_parameter(name) for name in named if name is not None]
+    whole = [one for one in stacked if one.ndim > MATRIX and one.is_floating_point()]
+    if whole:
+        logger.warning(
+            "%d layers stay whole, which are experts in one tensor: %.0f%% of the weights. "
+            "Only linear modules are held in few bits.",
+            len(whole), 100 * sum(one.numel() for one in whole) / weight_count(model),
+        )  # fmt: skip
+
+
+MATRIX = 2
+"""The axes of a weight that quantizers exchange."""

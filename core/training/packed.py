@@ -177,9 +177,10 @@ def require_isolated(model: nn.Module, attention: str) -> None:
     seen = (own.float() - plain.float())[1:].abs().max()
     # experts sum in another order beside other tokens
     if not leak <= (LEAK if exact else ROUGH_LEAK) * seen:
-        unwrapped = model.get_base_model() if hasattr(model, "peft_config") else model
+        adapted: Any = model  # PEFT's wrapper, it may be, whose name tells nothing
+        named = adapted.get_base_model() if hasattr(adapted, "peft_config") else adapted
         raise BadModel(
-            f"{type(unwrapped).__name__} with the attention backend {attention!r} does not keep "
+            f"{type(named).__name__} with the attention backend {attention!r} does not keep "
             "packed samples apart: what stands in one changes the next. "
             "Turn packing off and leave out what lays rows end to end, or choose another model or "
             "backend."

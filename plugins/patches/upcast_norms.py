@@ -49,10 +49,10 @@ class UpcastNorms(Plugin):
         return undo
 
 
-def in_float32(norm: nn.Module) -> Callable[..., torch.Tensor]:
+def in_float32(norm: nn.Module) -> Callable[..., Any]:
     """Return a norm's forward pass as computed in float32.
 
-    It takes tensors of any precision, and gives what the first of them has.
+    It takes tensors of any precision, and gives what the first of them has; in a tuple, too.
     """
     import torch
 
@@ -62,16 +62,22 @@ def in_float32(norm: nn.Module) -> Callable[..., torch.Tensor]:
         floating = isinstance(value, torch.Tensor) and value.is_floating_point()
         return value.float() if floating else value
 
-    def computed(hidden: torch.Tensor, *rest: Any, **named: Any) -> torch.Tensor:
+    def lowered(output: Any, dtype: torch.dtype) -> Any:
+        if isinstance(output, tuple):  # Zaya's gives queries and keys
+            return tuple(lowered(one, dtype) for one in output)
+        floating = isinstance(output, torch.Tensor) and output.is_floating_point()
+        return output.to(dtype) if floating else output
+
+    def computed(hidden: torch.Tensor, *rest: Any, **named: Any) -> Any:
         held = norm._parameters  # noqa: SLF001 - as torch.func.functional_call, which calls us
         norm._parameters = {name: raised(weight) for name, weight in held.items()}  # noqa: SLF001
         try:
             with torch.autocast(hidden.device.type, enabled=False):
-                output: torch.Tensor = forward(
+                output = forward(
                     raised(hidden), *map(raised, rest), **{k: raised(v) for k, v in named.items()}
                 )
         finally:
             norm._parameters = held  # noqa: SLF001
-        return output.to(hidden.dtype)
+        return lowered(output, hidden.dtype)
 
     return computed

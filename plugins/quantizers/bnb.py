@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from luthier.core import hookimpl
-from luthier.core.model.quantization import KEY, Quantizer
+from luthier.core.model.quantization import KEY, Quantizer, warn_of_whole
 
 if TYPE_CHECKING:
+    from luthier.core.hooks import Phase
+    from luthier.core.model.layers import LayerMap
     from luthier.core.model.loading import LoadPlan
 
 
@@ -73,3 +75,9 @@ class BitsAndBytes(Quantizer):
             bnb_4bit_compute_dtype=compute,
             llm_int8_threshold=self.threshold,
         )
+
+    @hookimpl
+    def patch_model(self, model: Any, layers: LayerMap, phase: Phase) -> None:
+        """Change nothing; warn of what stays whole."""
+        if phase == "built":
+            warn_of_whole(model, layers)

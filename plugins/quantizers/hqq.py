@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from luthier.core import BadModel, hookimpl
-from luthier.core.model.quantization import Quantizer
+from luthier.core.model.quantization import Quantizer, warn_of_whole
 
 if TYPE_CHECKING:
     from luthier.core.hooks import Phase, Undo
@@ -46,6 +46,8 @@ class Hqq(Quantizer):
 
         config = BaseQuantizeConfig(nbits=self.bits, group_size=self.group_size, axis=1)
         for name in layers.names_of(*GROUPS["all"]):
+            if layers.parameters.get(name) == name:
+                continue  # no module
             layer = model.get_submodule(name)
             if not isinstance(layer, torch.nn.Linear):
                 continue
@@ -57,4 +59,5 @@ class Hqq(Quantizer):
             weight = layer.weight
             held = HQQLinear(layer, config, compute_dtype=weight.dtype, device=str(weight.device))
             model.set_submodule(name, held)
+        warn_of_whole(model, layers)
         return None

@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from luthier.core import hookimpl
-from luthier.core.model.quantization import Quantizer
+from luthier.core.model.quantization import Quantizer, warn_of_whole
 
 if TYPE_CHECKING:
+    from luthier.core.hooks import Phase
+    from luthier.core.model.layers import LayerMap
     from luthier.core.model.loading import LoadPlan
 
 CLASSES = {
@@ -51,3 +53,9 @@ class TorchAo(Quantizer):
         from transformers import TorchAoConfig
 
         plan.quantization = TorchAoConfig(getattr(quantization, CLASSES[self.type])())
+
+    @hookimpl
+    def patch_model(self, model: Any, layers: LayerMap, phase: Phase) -> None:
+        """Change nothing; warn of what stays whole."""
+        if phase == "built":
+            warn_of_whole(model, layers)

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 from luthier.core import train
 from luthier.core.model.layers import LayerMap, LayerType
-from luthier.plugins.patches.upcast_norms import UpcastNorms
+from luthier.plugins.patches.upcast_norms import UpcastNorms, in_float32
 
 SIZES = {
     "vocab_size": 64, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4,
@@ -126,3 +126,15 @@ def test_the_saved_model_has_the_precision_and_the_names_that_it_has_without(sma
         config = json.loads((folder.model / "config.json").read_text())
         saved.append(({name: w.dtype for name, w in weights.items()}, config["dtype"]))
     assert saved[0] == saved[1]
+
+
+def test_a_norm_that_gives_a_tuple_gives_its_parts_in_the_precision_that_it_got():
+    class Adding(torch.nn.LayerNorm):
+        def forward(self, hidden, residual):
+            return super().forward(hidden + residual), residual, None
+
+    computed = in_float32(Adding(4).bfloat16())
+    states = torch.ones(1, 2, 4, dtype=torch.bfloat16)
+    normed, residual, absent = computed(states, states)
+    assert normed.dtype == residual.dtype == torch.bfloat16
+    assert absent is None

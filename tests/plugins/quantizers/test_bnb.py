@@ -12,6 +12,7 @@ from torch.utils.checkpoint import checkpoint
 pytest.importorskip("bitsandbytes", reason='needs pip install "luthier[bnb]"')
 
 from luthier.core import check, load, resume, train
+from luthier.core.model.layers import LayerMap
 from luthier.core.model.loading import LoadPlan
 from luthier.core.model.quantization import weight_count
 from luthier.core.model.value_head import ValuedModel, new_value_head
@@ -221,3 +222,18 @@ def test_a_value_head_stands_on_a_model_of_half_precision_and_few_bits():
     model = get_peft_model(opened.model, LoraConfig(target_modules=["q_proj"]))
     valued = ValuedModel(model, {"reward": new_value_head(model)})
     assert valued(torch.arange(10, 20)[None], head="reward").values.dtype == torch.float32
+
+
+def test_experts_in_one_tensor_stay_whole_and_are_told(caplog):
+    from transformers import MixtralConfig, MixtralForCausalLM
+
+    model = MixtralForCausalLM(
+        MixtralConfig(
+            vocab_size=64, hidden_size=32, intermediate_size=48, num_hidden_layers=2,
+            num_attention_heads=4, num_local_experts=4,
+        )
+    )  # fmt: skip
+    BitsAndBytes().patch_model(model, LayerMap.of(model), "built")
+    experts = 2 * 4 * 3 * 32 * 48  # layers, experts, matrices
+    share = 100 * experts / sum(p.numel() for p in model.parameters())
+    assert f"4 layers stay whole, which are experts in one tensor: {share:.0f}%" in caplog.text

@@ -64,6 +64,16 @@ def test_weights_that_do_not_divide_into_groups_are_refused(asked):
         Hqq(group_size=48).patch_model(model, types_of, "built")
 
 
+def test_experts_in_one_tensor_are_left_whole_and_told(asked, caplog):
+    model = torch.nn.Module()
+    model.gate = torch.nn.Linear(64, 4)
+    model.experts = torch.nn.ParameterDict({"up": torch.zeros(4, 64, 64)})
+    types_of = {"gate": LayerType.GATE, "experts.up": LayerType.EXPERT_UP}
+    Hqq().patch_model(model, LayerMap(types_of, {"experts.up": "experts.up"}), "built")
+    assert len(asked) == 1
+    assert "1 layers stay whole, which are experts in one tensor" in caplog.text
+
+
 # --- with the package ----------------------------------------------------------------------------
 
 
