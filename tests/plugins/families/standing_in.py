@@ -38,7 +38,6 @@ def placed(root, path, module):
             root.add_module(name, nn.Module())
         root = getattr(root, name)
     root.add_module(last, module)
-    return module
 
 
 class Block(nn.Module):
@@ -47,13 +46,14 @@ class Block(nn.Module):
         size, names = config.hidden_size, config.names
         wide = {{"qkv": 3 * size, "up": 4 * size, "gate": 4 * size}}
         tall = {{"down": 4 * size}}
-        self.parts = [
-            placed(self, path, nn.Linear(tall.get(kind, size), wide.get(kind, size), bias=False))
-            for kind, path in names["block"]
-        ]
+        self.paths = [path for _, path in names["block"]]
+        for kind, path in names["block"]:
+            sizes = tall.get(kind, size), wide.get(kind, size)
+            placed(self, path, nn.Linear(*sizes, bias=False))
 
     def forward(self, hidden):
-        first, *rest, out = self.parts
+        # by path: an adapter may stand where a layer was
+        first, *rest, out = map(self.get_submodule, self.paths)
         mixed = first(hidden)[..., : hidden.shape[-1]]
         # each layer takes part; what is before is summed, so it is causal
         steps = torch.arange(1, hidden.shape[1] + 1, device=hidden.device)[:, None]
@@ -71,23 +71,23 @@ class {model}(PreTrainedModel, GenerationMixin):
     def __init__(self, config):
         super().__init__(config)
         names, shape = config.names, (config.vocab_size, config.hidden_size)
-        self.embedding = [placed(self, names["embedding"], nn.Embedding(*shape))]
+        placed(self, names["embedding"], nn.Embedding(*shape))
         blocks = nn.ModuleList(Block(config) for _ in range(config.num_hidden_layers))
-        self.blocks = [placed(self, names["blocks"], blocks)]
-        self.head = [placed(self, names["head"], nn.Linear(*shape[::-1], bias=False))]
+        placed(self, names["blocks"], blocks)
+        placed(self, names["head"], nn.Linear(*shape[::-1], bias=False))
         self.post_init()
 
     def get_input_embeddings(self):
-        return self.embedding[0]
+        return self.get_submodule(self.config.names["embedding"])
 
     def get_output_embeddings(self):
-        return self.head[0]
+        return self.get_submodule(self.config.names["head"])
 
     def forward(self, input_ids=None, attention_mask=None, labels=None, **_):
-        hidden = self.embedding[0](input_ids)
-        for block in self.blocks[0]:
+        hidden = self.get_input_embeddings()(input_ids)
+        for block in self.get_submodule(self.config.names["blocks"]):
             hidden = block(hidden)
-        logits = self.head[0](hidden)
+        logits = self.get_output_embeddings()(hidden)
         loss = None
         if labels is not None:
             before, after = logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten()

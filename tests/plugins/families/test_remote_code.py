@@ -48,12 +48,16 @@ def stand_in(tmp_path):
     return lambda family: standing_in.made(tmp_path / family, BY_FAMILY[family], ORIGINS[family])
 
 
-@pytest.mark.parametrize("family", sorted(BY_FAMILY))
+@pytest.mark.parametrize(
+    ("family", "tuner"),
+    [("qwen", "full"), *((family, "lora") for family in sorted(BY_FAMILY))],
+)
 def test_a_stand_in_of_each_family_is_recognised_loaded_trained_and_talked_to(
-    family, stand_in, small_run, allowed
+    family, tuner, stand_in, small_run, allowed
 ):
     run = small_run(
         model={"path": str(stand_in(family))},
+        tuner=tuner,
         training={"max_steps": 1, "batch_size": 2},
         template="chatml",
         generation={"max_new_tokens": 2},
@@ -65,7 +69,8 @@ def test_a_stand_in_of_each_family_is_recognised_loaded_trained_and_talked_to(
     manifest = json.loads(folder.manifest.read_text())
     assert manifest["parameters"]["trained"] > 0
     engine = load(folder.path)
-    assert type(engine.model).__name__ == BY_FAMILY[family].model
+    model = engine.model.get_base_model() if tuner == "lora" else engine.model
+    assert type(model).__name__ == BY_FAMILY[family].model
     assert type(engine.tokenizer).__name__ == BY_FAMILY[family].tokenizer
     assert isinstance(engine.answer([{"role": "user", "content": "Hi."}]), str)
 
