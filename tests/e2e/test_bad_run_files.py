@@ -57,7 +57,7 @@ CASES = {
     "an unknown option of a plugin": bad(
         GOOD + "tuner: {name: lora, rnak: 4}\n",
         "run.yaml:2:21", "tuner.rnak", "unknown key",
-        "Did you mean 'rank'? Known keys: rank, alpha"),
+        "Did you mean 'rank'? Known keys: targets, layers"),
     "an unknown key of a dataset": bad(
         "data:\n  - {path: rows.jsonl, sampels: 3}\n",
         "run.yaml:2:24", "data.0.sampels", "unknown key", "Did you mean 'samples'?"),
@@ -88,7 +88,7 @@ CASES = {
     "a number where a plugin belongs": bad(
         GOOD + "tuner: 7\n",
         "run.yaml:2:8", "tuner", "expected the name of one of the tuners, found 7",
-        "Installed: full, lora"),
+        "Installed: adalora, boft"),
     "true where a number belongs": bad(
         GOOD + "training: {batch_size: true}\n",
         "run.yaml:2:24", "training.batch_size", "expected a whole number, found true",
@@ -200,7 +200,7 @@ CASES = {
     "a name of another kind": bad(
         GOOD + "tuner: sft\n",
         "run.yaml:2:8", "tuner", "'sft' is one of the stages",
-        "Write `stage: sft`, if that is meant. Installed tuners: full, lora"),
+        "Write `stage: sft`, if that is meant. Installed tuners: adalora, boft"),
     "a number out of range": bad(
         GOOD + "training: {warmup: 1.5}\n",
         "run.yaml:2:20", "training.warmup", "expected less than 1", "Write less than 1."),
@@ -284,7 +284,7 @@ CASES = {
     "a plugin without a name": bad(
         GOOD + "tuner: {rank: 8}\n",
         "run.yaml:2:8", "tuner", "the key `name` is missing",
-        "Write `tuner: {name: NAME, option: value}`. Installed: full, lora"),
+        "Write `tuner: {name: NAME, option: value}`. Installed: adalora, boft"),
     "two plugins that refuse each other": bad(
         GOOD + "patches: [eager, sdpa]\n",
         "run.yaml:2:11", "patches.0", "patches/eager cannot go with patches/sdpa",

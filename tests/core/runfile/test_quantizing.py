@@ -141,8 +141,8 @@ def test_adapters_are_not_laid_one_over_another_on_weights_of_few_bits(small_run
     with pytest.raises(BadRunFile) as fault:
         resolve(tree, purpose="inference")
     said = str(fault.value)
-    assert "model.adapters: of several adapters all but the last are merged into the wei" in said
-    assert "quantizers/bnb holds in few bits" in said
-    assert "Merge the adapters into one" in said
+    assert "model.adapters: quantizers/bnb holds the weights in few bits" in said
+    assert "first would be merged into them" in said
+    assert "Merge it into whole weights (`luthier merge" in said
     del tree.mapping["model"].mapping["adapters"].value[0]
     assert len(resolve(tree, purpose="inference").model.adapters) == 1

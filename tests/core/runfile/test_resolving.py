@@ -22,7 +22,7 @@ def keys_of(run):
         ({"path": "", "family": "lama"}, {"path", "family"}),
         ({"path": "tiny", "family": 7}, {"family"}),
         ({"path": "tiny", "family": {"template": "chatml"}}, {"family"}),
-        ({"path": "tiny", "adapters": [7, "x"]}, {"adapters.0", "adapters.1", "adapters"}),
+        ({"path": "tiny", "adapters": [7, "x"]}, {"adapters.0", "adapters.1"}),
     ],
 )
 def test_a_wrong_setting_of_the_model_hides_neither_its_path_nor_its_family(small_run, model, keys):
