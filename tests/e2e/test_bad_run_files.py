@@ -200,7 +200,7 @@ CASES = {
     "a name of another kind": bad(
         GOOD + "tuner: sft\n",
         "run.yaml:2:8", "tuner", "'sft' is one of the stages",
-        "Write `stage: sft`, if that is meant. Installed tuners: adalora, boft"),
+        "Write `stage: sft`, if that is meant. Did you mean 'oft'? Installed tuners"),
     "a number out of range": bad(
         GOOD + "training: {warmup: 1.5}\n",
         "run.yaml:2:20", "training.warmup", "expected less than 1", "Write less than 1."),
