@@ -15,9 +15,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+from memory import held
+
 SIDES = {"plain": 0, "chunks of 1,024": 1024, "chunks of 256": 256, "chunks of 128": 128}
 ROWS = 4
-MIB = 2**20
 
 
 def main() -> None:
@@ -111,17 +112,6 @@ def model_of(arguments: argparse.Namespace) -> Any:
         num_hidden_layers=2, num_attention_heads=4, tie_word_embeddings=True,
     )  # fmt: skip
     return transformers.AutoModelForCausalLM.from_config(config).to(arguments.device).train()
-
-
-def held(device: str, *, peak: bool = False) -> float:
-    """Return the memory that is held, or was held at most, in MiB."""
-    if device == "cuda":
-        import torch
-
-        return (torch.cuda.max_memory_allocated if peak else torch.cuda.memory_allocated)() / MIB
-    field = "VmHWM" if peak else "VmRSS"
-    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(field)) / 1024
 
 
 if __name__ == "__main__":

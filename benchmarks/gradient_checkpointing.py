@@ -12,11 +12,11 @@ import os
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
+from memory import held
+
 SIDES = ("plain", "checkpointing", "plain, lora", "checkpointing, lora")
-MIB = 2**20
 
 
 def main() -> None:
@@ -87,17 +87,6 @@ def model_of(arguments: argparse.Namespace) -> Any:
 
         model = get_peft_model(model, LoraConfig(r=8, target_modules="all-linear"))
     return model.to(arguments.device).train()
-
-
-def held(device: str, *, peak: bool = False) -> float:
-    """Return the memory that is held, or was held at most, in MiB."""
-    if device == "cuda":
-        import torch
-
-        return (torch.cuda.max_memory_allocated if peak else torch.cuda.memory_allocated)() / MIB
-    field = "VmHWM" if peak else "VmRSS"
-    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith(field)) / 1024
 
 
 if __name__ == "__main__":

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
+from luthier.core.data.lengths import LengthLimit
 from luthier.core.data.standard import Aligned
 from luthier.core.data.worker import DataWorker, SeenRow
 from luthier.core.model.opening import LocatedModel, locate, model_spec
@@ -33,6 +35,11 @@ class Inspection:
     def tokenizer(self) -> PreTrainedTokenizerBase:
         """The model's tokenizer."""
         return self.located.tokenizer
+
+    @cached_property
+    def limit(self) -> LengthLimit:
+        """How long a row may be."""
+        return LengthLimit.of(self.run)
 
     @property
     def text_encoder(self) -> TextEncoder:

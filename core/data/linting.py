@@ -15,7 +15,7 @@ from luthier.core.data.dataset import standardized
 from luthier.core.data.histogram import Histogram
 from luthier.core.data.inspection import Inspection, inspected
 from luthier.core.data.languages import language_of
-from luthier.core.data.lengths import LengthLimit, part_of, trained_count
+from luthier.core.data.lengths import part_of, trained_count
 from luthier.core.data.lints import LINTS, canonical, faults_of, question_of, texts_of
 from luthier.core.data.nearness import Nearness, Sameness
 from luthier.core.data.preview import fate_of
@@ -222,7 +222,7 @@ class _Look:
 
     def _measure(self, row: SeenRow, at: int, number: int) -> None:
         """Put down how long a row is, and whether it can be trained on."""
-        limit, facts = LengthLimit.of(self._inspection.run), self.facts[at]
+        limit, facts = self._inspection.limit, self.facts[at]
         fate, fault = fate_of(row.encoded, limit)
         facts.kept += fault is None
         if fault is not None:

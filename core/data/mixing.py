@@ -93,7 +93,7 @@ def interleaved(
     if stopping == "over" and any(iter(source) is source for source in sources):
         raise TypeError("`over` reads sources again, so none may be an iterator")
     turns = _Turns(len(sources), weights, seed)
-    return _alternated(sources, stopping, turns, names or _numbers(len(sources)))
+    return _alternated(sources, stopping, turns, names or _told(len(sources)))
 
 
 def weights_of(sections: Sequence[DatasetSection]) -> list[float] | None:
@@ -226,7 +226,7 @@ def _passes(lengths: Sequence[int], repeats: Sequence[float] | None) -> Numbers:
     if repeats is not None and len(repeats) != len(lengths):
         raise ValueError(f"{len(repeats)} repeats for {len(lengths)} datasets")
     factors = [1.0] * len(lengths) if repeats is None else repeats
-    for name, length, repeat in zip(_numbers(len(lengths)), lengths, factors, strict=True):
+    for name, length, repeat in zip(_told(len(lengths)), lengths, factors, strict=True):
         if length < 1:
             raise _without_rows(name)
         if not math.isfinite(repeat) or _rounded(length * repeat) < 1:
@@ -259,7 +259,8 @@ def _first_of(stream: Iterator[T], name: object) -> T:
     raise _without_rows(name)
 
 
-def _numbers(count: int) -> list[str]:
+def _told(count: int) -> list[str]:
+    """Return what messages call datasets that have no names."""
     return [f"dataset {d + 1}" for d in range(count)]
 
 

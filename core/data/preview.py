@@ -165,7 +165,7 @@ def _totals(spec: DatasetSpec, inspection: Inspection) -> tuple[dict[str, int] |
 
 
 def _shown_row(row: SeenRow, inspection: Inspection) -> ShownRow:
-    limit = LengthLimit.of(inspection.run)
+    limit = inspection.limit
     fate, fault = fate_of(row.encoded, limit)
     problem, remedy = (fault.problem, fault.remedy) if fault is not None else ("", "")
     if isinstance(row.encoded, BadValue):

@@ -98,20 +98,30 @@ class LayerMap:
         if (layer := self.layer_of(parameter)) is not None:
             return self.types[layer]
         parts = parameter.removeprefix(PEFT_PREFIX).split(".")
-        starts = tuple(f"{'.'.join(parts[:end])}." for end in range(1, len(parts) + 1))
-        return LayerType.EXPERT if any(n.startswith(starts) for n in self.parameters) else None
+        around = {".".join(parts[:end]) for end in range(1, len(parts))}
+        holders = {name.rpartition(".")[0] for name in self.parameters}
+        return None if around.isdisjoint(holders) else LayerType.EXPERT
 
-    def named(self, word: str) -> list[str]:
-        """Return the layers, norms too, of a group or a type, or whose names end so.
+    def named(self, word: str, *, norms: bool = True) -> list[str]:
+        """Return the layers of a group or a type, or those whose names end so.
+
+        Args:
+            word: the group, the type, or the end of a name.
+            norms: whether a name may be that of a norm, which has no weights that others multiply.
 
         Raises:
             BadModel: there are none, and the message lists the names that there are.
         """
         kinds = _WORDS.get(word)
-        if kinds is None:
-            found = [name for name, _ in self if f".{name}".endswith(f".{word}")]
-        else:
-            found = [name for name, kind in self if kind in kinds]
+        found = (
+            self.names_of(*kinds)
+            if kinds is not None
+            else [
+                name
+                for name in (self.types if norms else self._addressable())
+                if f".{name}".endswith(f".{word}")
+            ]
+        )
         if not found:
             raise self._unmatched(word)
         return found
@@ -147,7 +157,7 @@ class LayerMap:
             found = self._expressed(targets)
         else:
             words = (targets,) if isinstance(targets, str) else tuple(targets)
-            wanted = {name for word in words for name in self._named(word)}
+            wanted = {name for word in words for name in self.named(word, norms=False)}
             found = [name for name in self.types if name in wanted]
         if among is not None:
             found = [name for name in found if name in among]
@@ -163,22 +173,6 @@ class LayerMap:
                 f"the target {expression!r} is no regular expression: {fault}"
             ) from fault
         return [name for name in self._addressable() if pattern.fullmatch(name)]
-
-    def _named(self, word: str) -> list[str]:
-        """Return the layers of a group or a type, or those whose names end so.
-
-        Raises:
-            BadModel: there are none.
-        """
-        kinds = _WORDS.get(word)
-        found = (
-            self.names_of(*kinds)
-            if kinds is not None
-            else [n for n in self._addressable() if n == word or n.endswith(f".{word}")]
-        )
-        if not found:
-            raise self._unmatched(word)
-        return found
 
     def _reached(self, names: list[str]) -> list[str]:
         """Leave out what no adapter reaches.
@@ -197,11 +191,16 @@ class LayerMap:
         return reached
 
     def _addressable(self) -> Iterator[str]:
-        """Go through the layers that may be named; a norm has no weights that others multiply."""
+        """Go through the layers that are no norms."""
         return (name for name, kind in self.types.items() if kind is not LayerType.NORM)
 
     def _unmatched(self, target: str) -> BadModel:
         names = sorted({_last(name) for name in self._addressable()})
+        if target in names:  # a text by itself is an expression over whole names
+            return BadModel(
+                f"the target {target!r} is no whole name of a layer, but the end of some. "
+                f"Write it as a list: [{target}]."
+            )
         kinds = set(self.types.values())
         groups = [word for word, kinds_of in GROUPS.items() if kinds & kinds_of]
         return BadModel(

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from luthier.core.errors import LuthierError
-from luthier.core.model.layers import LayerMap
 from luthier.core.training.parameters import trained_parameters
 
 if TYPE_CHECKING:
@@ -52,10 +51,10 @@ def rates_of(job: TrainingJob) -> dict[str, float]:
     Raises:
         BadModel: a word of `schedule.learning_rates` matches no layer.
     """
-    layers = LayerMap(job.opened.layers.types, job.opened.layers.parameters)
+    layers = job.opened.layers
     rates: dict[str, float] = {}
     for word, rate in job.run.schedule.learning_rates.items():
-        rates |= dict.fromkeys(layers.resolve([word]), rate)
+        rates |= dict.fromkeys(layers.matching([word]), rate)
     named = {
         name: layers.layer_of(name)
         for name in (trained_parameters(job.opened.model) if rates else ())

@@ -46,18 +46,11 @@ LAYOUTS: dict[str, Layout] = {
     SEQUENCEWISE: "line",
 }
 """The layout that each attention backend of transformers separates samples in."""
-PROVEN = frozenset({"eager", "sdpa", "flex_attention", SEQUENCEWISE})
-"""Backends whose packed logits the tests hold to the unpacked ones. Those of flash need a GPU."""
 PROBE = 8
 """Tokens of each of the two samples that a model is tried with."""
 LEAK, ROUGH_LEAK = 1e-4, 1e-2
 """How much of what a sample's own token changes in it another sample may: less is rounding, in
 float32 and in what is less precise."""
-
-
-def isolates(attention: str) -> bool:
-    """Return whether it is proven that samples of a pack do not see each other in a backend."""
-    return attention in PROVEN
 
 
 def layout_of(attention: str) -> Layout:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from luthier.core import Plugin, hookimpl
+from luthier.core import hookimpl
 from luthier.core.model.layers import LayerType
-from luthier.plugins.optimizers.rules import ON_DEVICE, WHOLE_MATRICES, Betas, Positive
+from luthier.plugins.optimizers.rules import ON_DEVICE, WHOLE_MATRICES, WithMoments
 
 if TYPE_CHECKING:
     import torch
@@ -19,15 +19,9 @@ if TYPE_CHECKING:
     from luthier.core.run.job import TrainingJob
 
 
-class AdamMini(Plugin):
+class AdamMini(WithMoments):
     """AdamW whose second moments take next to no memory: half of AdamW's state."""
 
-    betas: Betas = (0.9, 0.999)
-    """How much of the mean of gradients, and of that of their squares, is kept at each step."""
-    eps: Positive = 1e-8
-    """What is added to the root of the second moment."""
-
-    serves: ClassVar = "training"
     refuses: ClassVar = (*WHOLE_MATRICES, *ON_DEVICE)
 
     @hookimpl

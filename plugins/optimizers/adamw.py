@@ -6,10 +6,10 @@ https://docs.pytorch.org/docs/stable/generated/torch.optim.AdamW.html
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
-from luthier.core import Plugin, hookimpl
-from luthier.plugins.optimizers.rules import Betas, Positive
+from luthier.core import hookimpl
+from luthier.plugins.optimizers.rules import WithMoments
 
 if TYPE_CHECKING:
     import torch
@@ -17,15 +17,8 @@ if TYPE_CHECKING:
     from luthier.core.run.job import TrainingJob
 
 
-class AdamW(Plugin):
+class AdamW(WithMoments):
     """AdamW in the precision of the weights: two moments for each of them."""
-
-    betas: Betas = (0.9, 0.999)
-    """How much of the mean of gradients, and of that of their squares, is kept at each step."""
-    eps: Positive = 1e-8
-    """What is added to the root of the second moment."""
-
-    serves: ClassVar = "training"
 
     @hookimpl
     def build_optimizer(self, job: TrainingJob) -> torch.optim.Optimizer | None:

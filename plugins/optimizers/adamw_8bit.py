@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from luthier.core import Finding, Plugin, hookimpl
+from luthier.core import Finding, hookimpl
 from luthier.core.model.layers import LayerType
-from luthier.plugins.optimizers.rules import ON_DEVICE, Betas, Positive
+from luthier.plugins.optimizers.rules import ON_DEVICE, WithMoments
 
 if TYPE_CHECKING:
     import torch
@@ -21,19 +21,14 @@ if TYPE_CHECKING:
     from luthier.core.run.job import TrainingJob
 
 
-class AdamW8bit(Plugin):
+class AdamW8bit(WithMoments):
     """AdamW with moments of 8 bits, which take 2 bytes of a weight in place of 8."""
 
-    betas: Betas = (0.9, 0.999)
-    """How much of the mean of gradients, and of that of their squares, is kept at each step."""
-    eps: Positive = 1e-8
-    """What is added to the root of the second moment."""
     paged: bool = False
     """Whether a GPU that runs out of memory may move the moments to that of the CPU."""
 
     packages: ClassVar = ("bitsandbytes>=0.48",)
     extra: ClassVar = "bnb"
-    serves: ClassVar = "training"
     refuses: ClassVar = ON_DEVICE
 
     @hookimpl

@@ -9,14 +9,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from luthier.core import Plugin, hookimpl
+from luthier.core import hookimpl
 from luthier.plugins.optimizers.rules import (
     BASE_WEIGHTS,
     ON_DEVICE,
     WHOLE_MATRICES,
-    Betas,
     Count,
-    Positive,
+    WithMoments,
 )
 
 if TYPE_CHECKING:
@@ -25,20 +24,15 @@ if TYPE_CHECKING:
     from luthier.core.run.job import TrainingJob
 
 
-class BAdam(Plugin):
+class BAdam(WithMoments):
     """AdamW on one block of the model after another."""
 
     update_interval: Count = 100
     """Steps that a block is trained for before the next one's turn."""
     order: Literal["random", "ascending", "descending"] = "random"
     """In which order blocks have their turns; `random` is another one in each round."""
-    betas: Betas = (0.9, 0.999)
-    """How much of the mean of gradients, and of that of their squares, is kept at each step."""
-    eps: Positive = 1e-8
-    """What is added to the root of the second moment."""
 
     traits: ClassVar = frozenset({"one-process"})
-    serves: ClassVar = "training"
     refuses: ClassVar = (*WHOLE_MATRICES, *ON_DEVICE)
     needs: ClassVar = BASE_WEIGHTS
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from luthier.core import BadModel, Need, Plugin, hookimpl
+from luthier.core import BadModel, Need, hookimpl
 from luthier.plugins.optimizers.adamw import fused
-from luthier.plugins.optimizers.rules import Betas, Positive
+from luthier.plugins.optimizers.rules import Positive, WithMoments
 
 if TYPE_CHECKING:
     import torch
@@ -20,19 +20,14 @@ if TYPE_CHECKING:
     from luthier.core.run.job import TrainingJob
 
 
-class LoraPlus(Plugin):
+class LoraPlus(WithMoments):
     """AdamW in which LoRA's second matrices have a higher learning rate than its first."""
 
     ratio: Annotated[float, Field(ge=1)] = 16.0
     """The learning rate of B divided by that of A, which is `training.learning_rate`."""
     embedding_rate: Positive = 1e-6
     """The learning rate of LoRA's matrices beside an embedding."""
-    betas: Betas = (0.9, 0.999)
-    """How much of the mean of gradients, and of that of their squares, is kept at each step."""
-    eps: Positive = 1e-8
-    """What is added to the root of the second moment."""
 
-    serves: ClassVar = "training"
     needs: ClassVar = (
         Need(
             "adapter",

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from luthier.core import Plugin, hookimpl
+from luthier.core import hookimpl
 from luthier.plugins.optimizers.adamw import fused
 from luthier.plugins.optimizers.rules import (
     ON_DEVICE,
     WHOLE_MATRICES,
-    Betas,
     Count,
     Decay,
-    Positive,
+    WithMoments,
     matrices_of,
 )
 
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from luthier.core.run.job import TrainingJob
 
 
-class Muon(Plugin):
+class Muon(WithMoments):
     """Muon for matrices of linear layers, and AdamW for embeddings, norms, biases and stacks."""
 
     momentum: Decay = 0.95
@@ -42,12 +41,7 @@ class Muon(Plugin):
     targets: str | list[str] = "all"
     """Which layers' matrices: `all` linear ones, `attention`, `mlp`, a type, a list of these and of
     names, or a regular expression."""
-    betas: Betas = (0.9, 0.999)
-    """Of AdamW: how much of the mean of gradients, and of their squares, is kept at each step."""
-    eps: Positive = 1e-8
-    """Of AdamW: what is added to the root of the second moment."""
 
-    serves: ClassVar = "training"
     refuses: ClassVar = (*WHOLE_MATRICES, *ON_DEVICE)
 
     @hookimpl

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from luthier.core import Need, Plugin, hookimpl
-from luthier.plugins.optimizers.rules import ON_DEVICE, PLAIN, Betas, Positive
+from luthier.core import Need, hookimpl
+from luthier.plugins.optimizers.rules import ON_DEVICE, PLAIN, WithMoments
 
 if TYPE_CHECKING:
     import torch
@@ -17,17 +17,11 @@ if TYPE_CHECKING:
     from luthier.core.run.job import TrainingJob
 
 
-class PagedAdamW(Plugin):
+class PagedAdamW(WithMoments):
     """AdamW with moments of 32 bits, in memory that a GPU and the CPU share."""
-
-    betas: Betas = (0.9, 0.999)
-    """How much of the mean of gradients, and of that of their squares, is kept at each step."""
-    eps: Positive = 1e-8
-    """What is added to the root of the second moment."""
 
     packages: ClassVar = ("bitsandbytes>=0.48",)
     extra: ClassVar = "bnb"
-    serves: ClassVar = "training"
     refuses: ClassVar = ON_DEVICE
     needs: ClassVar = (Need("device-gpu", "pages move between a GPU and the CPU", PLAIN),)
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias
 
 from pydantic import Field
 
-from luthier.core import BadModel, Finding, Need, Refusal
+from luthier.core import BadModel, Finding, Need, Plugin, Refusal
 
 if TYPE_CHECKING:
+    import torch
+
     from luthier.core.model.layers import Targets
     from luthier.core.run.job import TrainingJob
 
@@ -39,6 +41,51 @@ IN_BACKWARD = frozenset({"steps-in-backward", "one-process"})
 """The traits of an optimizer that is layer-wise."""
 
 
+class WithMoments(Plugin):
+    """Base of those that keep AdamW's moments, for all parameters or for some."""
+
+    betas: Betas = (0.9, 0.999)
+    """How much of AdamW's mean of gradients, and of that of their squares, is kept at each step."""
+    eps: Positive = 1e-8
+    """What is added to the root of the second moment."""
+
+    serves: ClassVar = "training"
+
+
+class Projecting(WithMoments):
+    """Base of those that keep the moments of a gradient of low rank, where layers are targets."""
+
+    rank: Count
+    """The rank of the projection."""
+    targets: str | list[str] = "all"
+    """Which layers are projected: `all` linear ones, `attention`, `mlp`, a type, a list of these
+    and of names, or a regular expression; AdamW trains the rest."""
+    layerwise: bool = False
+    """Whether each parameter is stepped in the backward pass, so that no gradients are held."""
+
+    refuses: ClassVar = (*WHOLE_MATRICES, *ON_DEVICE)
+    needs: ClassVar = BASE_WEIGHTS
+
+    def traits_of_options(self) -> frozenset[str]:
+        """Return what comes with stepping in the backward pass."""
+        return IN_BACKWARD if self.layerwise else frozenset()
+
+    def groups_of(self, job: TrainingJob) -> list[dict[str, Any]]:
+        """Return the parameters in groups, which say in `rank` whether they are projected.
+
+        Raises:
+            BadModel: a target matches no layer.
+        """
+        from luthier.core.training import parameter_groups
+
+        chosen = matrices_of(job, self.targets)
+
+        def settings(name: str, parameter: torch.nn.Parameter) -> dict[str, Any]:  # noqa: ARG001
+            return {"rank": self.rank if name in chosen else None}
+
+        return parameter_groups(job, settings)
+
+
 def matrices_of(job: TrainingJob, targets: Targets) -> set[str]:
     """Return the names of the trained parameters that are matrices of layers, or stacks of them.
 
@@ -53,7 +100,7 @@ def matrices_of(job: TrainingJob, targets: Targets) -> set[str]:
     from luthier.core.training.parameters import trained_parameters
 
     layers = job.opened.layers
-    chosen = set(layers.resolve(targets))
+    chosen = set(layers.matching(targets))
     found = {
         name
         for name, parameter in trained_parameters(job.opened.model).items()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from pydantic import Field
 
 from luthier.core import BadModel
+from luthier.core.model.layers import LayerType
 from luthier.plugins.tuners.peft_tuner import CAUSAL, LayerTuner
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class LowRank(LayerTuner):
         from peft import LoraConfig
 
         names = self.chosen(model, layers)
+        _require_apart(model, names, layers, vocabulary)
         modules, parameters = _addressed(model, names, layers)
         settings = self.settings(model, modules)
         self._require_plain(parameters, settings)
@@ -118,6 +120,28 @@ def _pattern(values: Mapping[str, Any], targets: list[str], layers: LayerMap) ->
         for name in layers.matching([word] if ends else word, {*targets}):
             found[re.escape(layers.parameters.get(name, name))] = value
     return found
+
+
+def _require_apart(
+    model: Any, targets: list[str], layers: LayerMap, vocabulary: Vocabulary
+) -> None:
+    """Refuse matrices beside weights that two layers share, or whose new rows are trained.
+
+    Raises:
+        BadModel: merged, the matrices would change the other layer, too; or PEFT cannot do both.
+    """
+    ends = [n for n in targets if layers.types[n] in {LayerType.HEAD, LayerType.EMBEDDING}]
+    if ends and _is_tied(model):
+        raise BadModel(
+            f"the model's head and embedding are one weight, and matrices beside {ends[0]} "
+            f"would change both when they are merged. Leave {ends[0]} out of `targets`, or train "
+            "it in `full`."
+        )
+    if ends and vocabulary.ids:
+        raise BadModel(
+            f"the rows of new tokens in {ends[0]} are trained already, and PEFT lays nothing else "
+            f"on it. Leave {ends[0]} out of `targets`, or train it in `full`."
+        )
 
 
 def _is_tied(model: Any) -> bool:

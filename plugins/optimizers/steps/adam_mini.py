@@ -5,12 +5,10 @@ Source: https://arxiv.org/abs/2406.16793, algorithms 1 and 3.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import torch
+from torch import Tensor
 
-from luthier.plugins.optimizers.steps.parameterwise import Parameterwise, decay
+from luthier.plugins.optimizers.steps.parameterwise import Group, Parameterwise, State
 
 
 class AdamMini(Parameterwise):
@@ -20,14 +18,8 @@ class AdamMini(Parameterwise):
     and in `transposed` whether its rows are columns.
     """
 
-    def update(
-        self,
-        parameter: torch.Tensor,
-        gradient: torch.Tensor,
-        state: dict[str, Any],
-        group: Mapping[str, Any],
-    ) -> None:
-        """Go along the first moment, over the root of the second one of the block."""
+    def direction(self, gradient: Tensor, state: State, group: Group) -> Tensor:
+        """Return the first moment, over the root of the second one of the block."""
         turned = gradient.mT if group["transposed"] else gradient
         blocks = turned[..., 0].numel() // group["rows"] if group["rows"] else 1
         squares_B = turned.float().square().reshape(blocks, -1).mean(1)
@@ -40,8 +32,8 @@ class AdamMini(Parameterwise):
         mean.lerp_(gradient, 1 - first)
         square_B.lerp_(squares_B, 1 - second)
         root_B = (square_B / (1 - second ** state["step"])).sqrt_().add_(group["eps"])
-        step_B = (group["lr"] / (1 - first ** state["step"]) / root_B).to(gradient.dtype)
-        decay(parameter, group)
+        scale_B = (1 / (1 - first ** state["step"]) / root_B).to(gradient.dtype)
         if group["rows"]:
-            step_B = step_B.repeat_interleave(group["rows"]).reshape(*turned.shape[:-1], 1)
-        parameter.addcmul_(mean, step_B.mT if group["transposed"] else step_B, value=-1)
+            scale_B = scale_B.repeat_interleave(group["rows"]).reshape(*turned.shape[:-1], 1)
+        direction: Tensor = mean * (scale_B.mT if group["transposed"] else scale_B)
+        return direction

@@ -6,12 +6,17 @@ Source: https://arxiv.org/abs/2412.05270, algorithm 1; APOLLO-Mini, section 4.2.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from luthier.plugins.optimizers.steps.parameterwise import Parameterwise, adam_direction, decay
+from luthier.plugins.optimizers.steps.parameterwise import (
+    Group,
+    Parameterwise,
+    State,
+    adam_direction,
+)
 
 TINY = 1e-8
 """What keeps a norm of zero from being divided by."""
@@ -34,42 +39,24 @@ class Apollo(Parameterwise):
             settings: as for `Parameterwise`.
         """
         super().__init__(groups, **settings)
-        self._seeds = {p: seed + number for number, p in enumerate(self._groups)}
+        for number, parameter in enumerate(self._groups):
+            self.state[parameter]["seed"] = seed + number
 
-    def update(
-        self,
-        parameter: torch.Tensor,
-        gradient: torch.Tensor,
-        state: dict[str, Any],
-        group: Mapping[str, Any],
-    ) -> None:
-        """Go along the scaled gradient, or Adam's direction where there is no rank."""
-        direction = (
-            adam_direction(gradient, state, group)
-            if group["rank"] is None
-            else self._scaled(parameter, gradient, state, group)
-        )
-        decay(parameter, group)
-        parameter.add_(direction, alpha=-group["lr"])
-
-    def _scaled(
-        self,
-        parameter: torch.Tensor,
-        gradient: torch.Tensor,
-        state: dict[str, Any],
-        group: Mapping[str, Any],
-    ) -> torch.Tensor:
+    def direction(self, gradient: Tensor, state: State, group: Group) -> Tensor:
+        """Return the scaled gradient, or Adam's direction where there is no rank."""
+        if group["rank"] is None:
+            return adam_direction(gradient, state, group)
         wide = gradient.shape[-2] <= gradient.shape[-1]
         lying = gradient if wide else gradient.mT  # (..., short, long)
         # only the seed is kept: P is drawn anew at each step
-        drawn = self._seeds[parameter] + SPREAD * (state.get("step", 0) // group["interval"])
+        drawn = state["seed"] + SPREAD * (state.get("step", 0) // group["interval"])
         projected = projection(drawn, group["rank"], lying) @ lying
         direction = adam_direction(projected, state, group)
         axes: Any = (-2,) if group["per"] == "channel" else (-2, -1)
         scales = direction.norm(dim=axes, keepdim=True) / (
             projected.norm(dim=axes, keepdim=True) + TINY
         )
-        scaled: torch.Tensor = group["scale"] * (lying * scales)
+        scaled: Tensor = group["scale"] * (lying * scales)
         limited = limit(scaled, state, group["growth"])
         return limited if wide else limited.mT
 
@@ -78,7 +65,7 @@ SPREAD = 1_000_003
 """What the seeds of two drawings are apart, so that parameters do not share any."""
 
 
-def projection(seed: int, rank: int, lying: torch.Tensor) -> torch.Tensor:
+def projection(seed: int, rank: int, lying: Tensor) -> Tensor:
     """Return a matrix of shape (rank, m), each value of N(0, 1/rank), for what is (..., m, n)."""
     generator = torch.Generator(lying.device).manual_seed(seed % 2**63)
     drawn = torch.randn(
@@ -87,7 +74,7 @@ def projection(seed: int, rank: int, lying: torch.Tensor) -> torch.Tensor:
     return (drawn / math.sqrt(rank)).to(lying.dtype)
 
 
-def limit(scaled: torch.Tensor, state: dict[str, Any], growth: float) -> torch.Tensor:
+def limit(scaled: Tensor, state: dict[str, Any], growth: float) -> Tensor:
     """Return an update whose norm is at most `growth` times that of the last one.
 
     Source: the norm-growth limiter of Fira (Chen et al., 2024, https://arxiv.org/abs/2410.01623).

@@ -5,12 +5,17 @@ Source: https://arxiv.org/abs/2404.02827, algorithm 1.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import torch
+from torch import Tensor
 
-from luthier.plugins.optimizers.steps.parameterwise import Parameterwise, adam_direction, decay
+from luthier.plugins.optimizers.steps.parameterwise import (
+    Group,
+    Parameterwise,
+    State,
+    adam_direction,
+)
 
 
 class BAdam(Parameterwise):
@@ -54,17 +59,9 @@ class BAdam(Parameterwise):
             self.state.clear()
         return loss
 
-    def update(
-        self,
-        parameter: torch.Tensor,
-        gradient: torch.Tensor,
-        state: dict[str, Any],
-        group: Mapping[str, Any],
-    ) -> None:
-        """Go along Adam's direction."""
-        direction = adam_direction(gradient, state, group)
-        decay(parameter, group)
-        parameter.add_(direction, alpha=-group["lr"])
+    def direction(self, gradient: Tensor, state: State, group: Group) -> Tensor:
+        """Return Adam's direction."""
+        return adam_direction(gradient, state, group)
 
 
 def block_at(turn: int, blocks: int, order: str, seed: int) -> int:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import torch
+from torch import Tensor
 
 from luthier.plugins.optimizers.steps.moments import whole_moments
-from luthier.plugins.optimizers.steps.parameterwise import Parameterwise, adam_direction, decay
+from luthier.plugins.optimizers.steps.parameterwise import (
+    Group,
+    Parameterwise,
+    State,
+    adam_direction,
+)
 
 
 class GaLore(Parameterwise):
@@ -19,14 +22,8 @@ class GaLore(Parameterwise):
     PNQ').
     """
 
-    def update(
-        self,
-        parameter: torch.Tensor,
-        gradient: torch.Tensor,
-        state: dict[str, Any],
-        group: Mapping[str, Any],
-    ) -> None:
-        """Go along Adam's direction, within the subspace where there is one."""
+    def direction(self, gradient: Tensor, state: State, group: Group) -> Tensor:
+        """Return Adam's direction, within the subspace where there is one."""
         projected = gradient
         if group["rank"] is not None:
             if state.get("step", 0) % group["interval"] == 0:
@@ -34,13 +31,10 @@ class GaLore(Parameterwise):
             projected = into(gradient, state)
         with whole_moments(state, bits=group["bits"]):
             direction = adam_direction(projected, state, group)
-        if group["rank"] is not None:
-            direction = out_of(direction, state) * group["scale"]
-        decay(parameter, group)
-        parameter.add_(direction, alpha=-group["lr"])
+        return direction if group["rank"] is None else out_of(direction, state) * group["scale"]
 
 
-def bases(gradient: torch.Tensor, rank: int, side: str) -> dict[str, torch.Tensor]:
+def bases(gradient: Tensor, rank: int, side: str) -> dict[str, Tensor]:
     """Return the first singular vectors of a gradient, `left` (m, r) and `right` (n, r).
 
     Args:
@@ -61,14 +55,14 @@ def bases(gradient: torch.Tensor, rank: int, side: str) -> dict[str, torch.Tenso
     }
 
 
-def into(gradient: torch.Tensor, state: Mapping[str, Any]) -> torch.Tensor:
+def into(gradient: Tensor, state: State) -> Tensor:
     """Return a gradient (..., m, n) in the coordinates of its bases."""
     if "left" in state:
         gradient = state["left"].mT @ gradient
     return gradient @ state["right"] if "right" in state else gradient
 
 
-def out_of(direction: torch.Tensor, state: Mapping[str, Any]) -> torch.Tensor:
+def out_of(direction: Tensor, state: State) -> Tensor:
     """Return what has those coordinates, of shape (..., m, n)."""
     if "left" in state:
         direction = state["left"] @ direction

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import torch
+from torch import Tensor
 
-from luthier.plugins.optimizers.steps.parameterwise import Parameterwise, decay
+from luthier.plugins.optimizers.steps.parameterwise import Group, Parameterwise, State
 
 
 class Lion(Parameterwise):
     """Goes along sign(b1 m + (1 - b1) g), and keeps m = b2 m + (1 - b2) g (algorithm 2)."""
 
-    def update(
-        self,
-        parameter: torch.Tensor,
-        gradient: torch.Tensor,
-        state: dict[str, Any],
-        group: Mapping[str, Any],
-    ) -> None:
-        """Go one learning rate along the sign, in each value."""
-        mean = state.setdefault("exp_avg", torch.zeros_like(gradient))
+    def direction(self, gradient: Tensor, state: State, group: Group) -> Tensor:
+        """Return the sign, in each value."""
+        if "exp_avg" not in state:
+            state["exp_avg"] = torch.zeros_like(gradient)
+        mean = state["exp_avg"]
         first, second = group["betas"]
-        decay(parameter, group)
-        parameter.add_(mean.lerp(gradient, 1 - first).sign_(), alpha=-group["lr"])
+        direction: Tensor = mean.lerp(gradient, 1 - first).sign_()
         mean.lerp_(gradient, 1 - second)
+        return direction

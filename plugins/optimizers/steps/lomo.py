@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from luthier.plugins.optimizers.steps.parameterwise import Parameterwise, decay
+from luthier.plugins.optimizers.steps.parameterwise import Group, Parameterwise, State
 
 if TYPE_CHECKING:
-    import torch
+    from torch import Tensor
 
 
 class Lomo(Parameterwise):
     """Goes along the gradient, each value of which is clipped; it keeps no state (algorithm 1)."""
 
-    def update(
-        self,
-        parameter: torch.Tensor,
-        gradient: torch.Tensor,
-        state: dict[str, Any],  # noqa: ARG002
-        group: Mapping[str, Any],
-    ) -> None:
-        """Go along the clipped gradient."""
-        bound = group["clip"]
-        decay(parameter, group)
-        parameter.add_(gradient.clamp(-bound, bound), alpha=-group["lr"])
+    def direction(self, gradient: Tensor, state: State, group: Group) -> Tensor:  # noqa: ARG002
+        """Return the clipped gradient."""
+        return gradient.clamp(-group["clip"], group["clip"])

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
+from torch import Tensor
+
+State: TypeAlias = dict[str, Any]
+"""What is kept of one parameter from step to step; empty at first."""
+Group: TypeAlias = Mapping[str, Any]
+"""The settings of a parameter, `lr` and `weight_decay` among them."""
 
 
-class Parameterwise(torch.optim.Optimizer):
-    """An optimizer that says how one parameter is updated.
+class Parameterwise(torch.optim.Optimizer, abc.ABC):
+    """An optimizer that says along which direction one parameter goes.
 
     Where it is layer-wise, a parameter is updated as soon as its gradient is whole, and the
     gradient is dropped: there is never more than one (Lv et al., 2023,
@@ -32,22 +39,15 @@ class Parameterwise(torch.optim.Optimizer):
             for parameter in self._groups:
                 parameter.register_post_accumulate_grad_hook(self._step_in_backward)
 
-    def update(
-        self,
-        parameter: torch.Tensor,
-        gradient: torch.Tensor,
-        state: dict[str, Any],
-        group: Mapping[str, Any],
-    ) -> None:
-        """Update one parameter in place.
+    @abc.abstractmethod
+    def direction(self, gradient: Tensor, state: State, group: Group) -> Tensor:
+        """Return what a parameter goes along, one learning rate of it, and go on in its state.
 
         Args:
-            parameter: of any shape.
-            gradient: of the same shape.
-            state: what is kept of this parameter from step to step; empty at first.
-            group: its settings, `lr` and `weight_decay` among them.
+            gradient: of any shape; what is returned is of the same.
+            state: that of the parameter.
+            group: the settings of the parameter.
         """
-        raise NotImplementedError
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> Any:
@@ -59,15 +59,20 @@ class Parameterwise(torch.optim.Optimizer):
         for group in self.param_groups:
             for parameter in group["params"]:
                 if parameter.grad is not None:
-                    self.update(parameter, parameter.grad, self.state[parameter], group)
+                    self._update(parameter, group)
         return loss
 
     @torch.no_grad()
-    def _step_in_backward(self, parameter: torch.Tensor) -> None:
-        assert parameter.grad is not None  # noqa: S101 - torch calls this when it is there
-        group = self.param_groups[self._groups[parameter]]
-        self.update(parameter, parameter.grad, self.state[parameter], group)
+    def _step_in_backward(self, parameter: Tensor) -> None:
+        self._update(parameter, self.param_groups[self._groups[parameter]])
         parameter.grad = None
+
+    def _update(self, parameter: Tensor, group: Group) -> None:
+        """Go along the direction, after the decoupled decay (Loshchilov and Hutter, 2019)."""
+        assert parameter.grad is not None  # noqa: S101 - both callers have looked, or torch has
+        direction = self.direction(parameter.grad, self.state[parameter], group)
+        parameter.mul_(1 - group["lr"] * group["weight_decay"])
+        parameter.add_(direction, alpha=-group["lr"])
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take a state up again, each tensor in the precision that it was kept in."""
@@ -76,18 +81,11 @@ class Parameterwise(torch.optim.Optimizer):
         for number, parameter in enumerate(parameters):
             # torch has cast them all to the parameter's own
             for key, value in state_dict["state"].get(number, {}).items():
-                if isinstance(value, torch.Tensor):
+                if isinstance(value, Tensor):
                     self.state[parameter][key] = value.to(parameter.device, copy=True)
 
 
-def decay(parameter: torch.Tensor, group: Mapping[str, Any]) -> None:
-    """Shrink a parameter by its decoupled weight decay (Loshchilov and Hutter, 2019)."""
-    parameter.mul_(1 - group["lr"] * group["weight_decay"])
-
-
-def adam_direction(
-    gradient: torch.Tensor, state: dict[str, Any], group: Mapping[str, Any]
-) -> torch.Tensor:
+def adam_direction(gradient: Tensor, state: State, group: Group) -> Tensor:
     """Return what Adam goes along: m / (1 - b1^t) over sqrt(v / (1 - b2^t)) + eps, and go on in t.
 
     Args:
@@ -106,5 +104,5 @@ def adam_direction(
     mean.lerp_(gradient, 1 - first)
     square.mul_(second).addcmul_(gradient, gradient, value=1 - second)
     root = (square / (1 - second ** state["step"])).sqrt_().add_(group["eps"])
-    direction: torch.Tensor = (mean / (1 - first ** state["step"])).div_(root)
+    direction: Tensor = (mean / (1 - first ** state["step"])).div_(root)
     return direction

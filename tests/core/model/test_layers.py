@@ -54,6 +54,12 @@ def test_a_target_that_matches_nothing_is_answered_with_what_there_is(layers, ta
         layers.resolve(targets)
 
 
+def test_the_end_of_a_name_by_itself_is_answered_with_the_list_that_is_meant(layers):
+    with pytest.raises(BadModel, match=r"the end of some. Write it as a list: \[q_proj\]"):
+        layers.resolve("q_proj")
+    assert layers.resolve(["q_proj"])
+
+
 def test_a_target_that_is_no_expression_is_refused(layers):
     with pytest.raises(BadModel, match=r"'q_proj\(' is no regular expression"):
         layers.resolve("q_proj(")

@@ -11,10 +11,7 @@ from hypothesis import strategies as st
 from luthier.core.errors import BadModel
 from luthier.core.training import PaddingCollator, token_mean_loss
 from luthier.core.training.packed import (
-    LAYOUTS,
-    PROVEN,
     PackedCollator,
-    isolates,
     layout_of,
     require_isolated,
     tokens_of,
@@ -186,9 +183,6 @@ def test_roundings_of_experts_are_no_leak(dtype):
 def test_a_backend_that_nothing_is_known_of_is_refused_by_its_name():
     with pytest.raises(BadModel, match=r"'paged'.*Choose one of: eager, flash"):
         layout_of("paged")
-    assert not isolates("paged")
-    assert {name for name in LAYOUTS if isolates(name)} == PROVEN
-    assert not isolates("flash_attention_2"), "no test of it has run"
 
 
 def test_pads_are_labelled_nothing_and_positions_begin_again_with_each_sample():

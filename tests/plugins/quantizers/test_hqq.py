@@ -1,15 +1,13 @@
 """HQQ: what it is asked for, without the package; and with it, training beside its layers."""
 
-import json
 import sys
 import types
 
 import pytest
 import torch
 
-from luthier.core import BadModel, load, train
+from luthier.core import BadModel
 from luthier.core.model.layers import LayerMap, LayerType
-from luthier.core.model.quantization import weight_count
 from luthier.plugins.quantizers.hqq import Hqq
 
 NEEDED = 'needs pip install "luthier[hqq]"'
@@ -79,27 +77,9 @@ def test_experts_in_one_tensor_are_left_whole_and_told(asked, caplog):
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("bits", [8, 4])
-def test_an_adapter_beside_its_layers_learns_and_is_opened_as_it_was(
-    small_run, tiny, logits_of, bits
-):
+def test_an_adapter_beside_its_layers_learns_and_is_opened_as_it_was(opened_beside, bits):
     pytest.importorskip("hqq", reason=NEEDED)
-    from transformers import AutoModelForCausalLM
-
-    run = train(
-        small_run(
-            tuner={"name": "lora", "rank": 8},
-            quantizer={"name": "hqq", "bits": bits},
-            training={"max_steps": 20, "batch_size": 4, "log_every": 1, "learning_rate": 1e-2},
-        )
-    )
-    losses = [json.loads(line)["loss"] for line in run.metrics.read_text().splitlines()]
-    assert losses[-1] < losses[0] - 0.5
-    first, second = (logits_of(load(run.path).model) for _ in range(2))
-    assert torch.equal(first, second)
-
-    whole = AutoModelForCausalLM.from_pretrained(tiny, dtype=torch.float32)
-    opened = load("tiny", [f"quantizer={{name: hqq, bits: {bits}}}"]).model
-    assert weight_count(opened) == sum(p.numel() for p in whole.parameters())
+    opened, whole = opened_beside(name="hqq", bits=bits)
     layer = opened.model.layers[0].self_attn.q_proj
     weight = whole.model.layers[0].self_attn.q_proj.weight
     held = sum(

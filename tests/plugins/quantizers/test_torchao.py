@@ -1,15 +1,11 @@
 """torchao: what it is asked for, without the package; and with it, training beside its weights."""
 
-import json
 import sys
 import types
 
 import pytest
-import torch
 
-from luthier.core import load, train
 from luthier.core.model.loading import LoadPlan
-from luthier.core.model.quantization import weight_count
 from luthier.plugins.quantizers.torchao import CLASSES, TorchAo
 
 NEEDED = 'needs pip install "luthier[torchao]"'
@@ -56,27 +52,9 @@ def test_a_stored_type_that_is_no_mapping_is_told_as_it_stands(stored):
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("chosen", CLASSES)
-def test_an_adapter_beside_its_weights_learns_and_is_opened_as_it_was(
-    small_run, tiny, logits_of, chosen
-):
+def test_an_adapter_beside_its_weights_learns_and_is_opened_as_it_was(opened_beside, chosen):
     pytest.importorskip("torchao", reason=NEEDED)
-    from transformers import AutoModelForCausalLM
-
-    run = train(
-        small_run(
-            tuner={"name": "lora", "rank": 8},
-            quantizer={"name": "torchao", "type": chosen},
-            training={"max_steps": 20, "batch_size": 4, "log_every": 1, "learning_rate": 1e-2},
-        )
-    )
-    losses = [json.loads(line)["loss"] for line in run.metrics.read_text().splitlines()]
-    assert losses[-1] < losses[0] - 0.5
-    first, second = (logits_of(load(run.path).model) for _ in range(2))
-    assert torch.equal(first, second)
-
-    whole = AutoModelForCausalLM.from_pretrained(tiny, dtype=torch.float32)
-    opened = load("tiny", [f"quantizer={{name: torchao, type: {chosen}}}"]).model
-    assert weight_count(opened) == sum(p.numel() for p in whole.parameters())
+    opened, whole = opened_beside(name="torchao", type=chosen)
     held = opened.model.layers[0].self_attn.q_proj.weight
     weight = whole.model.layers[0].self_attn.q_proj.weight
     # a scale in float32 for each output

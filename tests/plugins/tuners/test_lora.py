@@ -4,7 +4,7 @@ import pytest
 import torch
 from peft import PeftModel
 from peft.tuners.lora import LoraLayer
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, LlamaConfig
 
 from luthier.core import BadModel
 from luthier.core.model.adapters import with_adapter
@@ -14,6 +14,10 @@ from luthier.plugins.tuners.lora import Lora
 from tests.sweep.miniatures import miniature
 
 OLD = Vocabulary((), (), 0, 0)
+SIZES = {
+    "vocab_size": 64, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 1,
+    "num_attention_heads": 2, "tie_word_embeddings": False,
+}  # fmt: skip
 
 
 def adapted(model, **options):
@@ -239,3 +243,25 @@ def test_loftq_makes_good_for_what_four_bits_took(small_run):
     whole, held = answers(tuner=tuner), answers(tuner=tuner, quantizer="bnb")
     fitted = answers(tuner={**tuner, "init": "loftq"}, quantizer="bnb")
     assert (fitted - whole).norm() < 0.9 * (held - whole).norm()
+
+
+@pytest.mark.parametrize("target", ["head", "embed_tokens"])
+def test_a_weight_that_head_and_embedding_share_has_no_matrices_beside_it(target):
+    """Merged, they would change both: the model would answer otherwise than with its adapter."""
+    config = LlamaConfig(**{**SIZES, "tie_word_embeddings": True})
+    model = AutoModelForCausalLM.from_config(config)
+    with pytest.raises(BadModel, match=r"head and embedding are one weight.*train it in `full`"):
+        adapted(model, targets=[target, "q_proj"])
+    apart = AutoModelForCausalLM.from_config(LlamaConfig(**SIZES))
+    before = scrambled(adapted(apart, targets=[target, "q_proj"]))
+    expected = logits(before)
+    torch.testing.assert_close(logits(before.merge_and_unload()), expected, atol=1e-5, rtol=0)
+
+
+def test_beside_a_head_whose_new_rows_are_trained_nothing_else_is():
+    model = AutoModelForCausalLM.from_config(LlamaConfig(**SIZES))
+    new = Vocabulary(("<new>",), (63,), 0, 0)
+    with pytest.raises(BadModel, match=r"the rows of new tokens in lm_head are trained already"):
+        Lora(targets=("head", "q_proj")).attach_adapter(
+            model=model, layers=LayerMap.of(model), vocabulary=new, adapter=None
+        )
