@@ -44,18 +44,17 @@ def main() -> None:
     )  # fmt: skip
     tokenizers = load_tokenizer(model_args)
     backend = tokenizers["tokenizer"].backend_tokenizer
-    rendered = json.loads(Path(texts).read_text(encoding="utf-8"))
-    before, tokens = _raw(backend, rendered)
     template = get_template_and_fix_tokenizer(tokenizers["tokenizer"], data_args)
-    held = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     began = time.perf_counter()
     get_dataset(template, model_args, data_args, training_args, stage="sft", **tokenizers)
     spent = time.perf_counter() - began
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    rendered = json.loads(Path(texts).read_text(encoding="utf-8"))
+    (first, tokens), (second, _) = _raw(backend, rendered), _raw(backend, rendered)
     figures: dict[str, Any] = {
-        "seconds": spent, "raw": (before + _raw(backend, rendered)[0]) / 2, "tokens": tokens,
-        "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-        "before_mib": held / 1024,
-        "child_mib": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024,
+        "seconds": spent, "raw": (first + second) / 2, "tokens": tokens,
+        "peak_mib": peak / 1024, "child_mib": largest / 1024,
     }  # fmt: skip
     print(json.dumps(figures))
     sys.stdout.flush()

@@ -48,6 +48,11 @@ class Flat(NamedTuple):
         found[filled] -= self.trained[begins[filled]]
         return found
 
+    def trained_count(self) -> int:
+        """Return how many tokens the loss counts in all."""
+        begins = (self.lengths.cumsum() - self.lengths)[self.lengths > 0]
+        return int(self.trained.sum()) - int(self.trained[begins].sum())
+
 
 class Columns(NamedTuple):
     """Rows of one sequence each, or of several under names, to be written as one table."""
@@ -79,7 +84,7 @@ class Columns(NamedTuple):
         """Return how many tokens there are, and how many of them the loss counts."""
         flat = self.sequences.values()
         tokens = sum(len(one.ids) for one in flat)
-        return tokens, sum(int(one.trained_counts().sum()) for one in flat)
+        return tokens, sum(one.trained_count() for one in flat)
 
     def table(self) -> pa.Table:
         """Return the rows as `input_ids` and `labels`, with their names before them, and `row`."""
@@ -145,10 +150,12 @@ def digest(table: pa.Table) -> str:
     """Return a hash of all ids and labels, and of where one row ends and the next begins."""
     found = hashlib.sha256()
     for name in sorted(set(table.column_names) - {"row"}):
-        column = table[name].combine_chunks()
+        chunks = table[name].chunks  # to put them together would copy them
         found.update(name.encode())
-        found.update(column.flatten().to_numpy())
-        found.update(column.value_lengths().to_numpy())
+        for chunk in chunks:
+            found.update(chunk.flatten().to_numpy())
+        for chunk in chunks:
+            found.update(chunk.value_lengths().to_numpy())
     return found.hexdigest()
 
 

@@ -22,8 +22,9 @@ logger = logging.getLogger("luthier")
 Batch = TypeVar("Batch")
 Made = TypeVar("Made")
 
-FEW = 4
-"""So many batches are worked on here before others are started: to start them takes as long."""
+FEW = 1
+"""So many batches are worked on here before others are started: what that leaves in memory, such as
+renderings to be used again, the others have from the start."""
 MOST = 8
 """More processes than one can read rows for would wait."""
 

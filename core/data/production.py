@@ -14,8 +14,9 @@ from luthier.core.data.shards import Counts, Shard
 from luthier.core.data.standard import BadValue
 from luthier.core.data.worker import BATCH, DataWorker
 
-ROWS = 10_000
-"""The most rows of the source in one shard."""
+ROWS = 2_500
+"""The most rows of the source in one shard: it is written while other processes have but one batch
+each to work on, and should be done by then."""
 CHARACTERS, BATCH_CHARACTERS = 2**27, 2**23
 """So many of a shard, or of a batch, end it: a row may be a whole book."""
 

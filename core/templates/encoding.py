@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from luthier.core.templates.tokenizing import SPECIAL, START, TEXT, TextEncoder, text_encoder
+from luthier.core.templates.tokenizing import SPECIAL, START, TextEncoder, text_encoder
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -59,38 +59,62 @@ def encoded(
     """
     text = text_encoder(tokenizer, special_tokens)
     texts: list[tuple[str, bool]] = []
-    rows = [list(_parts_of(pieces, text, texts)) for pieces in rendered]
+    rows = [_parts_of(pieces, text, texts) for pieces in rendered]
     found = iter(text.all(texts))
-    made = []
-    for parts in rows:
-        ids: list[int] = []
-        runs: list[tuple[int, bool]] = []
-        for special, trained in parts:
-            before = len(ids)
-            if special is None:
-                ids += next(found)
-            else:
-                ids.append(special)
-            runs.append((len(ids) - before, trained))
-        made.append(Encoded(ids, runs))
-    return made
+    return [_joined(parts, found) for parts in rows]
+
+
+def _joined(parts: list[tuple[int | None, bool]], texts: Iterator[list[int]]) -> Encoded:
+    """Return special tokens, and the ids of the text that stands at each None, as one sequence."""
+    ids: list[int] = []
+    runs: list[tuple[int, bool]] = []
+    begun, kept = 0, False
+    for special, trained in parts:
+        if trained != kept:
+            if len(ids) > begun:
+                runs.append((len(ids) - begun, kept))
+            begun, kept = len(ids), trained
+        if special is None:
+            ids += next(texts)
+        else:
+            ids.append(special)
+    if len(ids) > begun:
+        runs.append((len(ids) - begun, kept))
+    return Encoded(ids, runs)
 
 
 def _parts_of(
     pieces: Iterable[Piece], text: TextEncoder, texts: list[tuple[str, bool]]
-) -> Iterator[tuple[int | None, bool]]:
-    """Yield the id of each special token, None for each text, which is added to `texts`."""
-    before, stripping = START, False
+) -> list[tuple[int | None, bool]]:
+    """Return the id of each special token, None for each text, which is added to `texts`."""
+    parts: list[tuple[int | None, bool]] = []
+    spaced = text.is_spaced(START)
+    for written, special, trained in _stripped(pieces, text):
+        if special:
+            parts.append((text.special_id(written), trained))
+            spaced = text.is_spaced(SPECIAL)
+        elif written:
+            texts.append((written, spaced))
+            parts.append((None, trained))
+            spaced = False
+    return parts
+
+
+def _stripped(pieces: Iterable[Piece], text: TextEncoder) -> Iterable[Piece]:
+    """Return pieces without the white space that special tokens beside them take."""
+    if not (text.strip_after or text.strip_before):
+        return pieces
+    made, stripping = [], False
     pending = list(pieces)
     for piece, following in zip(pending, [*pending[1:], None], strict=True):
         if piece.special:
-            yield text.special_id(piece.text), piece.trained
-            before, stripping = SPECIAL, piece.text in text.strip_after
+            stripping = piece.text in text.strip_after
+            made.append(piece)
             continue
         written = piece.text.lstrip() if stripping else piece.text
         if following is not None and following.special and following.text in text.strip_before:
             written = written.rstrip()
         if written:
-            texts.append((written, text.is_spaced(before)))
-            yield None, piece.trained
-            before, stripping = TEXT, False
+            stripping = False
+            made.append(piece._replace(text=written))
+    return made

@@ -38,7 +38,12 @@ class OpenPiece(NamedTuple):
 
     def filled(self, contents: Sequence[str]) -> Piece:
         """Return the piece with contents in its places."""
-        parts = [str(p.of(contents)) if type(p) is Place else p for p in self.parts]
+        parts = [
+            p if type(p) is str
+            else str(p.of(contents)) if p.steps  # type: ignore[union-attr]
+            else contents[p.content]  # type: ignore[union-attr]
+            for p in self.parts
+        ]  # fmt: skip
         return Piece._make(("".join(parts), False, self.trained))  # type: ignore[arg-type]
 
 

@@ -95,11 +95,12 @@ class TextEncoder:
             UnicodeEncodeError: one holds half a character, as an escape of JSON can write it.
         """
         short = self._short
-        new = list(dict.fromkeys(one for one in texts if one not in short))
+        pairs = [(one, short.get(one)) for one in texts]
+        new = list(dict.fromkeys(one for one, ids in pairs if ids is None))
         known = dict(zip(new, self._encoded(new), strict=True))
         if len(short) < MOST_SHORT:
             short.update((one, ids) for one, ids in known.items() if len(one[0]) <= SHORT)
-        return [known[one] if one in known else short[one] for one in texts]
+        return [known[one] if ids is None else ids for one, ids in pairs]
 
     def _encoded(self, texts: Sequence[tuple[str, bool]]) -> list[list[int]]:
         # half a character is no text, and what encodes would not always say so
