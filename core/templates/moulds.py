@@ -38,13 +38,12 @@ class OpenPiece(NamedTuple):
 
     def filled(self, contents: Sequence[str]) -> Piece:
         """Return the piece with contents in its places."""
-        parts = [
-            p if type(p) is str
-            else str(p.of(contents)) if p.steps  # type: ignore[union-attr]
-            else contents[p.content]  # type: ignore[union-attr]
-            for p in self.parts
-        ]  # fmt: skip
+        parts = [_filled(p, contents) if type(p) is Place else p for p in self.parts]
         return Piece._make(("".join(parts), False, self.trained))  # type: ignore[arg-type]
+
+
+def _filled(place: Place, contents: Sequence[str]) -> str:
+    return str(place.of(contents)) if place.steps else contents[place.content]
 
 
 class Mould(NamedTuple):
