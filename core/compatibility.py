@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from luthier.core.device import Device
+from luthier.core.circumstances import Circumstance
+from luthier.core.device import KNOWN, Device
 from luthier.core.wiring import Selected
+
+DEVICE_TRAITS = frozenset().union(*(device.traits for device in KNOWN.values()))
 
 
 class Conflict(NamedTuple):
@@ -17,12 +20,15 @@ class Conflict(NamedTuple):
     remedy: str
 
 
-def conflicts(chosen: Iterable[Selected], device: Device) -> Iterator[Conflict]:
-    """Yield what the chosen plugins refuse and need of each other and of the device.
+def conflicts(  # noqa: C901 - three rules, each over all others
+    chosen: Iterable[Selected], device: Device, *circumstances: Circumstance
+) -> Iterator[Conflict]:
+    """Yield what the chosen plugins refuse and need of each other and of what they run in.
 
     Args:
         chosen: every plugin of the run.
         device: where the run is to take place; its traits count like a plugin's.
+        circumstances: what else it takes place in.
     """
     everyone = list(chosen)
     told = set()
@@ -40,5 +46,16 @@ def conflicts(chosen: Iterable[Selected], device: Device) -> Iterator[Conflict]:
         for need in one.plugin.needs:
             offered = device.traits.union(*(s.traits for s in everyone if s is not one))
             if need.trait not in offered:
-                said = f"{one} cannot run here ({device}): {need.reason}"
+                here = f"run here ({device})" if need.trait in DEVICE_TRAITS else "take part"
+                said = f"{one} cannot {here}: {need.reason}"
                 yield Conflict(one, said, f"{need.remedy}.")
+        for circumstance in circumstances:
+            yield from _refused(one, circumstance)
+
+
+def _refused(one: Selected, circumstance: Circumstance) -> Iterator[Conflict]:
+    for refusal in circumstance.refuses:
+        if refusal.trait in one.traits:
+            said = f"{one} cannot run {circumstance.where}: {refusal.reason}"
+            another = one.kind.removesuffix("s")
+            yield Conflict(one, said, f"{refusal.remedy}, or choose another {another}.")

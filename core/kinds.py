@@ -35,6 +35,8 @@ class Kind:
     """Whether the key takes a list."""
     serves: Literal["training", "both"] = "training"
     """Whether a chat with the trained model needs the plugins of this kind too."""
+    paired: bool = False
+    """Whether its plugins are judged in pairs with others, as `luthier matrix` prints."""
     specs: object | None = None
     """A module or class of hook specifications that this kind adds to luthier's own."""
 
@@ -47,20 +49,27 @@ BUILTIN = (
         place="model",
         serves="both",
     ),
-    Kind("quantizers", "How the frozen weights are held.", key="quantizer", serves="both"),
+    Kind(
+        "quantizers",
+        "How the frozen weights are held.",
+        key="quantizer",
+        serves="both",
+        paired=True,
+    ),
     Kind(
         "patches",
         "One change to the model: attention, position scaling, kernels.",
         key="patches",
         many=True,
         serves="both",
+        paired=True,
     ),
-    Kind("tuners", "Which parameters are trained.", key="tuner"),
-    Kind("optimizers", "What replaces the default optimizer.", key="optimizer"),
+    Kind("tuners", "Which parameters are trained.", key="tuner", paired=True),
+    Kind("optimizers", "What replaces the default optimizer.", key="optimizer", paired=True),
     Kind("sources", "Where the rows of a dataset come from.", key="source", place="data"),
     Kind("formats", "What shape the rows of a dataset have.", key="format", place="data"),
     Kind("templates", "The text and ids of a conversation.", key="template", serves="both"),
-    Kind("stages", "A training approach.", key="stage"),
+    Kind("stages", "A training approach.", key="stage", paired=True),
     Kind("engines", "What answers in a chat.", key="engine", serves="both"),
     Kind("callbacks", "An observer of a training run.", key="callbacks", many=True),
     Kind("benchmarks", "An evaluation set."),

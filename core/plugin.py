@@ -72,6 +72,9 @@ class Plugin(BaseModel):
     """What it cannot do without."""
     no_default: ClassVar[tuple[Refusal, ...]] = ()
     """Of a default of a list: what it is left out beside. Who names it has it there, too."""
+    variant_of: ClassVar[str | None] = None
+    """The plugin of its kind whose method it is too, computed in another way, such as by kernels
+    of its own."""
     schemes: ClassVar[frozenset[str]] = frozenset()
     """Of a source: the schemes of the URLs that it reads, such as `s3`."""
     after: ClassVar[frozenset[str]] = frozenset()

@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
+from luthier.core.circumstances import Circumstance, Precision, Processes
 from luthier.core.compatibility import conflicts
 from luthier.core.data.dataset import Validation
 from luthier.core.device import Device, probe
 from luthier.core.kinds import RESERVED, Kind, broken_kinds
 from luthier.core.problems import BadRunFile, Finding, Place, Problem, described
+from luthier.core.run.ranks import world
 from luthier.core.runfile.answering import INFERENCE, TRAINING, require_answers
 from luthier.core.runfile.choosing import Chooser, put_defaults
 from luthier.core.runfile.datasets import datasets_of
@@ -113,8 +115,8 @@ class _Resolver:
             one for one, _, _ in self.chooser.chosen if one.kind not in {"sources", "formats"}
         ]
         require_answers(TRAINING if self.training else INFERENCE, selected, self.chooser)
-        sections = settle(tree, sections, self.device, self.chooser)
-        self._judge()
+        sections = settle(tree, sections, self.chooser)
+        self._judge(sections)
         tell_findings(found, tree, self.chooser)
         judge_order(tree, sections, data, validation, self.chooser)
         judge_precision(tree, sections, self._folder(tree), self.device, self.chooser)
@@ -217,9 +219,14 @@ class _Resolver:
 
     # --- all of it together ----------------------------------------------------
 
-    def _judge(self) -> None:
+    def _judge(self, sections: dict[str, Any]) -> None:
         places = {id(one): (place, key) for one, place, key in self.chooser.chosen}
-        for conflict in conflicts([one for one, _, _ in self.chooser.chosen], self.device):
+        model, training = sections["model"], sections["training"]
+        around: list[Circumstance] = [Processes(world())]
+        if model and training:
+            around.append(Precision.of(model, training, self.device))
+        chosen = [one for one, _, _ in self.chooser.chosen]
+        for conflict in conflicts(chosen, self.device, *(around if self.training else ())):
             place, key = places[id(conflict.culprit)]
             self._tell(place, key, conflict.problem, conflict.remedy)
 

@@ -9,12 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from luthier.core.device import Device
 from luthier.core.problems import Place
-from luthier.core.run.ranks import world
 from luthier.core.runfile.choosing import Chooser
 from luthier.core.runfile.nodes import DEFAULT, Node, node_of
-from luthier.core.sections import ModelSection, ScheduleSection, TrainingSection
+from luthier.core.sections import ScheduleSection, TrainingSection
 from luthier.core.wiring import Selected
 
 
@@ -50,15 +48,12 @@ SCHEDULERS_OF = {
 """The schedulers that each key of the section `schedule` is for."""
 
 
-def settle(
-    tree: Node, sections: dict[str, Any], device: Device, chooser: Chooser
-) -> dict[str, Any]:
+def settle(tree: Node, sections: dict[str, Any], chooser: Chooser) -> dict[str, Any]:
     """Return the sections with the settings that go with the chosen plugins; tell of what does not.
 
     Args:
         tree: the run file; a setting that is put there says why.
         sections: its sections; None stands for one that is wrong.
-        device: where the run is to take place.
         chooser: what chose the plugins, and is told.
     """
     training, schedule = sections["training"], sections["schedule"]
@@ -78,7 +73,6 @@ def settle(
     training = training.model_copy(update=settled)
     if isinstance(schedule, ScheduleSection):
         _judge_schedule(tree, training.scheduler, schedule, chooser)
-    _judge_processes(training, sections["model"], device, chooser)
     return {**sections, "training": training}
 
 
@@ -103,20 +97,3 @@ def _judge_schedule(tree: Node, name: str, schedule: ScheduleSection, chooser: C
             said = f"`training.scheduler: {name}` has none"
             remedy = f"Leave it out, or choose the scheduler {' or '.join(schedulers)}."
             chooser.tell(tree.at(("schedule", key)).place, f"schedule.{key}", said, remedy)
-
-
-def _judge_processes(
-    training: TrainingSection, model: ModelSection | None, device: Device, chooser: Chooser
-) -> None:
-    """Refuse what goes with one process alone, or with no gradients that are scaled."""
-    dtype = model.dtype if model and model.dtype != "auto" else device.dtype
-    scaled = dtype == "float16" and training.precision == "mixed" and device.kind != "cpu"
-    for one, place, key in chooser.chosen:
-        if world() > 1 and "one-process" in one.traits:
-            said = f"{one} cannot go with {world()} processes: each would train a model of its own"
-            chooser.tell(place, key, said, f"Begin one process, or {_another(one, chooser)}.")
-        if scaled and "steps-in-backward" in one.traits:
-            said = f"{one} cannot go with float16 on {device}: gradients are scaled there"
-            chooser.tell(
-                place, key, said, f"Set `model.dtype: float32`, or {_another(one, chooser)}."
-            )

@@ -36,6 +36,7 @@ class Unsloth(Plugin):
     """`all` linear layers, `attention`, `mlp`, `experts`, a type such as `attention-query`, a list
     of these and of layer names, or a regular expression."""
 
+    variant_of: ClassVar = "lora"
     traits: ClassVar = frozenset({"adapter", "recomputes-layers"})
     packages: ClassVar = ("unsloth>=2025.10",)
     extra: ClassVar = "unsloth"

@@ -26,6 +26,7 @@ def main(names):
             report = Path(folder) / "report.xml"
             command = [sys.executable, "-m", "pytest", sweep.tests, "-m", "sweep", "-q"]
             command += ["-o", "junit_family=xunit1"]  # the one that has room for properties
+            command += ["-n", "auto"] if sweep.spread else []
             subprocess.run([*command, f"--junitxml={report}"], cwd=REPOSITORY, check=False)
             suite = next(ElementTree.parse(report).iter("testsuite"))
         cases = dict(case_of(one) for one in suite.iter("testcase"))
@@ -43,6 +44,8 @@ def main(names):
         }
         RESULTS.mkdir(exist_ok=True)
         (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=2) + "\n")
+        if sweep.published:
+            publish(REPOSITORY / sweep.published, result)
         if sweep.tabulated:
             print(table(cases))
         print(f"{name}: {', '.join(f'{count} {word}' for word, count in counts.items())}")
@@ -64,6 +67,15 @@ def case_of(test):
     else:
         outcome = "passed" if test.find("failure") is test.find("error") is None else "failed"
     return parameter.removesuffix("]") or name, {"outcome": outcome, **seen}
+
+
+def publish(file, result):
+    """Write what users are told of a sweep: which pairs passed, when, and with which versions."""
+    passed = [name for name, case in result["cases"].items() if case["outcome"] == "passed"]
+    told = {key: result[key] for key in ("date", "python", "versions")}
+    lines = ",\n".join(f"  {json.dumps(name.split('+'))}" for name in sorted(passed))
+    text = json.dumps(told, indent=2)[:-2]
+    file.write_text(f'{text},\n  "pairs": [\n{lines}\n  ]\n}}\n')
 
 
 def table(cases):

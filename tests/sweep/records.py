@@ -17,6 +17,10 @@ class Sweep(NamedTuple):
     """The files and folders that the tests pass through: a change makes its result stale."""
     tabulated: bool = False
     """Whether what became of each case is recorded, too."""
+    spread: bool = False
+    """Whether its cases are run on all processors at once."""
+    published: str | None = None
+    """The file of the package that tells users which cases passed; each is a pair, `a+b`."""
 
 
 SWEEPS = {
@@ -46,6 +50,14 @@ SWEEPS = {
             "plugins/tuners",
             "tests/e2e/test_resume.py",
         ),
+    ),
+    # what runs go through changes daily, and the record says of which day it is
+    "pairs": Sweep(
+        tests="tests/core/test_matrix.py",
+        covers=("core/matrix.py", "tests/core/test_matrix.py"),
+        tabulated=True,
+        spread=True,
+        published="plugins/commands/tested_pairs.json",
     ),
     # a minute of compiling for each family
     "compiled-attention": Sweep(

@@ -1,0 +1,91 @@
+"""What a run takes place in besides its device: its precision, and its processes.
+
+Their rules stand beside those of the plugins when a run file is judged.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from luthier.core.device import Device
+from luthier.core.plugin import Refusal
+from luthier.core.sections import ModelSection, TrainingSection
+
+
+class Circumstance(Protocol):
+    """What a run takes place in: it refuses plugins, as they refuse each other."""
+
+    @property
+    def refuses(self) -> tuple[Refusal, ...]:
+        """What it cannot be combined with."""
+
+    @property
+    def where(self) -> str:
+        """How it is said of a run that takes place there, such as `in 2 processes`."""
+
+
+@dataclass(frozen=True)
+class Precision:
+    """What a model is computed and trained in (paper, section 3.1)."""
+
+    dtype: Literal["float32", "bfloat16", "float16"]
+    mode: Literal["mixed", "pure"] = "mixed"
+    """Whether trained weights are in float32 beside a model of half precision."""
+    scaled: bool = False
+    """Whether gradients are scaled, as those of float16 have to be on a GPU."""
+
+    def __str__(self) -> str:
+        return self.dtype if self.dtype == "float32" else f"{self.mode} {self.dtype}"
+
+    @property
+    def where(self) -> str:
+        """How it is said of a run."""
+        return f"in {self}"
+
+    @property
+    def refuses(self) -> tuple[Refusal, ...]:
+        """What steps before the gradients are scaled back, where they are scaled."""
+        reason = "gradients are scaled there"
+        rule = Refusal("steps-in-backward", reason, "Set `model.dtype: float32`")
+        return (rule,) if self.scaled else ()
+
+    @classmethod
+    def of(cls, model: ModelSection, training: TrainingSection, device: Device) -> Precision:
+        """Return that of a run.
+
+        Args:
+            model: the section of its file that tells the precision of the weights.
+            training: the one that tells how they are trained.
+            device: where it takes place.
+        """
+        dtype = device.dtype if model.dtype == "auto" else model.dtype
+        scaled = dtype == "float16" and training.precision == "mixed" and device.kind != "cpu"
+        return cls(dtype, training.precision, scaled)
+
+
+PRECISIONS = (
+    Precision("bfloat16", "mixed"),
+    Precision("float16", "mixed", scaled=True),
+    Precision("bfloat16", "pure"),
+    Precision("float32", "mixed"),
+)
+"""Those that a model can be trained in on a GPU; float16 alone is none of them."""
+
+
+@dataclass(frozen=True)
+class Processes:
+    """How many processes train one model together."""
+
+    count: int
+
+    @property
+    def where(self) -> str:
+        """How it is said of a run."""
+        return f"in {self.count} processes"
+
+    @property
+    def refuses(self) -> tuple[Refusal, ...]:
+        """What trains in one process alone, where they are several."""
+        rule = Refusal("one-process", "each would train a model of its own", "Begin one process")
+        return (rule,) if self.count > 1 else ()
