@@ -59,6 +59,14 @@ SWEEPS = {
         spread=True,
         published="plugins/commands/tested_pairs.json",
     ),
+    "oldest-peft": Sweep(
+        tests="tests/plugins/tuners/test_oldest_peft.py",
+        covers=(
+            "core/model/adapters.py",
+            "core/model/saving.py",
+            "tests/plugins/tuners/test_oldest_peft.py",
+        ),
+    ),
     # a minute of compiling for each family
     "compiled-attention": Sweep(
         tests="tests/core/training/test_packed.py",
