@@ -14,6 +14,7 @@ from luthier.core.errors import BadRunFolder
 from luthier.core.run.folder import PARTIAL, RunFolder, write_text_whole
 from luthier.core.run.ranks import is_first
 from luthier.core.run.reporting import Reporter
+from luthier.core.training.figures import MEAN
 
 
 class EvaluationSchedule(TrainerCallback):
@@ -74,6 +75,7 @@ class Recorder(TrainerCallback):
             "tokens": logs["tokens"],
             "trained_tokens": logs["trained_tokens"],
             "tokens_per_second": round(logs["tokens"] / seconds, 1),
+            **_means(logs, MEAN),
         }
         self._last = (now, step)
         self._write(row)
@@ -97,13 +99,16 @@ class Recorder(TrainerCallback):
             "loss": metrics[f"{prefix}_loss"],
             "trained_tokens": metrics[key],
             "seconds": seconds,
+            **(means := _means(metrics, f"{prefix}_{MEAN}")),
         }
         self._write(row)
         self._last = (self._last[0] + seconds, self._last[1])
         if self._began is not None:
             self._began = (self._began[0] + seconds, self._began[1])
         of = "" if name == VALIDATION else f"{name}: "
-        self.reporter.say(VALIDATION, f"{of}loss {row['loss']:.4f} at step {state.global_step}")
+        found = "".join(f", {name} {value:.4f}" for name, value in means.items())
+        step = f"at step {state.global_step}"
+        self.reporter.say(VALIDATION, f"{of}loss {row['loss']:.4f}{found} {step}")
 
     def _write(self, row: dict[str, Any]) -> None:
         if not is_first():
@@ -117,6 +122,11 @@ class Recorder(TrainerCallback):
             rate = (step - self._began[1]) / max(now - self._began[0], 1e-9)
             text += f"  {rate:.3g} steps/s  {duration((total - step) / rate)} left"
         return text
+
+
+def _means(logs: dict[str, Any], prefix: str) -> dict[str, float]:
+    """Return the figures of a stage's own."""
+    return {key.removeprefix(prefix): v for key, v in logs.items() if key.startswith(prefix)}
 
 
 def duration(seconds: float) -> str:
@@ -169,7 +179,7 @@ def plot_loss(folder: RunFolder) -> None:
     for number, name in enumerate(names, 1):
         at, found = _curve([row for row in rows if row.get(VALIDATION) == name])
         axes.plot(at, found, "o-", color=f"C{number}", markersize=4, label=name)
-    axes.set(xlabel="optimizer step", ylabel="loss (nats per token)", title=folder.path.name)
+    axes.set(xlabel="optimizer step", ylabel="loss", title=folder.path.name)
     axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)
     axes.legend(frameon=False)

@@ -22,6 +22,7 @@ from luthier.core.run.ranks import is_first, rank, world
 from luthier.core.templates import IGNORED
 from luthier.core.training.arguments import training_arguments
 from luthier.core.training.checkpoints import STATE
+from luthier.core.training.figures import Figures
 from luthier.core.training.filling import Filled
 from luthier.core.training.grouping import GroupedByLength
 from luthier.core.training.loss import token_mean_loss
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
 
 class Trainer(transformers.Trainer):
     """Trains a model on encoded rows; a stage may give it another loss."""
+
+    means: tuple[str, ...] = ()
+    """What a subclass tells of each item that its loss counts, besides the loss, by name."""
 
     def __init__(self, job: TrainingJob, **settings: Any) -> None:
         """Set up the loop of a run.
@@ -72,9 +76,7 @@ class Trainer(transformers.Trainer):
         if job.run.training.group_by_length:
             rows = self._train_batch_size * self.args.gradient_accumulation_steps * world()
             self._sampler = GroupedByLength(job.dataset, rows, self.args.seed)
-        # of the steps since the last log: summed loss, counted tokens, all tokens
-        self._window = torch.zeros(3, dtype=torch.float64)
-        self._evaluated = torch.zeros(3, dtype=torch.float64)  # the same of an evaluation
+        self._window, self._evaluated = Figures(self.means), Figures(self.means)
         self._lost = 0  # logs in a row whose loss was no finite number
         self._written = 0  # rows of a stream that stand in rejected.jsonl
 
@@ -153,18 +155,25 @@ class Trainer(transformers.Trainer):
     ) -> Any:
         """Return transformers' loss, and keep what the logged means are made of."""
         trained = (inputs["labels"][:, 1:] != IGNORED).sum()
-        tokens = tokens_of(inputs)
+        tokens, items = tokens_of(inputs), self.items_of(inputs)
         result = super().compute_loss(
             model, inputs, return_outputs=return_outputs, num_items_in_batch=num_items_in_batch
         )
         loss: Any = result[0] if isinstance(result, tuple) else result
-        share = trained if num_items_in_batch is None else num_items_in_batch
-        figures = torch.stack([loss.detach() * share, trained, tokens]).double()
-        if model.training:
-            self._window = self._window.to(figures.device) + figures
-        elif trained:  # of the rows that only fill a batch there is no mean
-            self._evaluated = self._evaluated.to(figures.device) + figures
+        share = items if num_items_in_batch is None else num_items_in_batch
+        figures = self._window if model.training else self._evaluated
+        if model.training or items:  # of the rows that only fill a batch there is no mean
+            figures.add(loss * share, items, trained, tokens, *self.sums_of_means())
         return result
+
+    def items_of(self, inputs: dict[str, Any]) -> torch.Tensor:
+        """Return how many items of a batch the loss is the mean of: tokens that are trained."""
+        found: torch.Tensor = (inputs["labels"][:, 1:] != IGNORED).sum()
+        return found
+
+    def sums_of_means(self) -> list[torch.Tensor]:
+        """Return the sums of `means` over the items of the batch whose loss was just computed."""
+        return []
 
     def evaluate(self, *args: Any, **settings: Any) -> dict[str, float]:
         """Return the losses of the validation sets; the training goes on as if nobody had asked."""
@@ -184,21 +193,14 @@ class Trainer(transformers.Trainer):
         metric_key_prefix: str = "eval",
     ) -> Any:
         """Return transformers' result, its loss the mean over all tokens that are counted."""
-        self._evaluated = torch.zeros(3, dtype=torch.float64)
+        self._evaluated = Figures(self.means)
         output: Any = super().evaluation_loop(
             dataloader, description, prediction_loss_only, ignore_keys, metric_key_prefix
         )
-        summed, trained, _ = self._over_processes(self._evaluated)
-        # transformers' own is the mean of the batches' means
-        output.metrics[f"{metric_key_prefix}_loss"] = summed / trained if trained else math.nan
-        output.metrics[f"{metric_key_prefix}_trained_tokens"] = int(trained)
+        # transformers' own loss is the mean of the batches' means
+        found = self._evaluated.taken(self.accelerator)
+        output.metrics.update({f"{metric_key_prefix}_{n}": one for n, one in found.items()})
         return output
-
-    def _over_processes(self, figures: torch.Tensor) -> tuple[float, float, float]:
-        """Return summed loss, counted tokens and all tokens of all processes together."""
-        summed, trained, tokens = self.accelerator.reduce(figures, "sum").tolist()
-        # on several devices transformers scales each loss by their number
-        return summed / self.accelerator.num_processes, trained, tokens
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Log the mean loss over the tokens since the last log, and how many they were.
@@ -206,17 +208,15 @@ class Trainer(transformers.Trainer):
         Raises:
             Diverged: the loss is no finite number.
         """
-        summed = 0.0
+        sound = True
         if "loss" in logs:
-            summed, trained, tokens = self._over_processes(self._window)
-            logs["loss"] = summed / trained if trained else math.nan
-            logs["trained_tokens"], logs["tokens"] = int(trained), int(tokens)
-            self._window = torch.zeros_like(self._window)
+            logs |= self._window.taken(self.accelerator)
+            sound = math.isfinite(logs["loss"]) or not logs["trained_tokens"]
         if isinstance(self.train_dataset, Stream):
             # transformers counts this from where the run was gone on with
             self.state.epoch = self.state.global_step / self.state.max_steps
         super().log(logs, start_time)
-        self._lost = 0 if math.isfinite(summed) else self._lost + 1
+        self._lost = 0 if sound else self._lost + 1
         # in float16 a step that overflows is skipped, and the next may be sound
         if self._lost > (self.accelerator.scaler is not None):
             raise Diverged(lost(f"the loss is {logs['loss']}", self.state.global_step))
@@ -253,7 +253,7 @@ class Trainer(transformers.Trainer):
     def _own_state(self) -> dict[str, Any]:
         """Return what this process has for itself."""
         stream = self.train_dataset.state() if isinstance(self.train_dataset, Stream) else None
-        return {"random": random_state(), "window": self._window, "stream": stream}
+        return {"random": random_state(), "window": self._window.sums, "stream": stream}
 
     def _scaler_state(self) -> Any:
         scaler = self.accelerator.scaler
@@ -285,7 +285,7 @@ class Trainer(transformers.Trainer):
                     f"this is one of {world()}. Go on with as many, or train anew."
                 )
             own = loop["processes"][rank()]
-            self._window, self._written = own["window"], loop["written"]
+            self._window.sums, self._written = own["window"], loop["written"]
             if isinstance(self.train_dataset, Stream):
                 self.train_dataset.restore(own["stream"])
             if loop["scaler"] is not None:

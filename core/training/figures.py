@@ -1,0 +1,40 @@
+"""The figures of many batches: sums that become means where they are logged."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+MEAN = "mean_"
+"""What the names of a stage's own figures begin with, in what transformers hands to observers."""
+
+
+class Figures:
+    """Sums over batches, kept on the device where they arise."""
+
+    def __init__(self, means: Sequence[str] = ()) -> None:
+        """Begin at zero.
+
+        Args:
+            means: what else a stage tells of each item that its loss counts, by name.
+        """
+        self.means = tuple(means)
+        self.sums = torch.zeros(4 + len(self.means), dtype=torch.float64)
+
+    def add(self, *sums: torch.Tensor) -> None:
+        """Add a batch: summed loss, items that it counts, trained tokens, all tokens, the means."""
+        found = torch.stack([one.detach().double() for one in sums])
+        self.sums = self.sums.to(found.device) + found
+
+    def taken(self, accelerator: Any) -> dict[str, float]:
+        """Return the means over all processes, and begin anew."""
+        summed, items, trained, tokens, *means = accelerator.reduce(self.sums, "sum").tolist()
+        self.sums = torch.zeros_like(self.sums)
+        # on several devices transformers scales each loss by their number
+        summed /= accelerator.num_processes
+        found = [one / items if items else math.nan for one in (summed, *means)]
+        told = {f"{MEAN}{name}": one for name, one in zip(self.means, found[1:], strict=True)}
+        return {"loss": found[0], "trained_tokens": int(trained), "tokens": int(tokens), **told}

@@ -1,0 +1,99 @@
+"""Direct preference optimization and its kin: learn which of two answers is preferred.
+
+Sources: DPO (Rafailov et al., 2023, https://arxiv.org/abs/2305.18290); `label_smoothing` is cDPO's
+(Mitchell, 2023, https://ericmitchell.ai/cdpo.pdf); `robust` (Chowdhury et al., 2024,
+https://arxiv.org/abs/2403.00409); `hinge` is SLiC-HF's (Zhao et al., 2023,
+https://arxiv.org/abs/2305.10425); `ipo` (Azar et al., 2023, https://arxiv.org/abs/2310.12036);
+`simpo` (Meng et al., 2024, https://arxiv.org/abs/2405.14734); `cpo` (Xu et al., 2024,
+https://arxiv.org/abs/2401.08417); `orpo` (Hong et al., 2024, https://arxiv.org/abs/2403.07691).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from luthier.core import Plugin, Refusal, hookimpl
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+    from luthier.core.data import StandardRow
+    from luthier.core.data.encoding import EncodedRow, Encoder
+    from luthier.core.hooks import Collator
+    from luthier.core.run.job import TrainingJob
+    from luthier.core.training import Trainer
+
+NO_REFERENCE = {"simpo", "cpo", "orpo"}
+
+
+class DirectPreference(Plugin):
+    """Train on pairs of answers, so that the preferred one grows likelier than the other."""
+
+    loss: Literal["sigmoid", "robust", "hinge", "ipo", "simpo", "cpo", "orpo"] = "sigmoid"
+    """What is made of a pair: `sigmoid` is DPO's. `simpo`, `cpo` and `orpo` compare with no
+    reference; of all others it is the model as it began."""
+    beta: Annotated[float, Field(gt=0)] = 0.1
+    """What a log-ratio is multiplied by; the higher, the closer to the reference. Of `simpo` it is
+    better 2, and of `orpo` the weight of the odds ratio."""
+    label_smoothing: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
+    """Which share of the preferences is taken for mistaken, by `sigmoid`, `cpo` and `robust`."""
+    margin: Annotated[float, Field(ge=0)] = 0.5
+    """By how much the rewards of `simpo` are to differ at least."""
+    answer_weight: Annotated[float, Field(ge=0)] | None = None
+    """The weight of the preferred answer's own loss, that of a token on average; if not given, 1
+    with `cpo` and `orpo`, of whose losses it is a part, and else 0."""
+    beyond_shorter: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """What tokens beyond the length of the shorter answer count for (LD-DPO's alpha)."""
+
+    traits: ClassVar = frozenset({"preferences"})
+    serves: ClassVar = "training"
+    refuses: ClassVar = (
+        Refusal("head-loss", "its loss is made of log-probabilities", "Leave that patch out"),
+        Refusal(
+            "shards-weights", "a part of the weights alone cannot stand for the reference",
+            "Train on one device, or choose another stage",
+        ),
+    )  # fmt: skip
+
+    @model_validator(mode="after")
+    def _smoothing_is_of_a_loss_that_has_it(self) -> DirectPreference:
+        if self.label_smoothing and self.loss not in {"sigmoid", "robust", "cpo"}:
+            losses = "sigmoid, robust and cpo"
+            raise ValueError(f"`label_smoothing` is of the losses {losses}, not of {self.loss}")
+        return self
+
+    @property
+    def needs_reference(self) -> bool:
+        """Whether the loss compares with the model as it began."""
+        return self.loss not in NO_REFERENCE
+
+    @property
+    def weight_of_answers(self) -> float:
+        """The weight of the preferred answers' own loss."""
+        if self.answer_weight is None:
+            return float(self.loss in {"cpo", "orpo"})
+        return self.answer_weight
+
+    @hookimpl
+    def encode_dataset(
+        self, dataset: Sequence[StandardRow], encoder: Encoder
+    ) -> Sequence[EncodedRow] | None:
+        """Return each preference as ids: the chosen and the rejected answer, after one prompt."""
+        return encoder.preferences(dataset)
+
+    @hookimpl
+    def build_collator(self, tokenizer: PreTrainedTokenizerBase) -> Collator | None:
+        """Return what pads pairs to a batch, the n chosen answers first."""
+        from luthier.core.training import PaddingCollator
+
+        return PaddingCollator.of(tokenizer)
+
+    @hookimpl
+    def build_trainer(self, job: TrainingJob) -> Trainer | None:
+        """Return the trainer with the mean loss over the pairs of each step."""
+        from luthier.plugins.stages.preferences import PreferenceTrainer
+
+        return PreferenceTrainer(job, self)

@@ -1,0 +1,235 @@
+"""Losses of preferences, and the trainer that takes them; a sibling of the plugin: it needs torch.
+
+Each loss reads, of n pairs, the log-probabilities of the preferred and of the other answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+from torch.nn.functional import cross_entropy, logsigmoid
+
+from luthier.core.templates import IGNORED
+from luthier.core.training import Trainer
+from luthier.core.training.parameters import trained_parameters
+
+if TYPE_CHECKING:
+    from luthier.core.run.job import TrainingJob
+    from luthier.plugins.stages.dpo import DirectPreference
+
+
+class Answers(NamedTuple):
+    """What a model makes of n pairs of answers: each of shape (n,)."""
+
+    chosen: torch.Tensor
+    """The summed log-probabilities of the tokens of the preferred answers."""
+    rejected: torch.Tensor
+    chosen_length: torch.Tensor
+    """How many tokens these sums are of."""
+    rejected_length: torch.Tensor
+
+    def means(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the mean log-probability of a token of each answer."""
+        return self.chosen / self.chosen_length, self.rejected / self.rejected_length
+
+
+def log_probabilities(
+    logits_BTV: torch.Tensor, labels_BT: torch.Tensor, beyond: float = 1.0
+) -> Answers:
+    """Return the log-probabilities of answers: n preferred ones, then the n others.
+
+    Args:
+        logits_BTV: of shape (2n, T, V).
+        labels_BT: of shape (2n, T); `IGNORED` where a token is no part of the answer.
+        beyond: what those tokens of the longer answer of a pair count for that are beyond the
+            length of the shorter one (LD-DPO, https://arxiv.org/abs/2409.06411, equation 10).
+    """
+    targets_BT = labels_BT[:, 1:]
+    answer_BT = targets_BT != IGNORED
+    # the logits of other positions are not put into float32
+    logits_NV = logits_BTV[:, :-1][answer_BT]
+    logits_NV = logits_NV.to(torch.promote_types(logits_NV.dtype, torch.float32))
+    found_N = -cross_entropy(logits_NV, targets_BT[answer_BT], reduction="none")
+    lengths_B = answer_BT.sum(1)
+    if beyond != 1:
+        shorter_n = torch.minimum(*lengths_B.chunk(2))
+        number_BT = answer_BT.cumsum(1)
+        over_BT = number_BT > torch.cat([shorter_n, shorter_n])[:, None]
+        found_N = torch.where(over_BT[answer_BT], beyond * found_N, found_N)
+    rows_N = answer_BT.nonzero()[:, 0]
+    sums_B = found_N.new_zeros(len(labels_BT)).index_add(0, rows_N, found_N)
+    return Answers(*sums_B.chunk(2), *lengths_B.chunk(2))
+
+
+class Judgement(NamedTuple):
+    """The loss of each pair, and the rewards that it gives the two answers: each of shape (n,)."""
+
+    loss: torch.Tensor
+    chosen: torch.Tensor
+    rejected: torch.Tensor
+
+
+def judged(stage: DirectPreference, policy: Answers, reference: Answers | None) -> Judgement:
+    """Return the losses of pairs, and the rewards that answers have by them.
+
+    Args:
+        stage: which loss, and its options.
+        policy: the answers by the model that is trained.
+        reference: by the model as it began; None where the loss has no use for it.
+    """
+    rewards, of_margin = LOSSES[stage.loss]
+    chosen, rejected = rewards(stage, policy, reference)
+    loss = of_margin(stage, chosen - rejected)
+    if stage.loss == "orpo":
+        loss = stage.beta * loss
+    if weight := stage.weight_of_answers:
+        loss = loss - weight * policy.means()[0]
+    return Judgement(loss, chosen, rejected)
+
+
+Pair = tuple[torch.Tensor, torch.Tensor]
+
+
+def _ratios(stage: DirectPreference, policy: Answers, reference: Answers | None) -> Pair:
+    """Return beta times the log-ratios to the reference (DPO, equation 5)."""
+    assert reference is not None  # noqa: S101 - `needs_reference` told so
+    beta = stage.beta
+    return beta * (policy.chosen - reference.chosen), beta * (policy.rejected - reference.rejected)
+
+
+def _mean_ratios(stage: DirectPreference, policy: Answers, reference: Answers | None) -> Pair:
+    """Return the same of a token on average, as IPO's authors advise."""
+    assert reference is not None  # noqa: S101 - `needs_reference` told so
+    pairs = zip(policy.means(), reference.means(), strict=True)
+    first, second = (stage.beta * (one - other) for one, other in pairs)
+    return first, second
+
+
+def _sums(stage: DirectPreference, policy: Answers, _: Answers | None) -> Pair:
+    return stage.beta * policy.chosen, stage.beta * policy.rejected
+
+
+def _means(stage: DirectPreference, policy: Answers, _: Answers | None) -> Pair:
+    chosen, rejected = policy.means()
+    return stage.beta * chosen, stage.beta * rejected
+
+
+def _odds(stage: DirectPreference, policy: Answers, _: Answers | None) -> Pair:  # noqa: ARG001
+    """Return the log-odds of a token on average (ORPO, equation 4)."""
+    first, second = (one - torch.log1p(-one.exp()) for one in policy.means())
+    return first, second
+
+
+def _sigmoid(stage: DirectPreference, margin: torch.Tensor) -> torch.Tensor:
+    """Return DPO's, equation 7; with noisy labels the one of cDPO."""
+    smoothing = stage.label_smoothing
+    return -(1 - smoothing) * logsigmoid(margin) - smoothing * logsigmoid(-margin)
+
+
+def _robust(stage: DirectPreference, margin: torch.Tensor) -> torch.Tensor:
+    """Return the unbiased one under noisy labels."""
+    smoothing = stage.label_smoothing
+    found = -(1 - smoothing) * logsigmoid(margin) + smoothing * logsigmoid(-margin)
+    return found / (1 - 2 * smoothing)
+
+
+def _hinge(_: DirectPreference, margin: torch.Tensor) -> torch.Tensor:
+    return torch.relu(1 - margin)
+
+
+def _squared(stage: DirectPreference, margin: torch.Tensor) -> torch.Tensor:
+    """Return IPO's, equation 17, tau being beta."""
+    return (margin / stage.beta - 1 / (2 * stage.beta)) ** 2
+
+
+def _target_margin(stage: DirectPreference, margin: torch.Tensor) -> torch.Tensor:
+    """Return SimPO's, equation 6."""
+    return -logsigmoid(margin - stage.margin)
+
+
+LOSSES: dict[str, tuple[Callable[..., Pair], Callable[..., torch.Tensor]]] = {
+    "sigmoid": (_ratios, _sigmoid),
+    "robust": (_ratios, _robust),
+    "hinge": (_ratios, _hinge),
+    "ipo": (_mean_ratios, _squared),
+    "simpo": (_means, _target_margin),
+    "cpo": (_sums, _sigmoid),
+    "orpo": (_odds, _sigmoid),
+}
+"""Of each loss the rewards of answers, and what is made of their difference."""
+
+
+class PreferenceTrainer(Trainer):
+    """Trains on pairs of answers; the reference is the model as it began.
+
+    Only what is trained differs from that, so its first values are kept, and take the place of the
+    present ones while the reference is asked. With an adapter these are few; and an earlier adapter
+    that is trained on is a part of the reference, which one that is switched off would not be.
+    """
+
+    means = ("accuracy", "margin", "chosen_reward", "rejected_reward")
+
+    def __init__(self, job: TrainingJob, stage: DirectPreference) -> None:
+        """Keep the first values of what is trained, where the loss compares with them."""
+        super().__init__(job, compute_loss_func=self._loss)
+        self.stage = stage
+        self._first = {}
+        if stage.needs_reference:
+            own = trained_parameters(job.opened.model)
+            self._first = {name: one.detach().clone() for name, one in own.items()}
+        self._sums: list[torch.Tensor] = []
+        self._reference: Answers | None = None
+
+    def compute_loss(self, model: Any, inputs: dict[str, Any], *args: Any, **settings: Any) -> Any:
+        """Return the loss of a batch of n pairs, 2n rows."""
+        if self.stage.needs_reference:
+            with torch.no_grad(), self.as_it_began():
+                given = {key: one for key, one in inputs.items() if key != "labels"}
+                logits = self.job.opened.model(**given).logits
+                self._reference = self._answers(logits, inputs["labels"])
+        return super().compute_loss(model, inputs, *args, **settings)
+
+    @contextmanager
+    def as_it_began(self) -> Iterator[None]:
+        """Have the model be what it was before the first step, without dropout."""
+        model = self.job.opened.model
+        now = {name: self._trained[name].data for name in self._first}
+        training = model.training
+        model.eval()
+        try:
+            for name, first in self._first.items():
+                self._trained[name].data = first
+            yield
+        finally:
+            for name, present in now.items():
+                self._trained[name].data = present
+            model.train(training)
+
+    def items_of(self, inputs: dict[str, Any]) -> torch.Tensor:
+        """Return how many pairs a batch has."""
+        labels: torch.Tensor = inputs["labels"]
+        return torch.tensor(len(labels) // 2, device=labels.device)
+
+    def sums_of_means(self) -> list[torch.Tensor]:
+        """Return how many pairs are told apart rightly, and the sums of margins and rewards."""
+        return self._sums
+
+    def _answers(self, logits: torch.Tensor, labels: torch.Tensor) -> Answers:
+        return log_probabilities(logits, labels, self.stage.beyond_shorter)
+
+    def _loss(self, outputs: Any, labels: Any, num_items_in_batch: Any = None) -> torch.Tensor:
+        found = judged(self.stage, self._answers(outputs.logits, labels), self._reference)
+        margin = (found.chosen - found.rejected).detach()
+        told = ((margin > 0).float(), margin, found.chosen, found.rejected)
+        self._sums = [one.detach().sum() for one in told]
+        pairs = len(margin) if num_items_in_batch is None else num_items_in_batch
+        return found.loss.sum() / pairs
+
+    def _get_num_items_in_batch(self, batch_samples: list[Any], device: Any) -> torch.Tensor:
+        """Return the pairs of all batches of a step, on all processes."""
+        pairs = sum(len(batch["labels"]) // 2 for batch in batch_samples)
+        found: torch.Tensor = self.accelerator.reduce(torch.tensor(pairs, device=device), "sum")
+        return found

@@ -1,0 +1,205 @@
+"""Preferences: each loss is its paper's, the reference is the model as it began, answers part."""
+
+import json
+import math
+import shutil
+
+import pytest
+import torch
+from pydantic import ValidationError
+
+from luthier.core import check, resume, train
+from luthier.core.problems import BadRunFile
+from luthier.core.run.folder import RunFolder
+from luthier.core.templates import IGNORED
+from luthier.core.training.recording import read_metrics
+from luthier.plugins.stages.dpo import DirectPreference
+from luthier.plugins.stages.preferences import Answers, judged, log_probabilities
+
+# --- the losses, in the terms of their papers -------------------------------------------------
+
+generator = torch.Generator().manual_seed(0)
+W, L, REF_W, REF_L = (-30 * torch.rand(6, dtype=torch.float64, generator=generator) for _ in "1234")
+LENGTH_W, LENGTH_L = torch.tensor([3, 5, 8, 1, 9, 4]), torch.tensor([2, 9, 4, 1, 3, 7])
+POLICY, REFERENCE = Answers(W, L, LENGTH_W, LENGTH_L), Answers(REF_W, REF_L, LENGTH_W, LENGTH_L)
+BETA = 0.3
+
+
+def sigmoid(x):
+    return 1 / (1 + (-x).exp())
+
+
+def dpo():  # equation 7
+    return -sigmoid(BETA * (W - REF_W) - BETA * (L - REF_L)).log()
+
+
+def cdpo(noise=0.2):
+    h = BETA * ((W - REF_W) - (L - REF_L))
+    return -(1 - noise) * sigmoid(h).log() - noise * sigmoid(-h).log()
+
+
+def robust(noise=0.2):  # equation 6
+    h = BETA * ((W - REF_W) - (L - REF_L))
+    return (-(1 - noise) * sigmoid(h).log() + noise * sigmoid(-h).log()) / (1 - 2 * noise)
+
+
+def hinge():
+    return (1 - BETA * ((W - REF_W) - (L - REF_L))).clamp(min=0)
+
+
+def ipo():  # equation 17, of mean log-probabilities
+    h = (W - REF_W) / LENGTH_W - (L - REF_L) / LENGTH_L
+    return (h - 1 / (2 * BETA)) ** 2
+
+
+def simpo(gamma=0.7):  # equation 6
+    return -sigmoid(BETA * W / LENGTH_W - BETA * L / LENGTH_L - gamma).log()
+
+
+def cpo():  # equation 9: the preferences and the answers themselves
+    return -sigmoid(BETA * W - BETA * L).log() - W / LENGTH_W
+
+
+def orpo():  # equations 4 to 7
+    p, q = (W / LENGTH_W).exp(), (L / LENGTH_L).exp()
+    ratio = (p / (1 - p)) / (q / (1 - q))
+    return -W / LENGTH_W - BETA * sigmoid(ratio.log()).log()
+
+
+CASES = {
+    "dpo": ({"loss": "sigmoid"}, dpo),
+    "cdpo": ({"loss": "sigmoid", "label_smoothing": 0.2}, cdpo),
+    "robust": ({"loss": "robust", "label_smoothing": 0.2}, robust),
+    "hinge": ({"loss": "hinge"}, hinge),
+    "ipo": ({"loss": "ipo"}, ipo),
+    "simpo": ({"loss": "simpo", "margin": 0.7}, simpo),
+    "cpo": ({"loss": "cpo"}, cpo),
+    "orpo": ({"loss": "orpo"}, orpo),
+    "with its answers": ({"answer_weight": 2.0}, lambda: dpo() - 2 * W / LENGTH_W),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_loss_is_that_of_its_paper(name):
+    options, formula = CASES[name]
+    stage = DirectPreference(beta=BETA, **options)
+    found = judged(stage, POLICY, REFERENCE if stage.needs_reference else None)
+    torch.testing.assert_close(found.loss, formula(), atol=1e-9, rtol=1e-9)
+
+
+def test_the_log_probability_of_an_answer_is_that_of_its_tokens():
+    logits = torch.randn(4, 5, 7, dtype=torch.float64, generator=generator)
+    labels = torch.tensor([
+        [IGNORED, 1, 2, IGNORED, IGNORED], [IGNORED, IGNORED, 3, 4, 5],
+        [IGNORED, 1, 2, 3, 6], [IGNORED, IGNORED, 0, IGNORED, IGNORED],
+    ])  # fmt: skip
+    found = log_probabilities(logits, labels)
+    of = logits.log_softmax(-1)
+
+    def summed(row, *tokens):
+        return sum(of[row, place - 1, labels[row, place]] for place in tokens)
+
+    torch.testing.assert_close(found.chosen, torch.stack([summed(0, 1, 2), summed(1, 2, 3, 4)]))
+    torch.testing.assert_close(found.rejected, torch.stack([summed(2, 1, 2, 3, 4), summed(3, 2)]))
+    assert (found.chosen_length.tolist(), found.rejected_length.tolist()) == ([2, 3], [4, 1])
+    less = log_probabilities(logits, labels, beyond=0.25)  # LD-DPO, equation 10
+    torch.testing.assert_close(less.chosen[1], summed(1, 2) + 0.25 * summed(1, 3, 4))
+    torch.testing.assert_close(less.rejected[0], summed(2, 1, 2) + 0.25 * summed(2, 3, 4))
+
+
+def test_smoothing_is_refused_where_the_loss_has_none():
+    with pytest.raises(ValidationError, match="sigmoid, robust and cpo, not of ipo"):
+        DirectPreference(loss="ipo", label_smoothing=0.1)
+
+
+# --- runs --------------------------------------------------------------------------------------
+
+PAIRS = [
+    {"prompt": f"What is {a} plus {b}?", "chosen": f"It is {a + b}.", "rejected": f"No idea {a}"}
+    for a in range(6) for b in range(4)
+]  # fmt: skip
+
+
+@pytest.fixture
+def pairs_run(small_run, tmp_path):
+    """What makes the contents of a run on pairs, with changes."""
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in PAIRS))
+
+    def make(stage="dpo", steps=12, **changes):
+        settings = {
+            "max_steps": steps, "batch_size": 4, "log_every": 2, "learning_rate": 5e-3, "warmup": 0.0,
+        }  # fmt: skip
+        settings |= changes.pop("training", {})
+        return small_run(
+            stage=stage, training=settings, validation=0.25,
+            **{"tuner": {"name": "lora", "rank": 4}, **changes},
+        )  # fmt: skip
+
+    return make
+
+
+def rows_of(folder, *, held_out):
+    return [row for row in read_metrics(folder) if ("validation" in row) == held_out]
+
+
+@pytest.mark.parametrize(
+    ("loss", "tuner"),
+    [("sigmoid", "full"), *[(one, "lora") for one in ("sigmoid", "ipo", "simpo", "orpo")]],
+)
+def test_held_out_answers_part_as_a_frozen_model_never_parts_them(pairs_run, loss, tuner):
+    beta = {"simpo": 2.0, "ipo": 0.5}.get(loss, 0.1)
+    stage = {"name": "dpo", "loss": loss, "beta": beta}
+    last = rows_of(train(pairs_run(stage, tuner=tuner)), held_out=True)[-1]
+    assert last["accuracy"] > 0.9
+    assert last["margin"] > 0
+    if loss == "sigmoid":  # one that has not learned has the loss log 2
+        assert last["loss"] < math.log(2) - 0.1
+
+
+def test_the_first_step_finds_the_model_and_its_reference_alike(pairs_run):
+    first = rows_of(train(pairs_run(steps=2, training={"log_every": 1})), held_out=False)[0]
+    assert first["loss"] == pytest.approx(math.log(2), abs=1e-6)
+    assert first["margin"] == first["chosen_reward"] == 0
+
+
+def test_an_earlier_adapter_is_a_part_of_the_reference(pairs_run, tmp_path):
+    folder = train(pairs_run(steps=4))
+    again = pairs_run(steps=2, training={"log_every": 1}, output=str(tmp_path / "again"))
+    again["model"] |= {"adapters": [str(folder.model)]}
+    first = rows_of(train(again), held_out=False)[0]
+    assert first["loss"] == pytest.approx(math.log(2), abs=1e-6)
+
+
+@pytest.mark.parametrize("tuner", ["full", {"name": "lora", "rank": 4, "init": "pissa"}])
+def test_a_run_that_is_gone_on_with_ends_with_the_same_weights(pairs_run, tmp_path, tuner):
+    folder = train(pairs_run(steps=6, tuner=tuner, checkpoints={"every": 3}))
+    again = RunFolder(tmp_path / "copy")
+    shutil.copytree(folder.path, again.path)
+    shutil.rmtree(again.model)
+    shutil.rmtree(again.checkpoints / "checkpoint-6")
+    resume(again.path)
+    (file,) = folder.model.glob("*model.safetensors")
+    assert (again.model / file.name).read_bytes() == file.read_bytes()
+    kept = ("step", "loss", "margin", "accuracy")
+    assert [[row.get(key) for key in kept] for row in read_metrics(again)] == [
+        [row.get(key) for key in kept] for row in read_metrics(folder)
+    ]
+
+
+def test_batches_that_are_accumulated_are_one_batch(pairs_run, tmp_path):
+    whole = {"batch_size": 4, "gradient_accumulation": 1, "log_every": 1}
+    parts = {"batch_size": 2, "gradient_accumulation": 2, "log_every": 1}
+    found = [
+        rows_of(
+            train(pairs_run(steps=4, training=one, output=str(tmp_path / name))), held_out=False
+        )
+        for name, one in (("whole", whole), ("parts", parts))
+    ]
+    for one, other in zip(*found, strict=True):
+        assert one["loss"] == pytest.approx(other["loss"], abs=1e-5)
+        assert one["margin"] == pytest.approx(other["margin"], abs=1e-4)
+
+
+def test_what_replaces_the_loss_is_refused(pairs_run):
+    with pytest.raises(BadRunFile, match="made of log-probabilities"):
+        check(pairs_run(patches=["chunked-cross-entropy"]))
