@@ -108,5 +108,5 @@ def _unsuited(model: ModelSpec, location: Path | str, dtype: str) -> tuple[str, 
         return said, "Set `model.dtype` to bfloat16, or choose `sdpa`."
     made: Any = class_for(config_at(location, model.revision))
     if made is not None and not getattr(made, "_supports_flash_attn", False):
-        return f"{made.__name__} does not take flash attention", "Choose `sdpa`."
+        return f"{made.__name__} does not take flash attention", "Leave flash-attention out."
     return None

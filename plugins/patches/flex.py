@@ -39,7 +39,7 @@ class Flex(Plugin):
         config = config_at(location, model.revision)
         made = class_for(config)
         if made is not None and not getattr(made, "_supports_flex_attn", False):
-            raise BadModel(f"{made.__name__} does not take flex attention. Choose `sdpa`.")
+            raise BadModel(f"{made.__name__} does not take flex attention. Leave flex out.")
         dropout = getattr(config, "attention_dropout", 0.0)
         if dropout:
             raise BadModel(
