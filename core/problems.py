@@ -30,6 +30,9 @@ class Finding(NamedTuple):
     """The key, relative to the section or the dataset that was checked; empty for all of it."""
     problem: str
     remedy: str
+    certain: bool = True
+    """False for what only may be wrong: a default is left out for it, and what a file names is
+    not, which finds out when it acts."""
 
 
 class Problem(NamedTuple):

@@ -40,7 +40,7 @@ class Flex(Plugin):
         made = class_for(config)
         if made is not None and not getattr(made, "_supports_flex_attn", False):
             raise BadModel(f"{made.__name__} does not take flex attention. Leave flex out.")
-        dropout = getattr(config, "attention_dropout", 0.0)
+        dropout = getattr(config.get_text_config(), "attention_dropout", 0.0)
         if dropout:
             raise BadModel(
                 f"the model drops out {dropout:.0%} of its attention weights in training, which "
