@@ -86,6 +86,11 @@ def shown(value: Any) -> str:
     return cut(repr(value))
 
 
+def counted(count: int, one: str, many: str) -> str:
+    """Return a number with what it counts, such as `1 row` and `2,000 rows`."""
+    return f"{count:,} {one if count == 1 else many}"
+
+
 LONGEST_SHOWN = 60
 
 

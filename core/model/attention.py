@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,12 +70,8 @@ def composed_attention(backend: str | None, manager: pluggy.PluginManager) -> st
 
     name = backend or DEFAULT_BACKEND
     if name not in ALL_ATTENTION_FUNCTIONS:
-        there = ", ".join(sorted(ALL_ATTENTION_FUNCTIONS.valid_keys()))
         owners = ", ".join(wrapper.owner for wrapper in wrappers)
-        raise BadModel(
-            f"{owners} cannot be laid over the attention backend {name!r}, which is not in "
-            f"transformers' attention interface. Choose one of: {there}."
-        )
+        raise _not_wrapped(name, owners, ALL_ATTENTION_FUNCTIONS.valid_keys())
     attention: Attention = ALL_ATTENTION_FUNCTIONS[name] if backend else sequencewise_attention
     if FLASH in name:
         attention = functools.partial(_under_its_name, attention, name)
@@ -89,6 +86,13 @@ def composed_attention(backend: str | None, manager: pluggy.PluginManager) -> st
     AttentionMaskInterface.register(own, ALL_MASK_ATTENTION_FUNCTIONS[name])
     _backends[own] = name
     return own
+
+
+def _not_wrapped(name: str, owners: str, there: Iterable[str]) -> BadModel:
+    return BadModel(
+        f"{owners} cannot be laid over the attention backend {name!r}, which is not in "
+        f"transformers' attention interface. Choose one of: {', '.join(sorted(there))}."
+    )
 
 
 def backend_of(model: PreTrainedModel) -> str:

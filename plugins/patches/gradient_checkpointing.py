@@ -46,7 +46,9 @@ class GradientCheckpointing(Plugin):
             said = f"models of the type {config['model_type']} cannot compute their layers again"
             yield Finding("", said, REMEDY)
         elif "auto_map" in config and _says_nothing(folder):
-            said = "the code that comes with the model does not say that it can compute layers again"
+            said = (
+                "the code that comes with the model does not say that it can compute layers again"
+            )
             yield Finding("", said, "Name it in `patches` to have it tried", certain=False)
 
     @hookimpl

@@ -126,7 +126,7 @@ def test_a_prompt_is_not_merged(run):
         merged(with_adapter(plain([]), folder.model), folder.model)
 
 
-# --- adapters of others on a head that is the embedding --------------------------------------------
+# --- adapters of others on a head that is the embedding ------------------------------------------
 
 ENDS = {
     "the head": {"target_modules": ["lm_head", "q_proj"]},
