@@ -45,12 +45,12 @@ def execute(run: Run, folder: RunFolder, reporter: Reporter, *, resuming: bool) 
         LuthierError: the data or the model is not what the file says.
     """
     reporter.say("reading", ", ".join(map(str, run.data)))  # torch alone takes seconds to import
-    from luthier.core.training.checkpoints import newest_whole
-    from luthier.core.training.parameters import require_finite, trained_parameters
-
     if is_first():
         folder.remove_leftovers()
-    with _logged(folder), quiet_libraries():
+    with _logged(folder), quiet_libraries(), reporter.hearing():
+        from luthier.core.training.checkpoints import newest_whole
+        from luthier.core.training.parameters import require_finite, trained_parameters
+
         checkpoint = newest_whole(folder, reporter) if resuming else None
         job, manifest = _job(run, folder, reporter, resuming=checkpoint is not None)
         if is_first():

@@ -91,7 +91,7 @@ def merge(  # noqa: PLR0913 (options, by name)
             f"the adapter was trained beside weights in few bits ({quantizer}); it is merged into "
             "the whole ones, with which it answers a little otherwise"
         )
-    with quiet_libraries():
+    with quiet_libraries(), told.hearing():
         return _merge(run, output, prompts, bound, told)
 
 

@@ -21,7 +21,7 @@ class Flex(Plugin):
     traits: ClassVar = frozenset({"attention-backend", "attention-masked", "attention-block-mask"})
     serves: ClassVar = "training"
     needs: ClassVar = (
-        Need("device-gpu", "torch's flex attention has no backward pass on a CPU", "Choose `sdpa`"),
+        Need("device-gpu", "torch's flex attention has no backward pass on a CPU", "Leave it out"),
     )
     refuses: ClassVar = (
         Refusal("attention-backend", "a model has one attention backend", "Leave one of them out"),
@@ -44,6 +44,6 @@ class Flex(Plugin):
         if dropout:
             raise BadModel(
                 f"the model drops out {dropout:.0%} of its attention weights in training, which "
-                "flex attention cannot. Choose `sdpa`."
+                "flex attention cannot. Leave flex out."
             )
         plan.attention = "flex_attention"

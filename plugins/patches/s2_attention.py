@@ -52,7 +52,7 @@ class S2Attention(Plugin):
         Refusal(
             "attention-block-mask",
             "a mask of blocks cannot be cut into groups",
-            "Choose `sdpa` or `flash-attention`",
+            "Leave that one out, or choose `flash-attention`",
         ),
     )
 

@@ -78,8 +78,8 @@ def test_transformers_is_handed_the_name_of_the_kernel(planned, on_gpu, options,
 
 
 REFUSED = {
-    "no GPU": (CPU, {}, "runs on NVIDIA and AMD GPUs, and this is cpu", "`sdpa`"),
-    "an old GPU": (T4, {}, "needs compute capability 8.0, and NVIDIA T4 has 7.5", "`sdpa`"),
+    "no GPU": (CPU, {}, "runs on NVIDIA and AMD GPUs, and this is cpu", "eave it out"),
+    "an old GPU": (T4, {}, "needs compute capability 8.0, and NVIDIA T4 has 7.5", "eave it out"),
     "no package": (H100, {}, "needs the package flash-attn,", "luthier[flash-attn]"),
     "no package of 3": (H100, {"version": 3}, "needs the package flash-attn-3,", "`hopper`"),
     "no kernels": (
@@ -182,7 +182,7 @@ def test_flex_is_chosen_for_a_gpu_and_refused_by_check_elsewhere(planned, small_
     assert planned(Flex()) == "flex_attention"
     run = small_run(patches=["flex"])
     assert check(run, device=H100)
-    with pytest.raises(BadRunFile, match=r"no backward pass on a CPU\n.*Choose `sdpa`"):
+    with pytest.raises(BadRunFile, match=r"no backward pass on a CPU\n.*Leave it out"):
         check(run, device=CPU)
 
 
