@@ -86,12 +86,12 @@ def merge(  # noqa: PLR0913 (options, by name)
         raise BadRunFolder(f"there is something in {output} already. Name a new folder.")
     told = reporter or Reporter()
     run = _run_of(path, base, trust_plugins=trust_plugins)
-    if quantizer := _quantizer_of(path):
-        told.warn(
-            f"the adapter was trained beside weights in few bits ({quantizer}); it is merged into "
-            "the whole ones, with which it answers a little otherwise"
-        )
     with quiet_libraries(), told.hearing():
+        if quantizer := _quantizer_of(path):
+            told.warn(
+                f"the adapter was trained beside weights in few bits ({quantizer}); it is merged "
+                "into the whole ones, with which it answers a little otherwise"
+            )
         return _merge(run, output, prompts, bound, told)
 
 
