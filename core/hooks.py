@@ -185,7 +185,11 @@ def load_tokenizer(model: ModelSpec, location: Path | str) -> PreTrainedTokenize
 
 @hookspec
 def check_model(
-    config: Mapping[str, Any], model: ModelSection, encoding: EncodingSection, device: Device
+    config: Mapping[str, Any],
+    folder: Path,
+    model: ModelSection,
+    encoding: EncodingSection,
+    device: Device,
 ) -> Iterable[Finding] | None:
     """Return what is wrong with the model or the device for this plugin, told without loading it.
 
@@ -194,6 +198,8 @@ def check_model(
     Args:
         config: the model's `config.json` as it stands; empty where it is not at hand, as that of
             a model on a hub which nobody has fetched.
+        folder: where that file lies, and what else was fetched to tell of the model: its
+            tokenizer's config, and the code that it brings; it may be no folder.
         model: the run file's section of that name.
         encoding: the run file's section of that name.
         device: where the run is to take place.

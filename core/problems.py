@@ -30,6 +30,9 @@ class Finding(NamedTuple):
     """The key, relative to the section or the dataset that was checked; empty for all of it."""
     problem: str
     remedy: str
+    certain: bool = True
+    """False for what only may be wrong: a default is left out for it, and what a file names is
+    not, which finds out when it acts."""
 
 
 class Problem(NamedTuple):
@@ -81,6 +84,11 @@ def described(value: Any) -> str:
 def shown(value: Any) -> str:
     """Return a value of data for a message: as Python writes it, cut where it is long."""
     return cut(repr(value))
+
+
+def counted(count: int, one: str, many: str) -> str:
+    """Return a number with what it counts, such as `1 row` and `2,000 rows`."""
+    return f"{count:,} {one if count == 1 else many}"
 
 
 LONGEST_SHOWN = 60

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from luthier.core.data.columns import lengths_of, tokens_in, unfolded
 from luthier.core.data.packing import chopped, filled_share, packed
 from luthier.core.data.worker import BATCH
+from luthier.core.problems import counted
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -50,7 +51,10 @@ class PackedRows:
         )
 
     def __str__(self) -> str:
-        return f"{len(self._rows):,} rows in {len(self):,} packs, {self._share:.1%} full"
+        return (
+            f"{counted(len(self._rows), 'row', 'rows')} in {counted(len(self), 'pack', 'packs')}, "
+            f"{self._share:.1%} full"
+        )
 
 
 class Blocks:
@@ -73,7 +77,10 @@ class Blocks:
         return block
 
     def __str__(self) -> str:
-        return f"{len(self._rows):,} rows in {len(self):,} blocks of running text"
+        return (
+            f"{counted(len(self._rows), 'row', 'rows')} in "
+            f"{counted(len(self), 'block', 'blocks')} of running text"
+        )
 
 
 def packs(dataset: Any, capacity: int) -> Any:

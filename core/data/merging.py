@@ -16,6 +16,7 @@ from luthier.core.data.prepared import PreparedData
 from luthier.core.data.shards import Counts, Shard
 from luthier.core.data.standard import Aligned
 from luthier.core.errors import BadData
+from luthier.core.problems import counted
 from luthier.core.runfile import Run
 
 if TYPE_CHECKING:
@@ -102,8 +103,8 @@ def held_out(
     count = validation.count or max(1, round((validation.share or 0) * total))
     if count >= total:
         raise BadData(
-            f"{count:,} rows are to be held out for validation, and there are {total:,}. "
-            "Lower `validation`, or name a dataset of its own there."
+            f"{counted(count, 'row is', 'rows are')} to be held out for validation, and there are "
+            f"{total:,}. Lower `validation`, or name a dataset of its own there."
         )
     chosen = np.zeros(total, np.bool_)
     # the second number keeps the choice apart from other draws of the same seed

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from luthier.core.data.columns import digest
+from luthier.core.problems import counted
 from luthier.core.run.folder import cache_folder, written_whole
 
 if TYPE_CHECKING:
@@ -45,14 +46,15 @@ class Counts:
 
     def __str__(self) -> str:
         text = (
-            f"{self.rows:,} rows, {self.tokens:,} tokens, {self.trained_tokens:,} of them trained"
+            f"{counted(self.rows, 'row', 'rows')}, {counted(self.tokens, 'token', 'tokens')}, "
+            f"{self.trained_tokens:,} of them trained"
         )
         for count, said in (
             (self.too_long, "dropped as too long"),
             (self.bad, "dropped as bad"),
             (self.cut, "cut"),
         ):
-            text += f"; {count:,} rows {said}" if count else ""
+            text += f"; {counted(count, 'row', 'rows')} {said}" if count else ""
         return text
 
     def facts(self) -> dict[str, int]:

@@ -18,6 +18,8 @@ TOLD_TO_OTHERS = (
     "Setting boft_n_butterfly_factor to 1",
     # it looks for modules alone, and not for the parameters that it adapts by these, too
     "The following .*_pattern keys did not match",
+    "Model (has|with) `tie_word_embeddings=True`",  # `merged` parts what is tied
+    "Input and output embeddings are no longer tied",
     ".*LoRA tensor.*have invalid shape",  # a tuner that gives out ranks may leave a layer none
 )
 """The beginnings of PEFT's warnings about what a run file has no say in."""
@@ -124,6 +126,8 @@ def _fill(adapted: Any, written: dict[str, Any]) -> list[str]:
 def merged(adapted: Any, folder: Path) -> Any:
     """Return the model with its adapter in its own weights: PEFT lays no adapter over another.
 
+    A head and an embedding that are one weight become two where the adapter changes one of them.
+
     Args:
         adapted: what `with_adapter` gave.
         folder: where the adapter came from.
@@ -143,7 +147,35 @@ def merged(adapted: Any, folder: Path) -> Any:
             f"the adapter in {folder} is no change of the model's weights, so it cannot be merged "
             "into them. Serve it beside the model, as the last of `model.adapters`."
         )
-    return adapted.merge_and_unload()
+    _part_ends(adapted.get_base_model())
+    with quiet_peft():
+        model = adapted.merge_and_unload()
+    _tell_config_of_ends(model)
+    return model
+
+
+def _part_ends(model: Any) -> None:
+    """Give the head a weight of its own where it is the embedding's, and an adapter lies on one.
+
+    What is merged into one of them would else change the other, too.
+    """
+    import torch
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    head, embedding = model.get_output_embeddings(), model.get_input_embeddings()
+    adapted = [one for one in (head, embedding) if isinstance(one, BaseTunerLayer)]
+    if head is None or not adapted or head.weight is not embedding.weight:
+        return
+    plain: Any = head.get_base_layer() if isinstance(head, BaseTunerLayer) else head
+    plain.weight = torch.nn.Parameter(plain.weight.detach().clone(), requires_grad=False)
+
+
+def _tell_config_of_ends(model: Any) -> None:
+    """Have a model's config say that head and embedding are two weights, where they became so."""
+    head, embedding = model.get_output_embeddings(), model.get_input_embeddings()
+    if head is not None and not head.weight.equal(embedding.weight):
+        for part in (model.config, model.config.get_text_config()):
+            part.tie_word_embeddings = False
 
 
 def is_quantized(model: Any) -> bool:

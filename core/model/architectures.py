@@ -81,3 +81,21 @@ def class_for(config: PretrainedConfig) -> type[PreTrainedModel] | None:
 
     found: Any = MODEL_FOR_CAUSAL_LM_MAPPING.get(type(config), None)
     return cast("type[PreTrainedModel] | None", found)
+
+
+def class_at(location: Path | str, revision: str | None = None) -> type[PreTrainedModel] | None:
+    """Return the class of the model at a folder or Hub id, of its own code where that may run.
+
+    Raises:
+        BadModel: its config cannot be read.
+    """
+    from transformers.dynamic_module_utils import get_class_from_dynamic_module
+
+    config = config_at(location, revision)
+    if (found := class_for(config)) is not None:
+        return found
+    named = getattr(config, "auto_map", {}).get("AutoModelForCausalLM")
+    if named is None or not remote_code.is_allowed():
+        return None
+    brought: Any = get_class_from_dynamic_module(named, str(location), revision=revision)
+    return cast("type[PreTrainedModel]", brought)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import functools
 import itertools
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from luthier.core.errors import BadModel
 from luthier.core.hooks import Attention
-from luthier.core.model.sequencewise import SEQUENCEWISE
+from luthier.core.model.sequencewise import SEQUENCEWISE, sequencewise_attention
 from luthier.core.wiring import steps
 
 if TYPE_CHECKING:
@@ -24,6 +25,22 @@ if TYPE_CHECKING:
     from luthier.core.model.opening import ModelSpec
 
 DEFAULT_BACKEND = "sdpa"
+WITHOUT_SDPA = frozenset(
+    {
+        "big_bird", "bigbird_pegasus", "bloom", "codegen", "cpmant", "deepseek_v4", "falcon_mamba",
+        "flint", "gemma2", "git", "got_ocr2", "gpt_neo", "gpt_neox_japanese",
+        "gpt_oss", "gptj", "granite_swa", "granitemoe_swa", "hy_v4", "inkling2_text", "mamba",
+        "mamba2", "megatron-bert", "mimo_v2_flash", "mpt", "mvp", "openai-gpt", "prophetnet",
+        "reformer", "rembert", "roformer", "rwkv", "trocr", "vaultgemma", "xglm", "xlm", "xlnet",
+        "xlstm",
+    }
+)  # fmt: skip
+"""Model types of transformers that do not take SDPA: their scores have caps, sinks or biases, their
+code computes attention by itself, or there is none."""
+CAPPED = frozenset({"gemma2", "vaultgemma"})
+"""Those of them whose scores have a cap, which our attention over SDPA computes."""
+UNWRAPPED = (WITHOUT_SDPA - CAPPED) | {"falcon"}
+"""Model types whose attention nothing can be laid over; Falcon's code calls SDPA by itself."""
 FLASH = "flash"
 """What transformers knows a flash kernel by: a part of its name."""
 _PREFIX = "luthier_"
@@ -36,7 +53,8 @@ def composed_attention(backend: str | None, manager: pluggy.PluginManager) -> st
     """Return transformers' name of the attention that a model slot is to use.
 
     Args:
-        backend: the backend that a plugin chose, or None for transformers' own choice.
+        backend: the backend that a plugin chose, or None for transformers' own choice; beneath
+            wrappers that is SDPA, which caps scores where a model does.
         manager: the slot's plugins; their `wrap_attention` are laid over the backend, the first
             of the run file innermost.
 
@@ -52,24 +70,29 @@ def composed_attention(backend: str | None, manager: pluggy.PluginManager) -> st
 
     name = backend or DEFAULT_BACKEND
     if name not in ALL_ATTENTION_FUNCTIONS:
-        there = ", ".join(sorted(ALL_ATTENTION_FUNCTIONS.valid_keys()))
         owners = ", ".join(wrapper.owner for wrapper in wrappers)
-        raise BadModel(
-            f"{owners} cannot be laid over the attention backend {name!r}, which is not in "
-            f"transformers' attention interface. Choose one of: {there}."
-        )
-    attention: Attention = ALL_ATTENTION_FUNCTIONS[name]
+        raise _not_wrapped(name, owners, ALL_ATTENTION_FUNCTIONS.valid_keys())
+    attention: Attention = ALL_ATTENTION_FUNCTIONS[name] if backend else sequencewise_attention
     if FLASH in name:
         attention = functools.partial(_under_its_name, attention, name)
     for wrapper in wrappers:
         attention = wrapper.call(attention=attention) or attention
-    # transformers would load a kernel of any name that has `flash` in it; the number keeps two
-    # runs of one process apart, whose wrappers may have other options
-    own = f"{_PREFIX}{'kernel' if FLASH in name else name}_{next(_numbers)}"
+    # transformers would load a kernel of any name that has `flash` in it, and refuse one that has
+    # `sdpa` in it for a model with caps; the number keeps two runs of one process apart, whose
+    # wrappers may have other options
+    stem = "kernel" if FLASH in name else backend or "attention"
+    own = f"{_PREFIX}{stem}_{next(_numbers)}"
     AttentionInterface.register(own, attention)
     AttentionMaskInterface.register(own, ALL_MASK_ATTENTION_FUNCTIONS[name])
     _backends[own] = name
     return own
+
+
+def _not_wrapped(name: str, owners: str, there: Iterable[str]) -> BadModel:
+    return BadModel(
+        f"{owners} cannot be laid over the attention backend {name!r}, which is not in "
+        f"transformers' attention interface. Choose one of: {', '.join(sorted(there))}."
+    )
 
 
 def backend_of(model: PreTrainedModel) -> str:
@@ -79,25 +102,42 @@ def backend_of(model: PreTrainedModel) -> str:
 
 
 def require_interface(attention: str | None, model: ModelSpec, location: Path | str) -> None:
-    """Refuse attention of our own for a model whose code would not call it.
+    """Refuse attention for a model whose code would not call it, or needs another.
 
     Args:
-        attention: the name of the attention that it is to be loaded with.
+        attention: the name of the attention that it is to be loaded with; None for its own choice.
         model: what the run file says of the model.
         location: where it lies.
 
     Raises:
-        BadModel: the model computes attention in code of its own, not by transformers' interface.
+        BadModel: the model computes attention in code of its own, not by transformers' interface,
+            or as SDPA cannot.
     """
-    from luthier.core.model.architectures import class_for, config_at
+    from luthier.core.model.architectures import class_at
 
-    if attention not in _backends and attention != SEQUENCEWISE:
+    ours = attention in _backends or attention == SEQUENCEWISE
+    if not ours and attention != DEFAULT_BACKEND:
         return
-    made = class_for(config_at(location, model.revision))
-    if made is not None and not made._can_set_attn_implementation():  # noqa: SLF001 - nothing else
+    made: Any = class_at(location, model.revision)
+    if made is None:
+        return
+    if ours and not made._can_set_attn_implementation():  # noqa: SLF001 - nothing else tells
         raise BadModel(
             f"{made.__name__} computes attention in code of its own, which nothing can be laid "
             "over. Leave out the patches of attention, or choose another model."
+        )
+    backend = _backends.get(str(attention), attention)
+    if backend not in {DEFAULT_BACKEND, SEQUENCEWISE} or made._supports_sdpa:  # noqa: SLF001
+        return
+    if not ours:
+        raise BadModel(
+            f"{made.__name__} computes attention as SDPA cannot. Choose `eager`, or name no "
+            "backend."
+        )
+    if getattr(made.config_class, "model_type", None) not in CAPPED:
+        raise BadModel(
+            f"{made.__name__} computes attention as SDPA cannot, which is to be beneath what is "
+            "laid over it. Leave out the patches of attention, or choose another model."
         )
 
 

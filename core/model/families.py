@@ -21,6 +21,7 @@ from luthier.core.model.hubs import (
 )
 from luthier.core.model.layers import LayerType
 from luthier.core.model.loading import CONVERT, placement, require_safetensors
+from luthier.core.model.quantization import KEY
 from luthier.core.plugin import Plugin
 
 if TYPE_CHECKING:
@@ -122,7 +123,9 @@ class Family(Plugin):
             source["trust_remote_code"] = self._trusts(model, location, needs_its_code)
             config = AutoConfig.from_pretrained(location, **source)
             for field, value in plan.config.items():
-                setattr(config, field, value)
+                # of a model of several parts, the language model's; all parts are quantized as one
+                part = config if field == KEY else config.get_text_config()
+                setattr(part, field, value)
             return AutoModelForCausalLM.from_pretrained(
                 location, config=config, **source, **settings
             )

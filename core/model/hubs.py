@@ -13,8 +13,9 @@ from luthier.registry.errors import MOST_LISTED, nearest
 
 TOLD = (
     "config.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja",
+    "*.py",
 )  # fmt: skip
-"""The files of a model on a hub that a run file is resolved by."""
+"""The files of a model on a hub that a run file is resolved by; its code is read, and not run."""
 WHOLE = ("*.json", "*.jinja", "*.safetensors", "*.model", "*.txt", "*.tiktoken", "*.py")
 """The files of a model that is loaded: no pickles."""
 _CACHED = re.compile(r"models--([^/\\]+?)--([^/\\]+)")

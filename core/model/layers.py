@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from luthier.core.errors import BadModel
 from luthier.core.model.layer_names import type_named
 from luthier.core.model.layer_types import GROUPS, UNREACHED, LayerType
+from luthier.core.problems import counted
 from luthier.registry.errors import nearest
 
 if TYPE_CHECKING:
@@ -212,7 +213,7 @@ class LayerMap:
     def __str__(self) -> str:
         """Return what was resolved, such as `4 layers: attention-query 2, attention-value 2`."""
         listed = ", ".join(f"{kind} {count}" for kind, count in self.resolved.items())
-        return f"{self.resolved.total()} layers: {listed}"
+        return f"{counted(self.resolved.total(), 'layer', 'layers')}: {listed}"
 
     def counts(self, names: Sequence[str]) -> dict[LayerType, int]:
         """Return how many of the named layers are of each type."""

@@ -26,7 +26,7 @@ class LoadPlan:
         device_map: where the weights go, as accelerate takes it; None for the default device.
         attention: transformers' name of the attention backend; None for its own choice.
         quantization: a quantization config of transformers, or None.
-        config: changes of the model's config, by field.
+        config: changes of the language model's config, by field.
         stored: what the model's config tells of weights that are stored quantized; None where
             they are whole.
     """
@@ -64,11 +64,13 @@ class LoadPlan:
 
     @property
     def config(self) -> Mapping[str, Any]:
-        """The changes of the model's config; `change_config` adds one."""
+        """The changes of the language model's config; `change_config` adds one."""
         return self._config
 
     def change_config(self, field: str, value: Any) -> None:
-        """Set one field of the model's config.
+        """Set one field of the language model's config; `quantization_config` is the whole model's.
+
+        Those differ where a model has several parts, such as one that also sees.
 
         Raises:
             TwoOwners: another plugin set it already.

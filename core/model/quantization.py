@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from luthier.core.model.evidence import config_of
 from luthier.core.plugin import Plugin, Refusal
+from luthier.core.problems import counted
 
 if TYPE_CHECKING:
     from torch import nn
@@ -122,9 +123,13 @@ def warn_of_whole(model: nn.Module, layers: LayerMap) -> None:
     whole = [one for one in stacked if one.ndim > MATRIX and one.is_floating_point()]
     if whole:
         logger.warning(
-            "%d layers stay whole, which are experts in one tensor: %.0f%% of the weights. "
-            "Only linear modules are held in few bits.",
-            len(whole), 100 * sum(one.numel() for one in whole) / weight_count(model),
+            "%s: %.0f%% of the weights. Only linear modules are held in few bits.",
+            counted(
+                len(whole),
+                "layer stays whole, which is experts in one tensor",
+                "layers stay whole, which are experts in one tensor",
+            ),
+            100 * sum(one.numel() for one in whole) / weight_count(model),
         )  # fmt: skip
 
 

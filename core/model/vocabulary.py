@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from luthier.core.problems import counted
+
 if TYPE_CHECKING:
     import torch
     from torch import nn
@@ -35,7 +37,11 @@ class Vocabulary:
 
     def __str__(self) -> str:
         shown = ", ".join(self.tokens[:MOST_SHOWN]) + (" ..." if self.tokens[MOST_SHOWN:] else "")
-        told = [f"{len(self.ids):,} tokens are new to the model ({shown})"] if self.ids else []
+        told = (
+            [f"{counted(len(self.ids), 'token is', 'tokens are')} new to the model ({shown})"]
+            if self.ids
+            else []
+        )
         if self.rows != self.rows_before:
             told.append(f"its embedding grew from {self.rows_before:,} to {self.rows:,} rows")
         return "; ".join(told) or f"{self.rows:,} rows, as they were"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from luthier.core.data.dataset import VALIDATION
 from luthier.core.errors import Diverged
+from luthier.core.problems import counted
 from luthier.core.run.folder import RunFolder, step_of, write_json_whole
 from luthier.core.run.previous import forget
 from luthier.core.run.ranks import is_first
@@ -44,12 +45,12 @@ def execute(run: Run, folder: RunFolder, reporter: Reporter, *, resuming: bool) 
         LuthierError: the data or the model is not what the file says.
     """
     reporter.say("reading", ", ".join(map(str, run.data)))  # torch alone takes seconds to import
-    from luthier.core.training.checkpoints import newest_whole
-    from luthier.core.training.parameters import require_finite, trained_parameters
-
     if is_first():
         folder.remove_leftovers()
-    with _logged(folder), quiet_libraries():
+    with _logged(folder), quiet_libraries(), reporter.hearing():
+        from luthier.core.training.checkpoints import newest_whole
+        from luthier.core.training.parameters import require_finite, trained_parameters
+
         checkpoint = newest_whole(folder, reporter) if resuming else None
         job, manifest = _job(run, folder, reporter, resuming=checkpoint is not None)
         if is_first():
@@ -132,7 +133,7 @@ def _tell_of_data(folder: RunFolder, prepared: PreparedData, reporter: Reporter)
         reporter.say("validation", str(one) if name == VALIDATION else f"{name}: {one}")
     if prepared.rejected and is_first():
         folder.write_rejected(prepared.rejected)
-        reporter.warn(f"{len(prepared.rejected):,} rows were left out: {folder.rejected}")
+        reporter.warn(_left_out(len(prepared.rejected), folder))
 
 
 def _arranged(
@@ -230,7 +231,10 @@ def _finish(
     save_model(job.opened, folder.model)  # last: where there is a model, the run has ended
     rows = [row for row in read_metrics(folder) if VALIDATION not in row]
     loss = f", last loss {rows[-1]['loss']:.4f}" if rows else ""
-    reporter.say("finished", f"{trainer.state.global_step} steps in {duration(seconds)}{loss}")
+    reporter.say(
+        "finished",
+        f"{counted(trainer.state.global_step, 'step', 'steps')} in {duration(seconds)}{loss}",
+    )
     if lost := [row for row in rows if not math.isfinite(row["loss"])]:
         reporter.warn(
             f"{len(lost)} of {len(rows)} logged losses are no finite numbers, the first that of "
@@ -240,9 +244,13 @@ def _finish(
 
 
 def _tell_of_stream(folder: RunFolder, read: Counts, reporter: Reporter) -> None:
-    reporter.say("data", f"{read.read:,} rows were read: {read}")
+    reporter.say("data", f"{counted(read.read, 'row was', 'rows were')} read: {read}")
     if read.bad + read.too_long:
-        reporter.warn(f"{read.bad + read.too_long:,} rows were left out: {folder.rejected}")
+        reporter.warn(_left_out(read.bad + read.too_long, folder))
+
+
+def _left_out(rows: int, folder: RunFolder) -> str:
+    return f"{counted(rows, 'row was', 'rows were')} left out: {folder.rejected}"
 
 
 def _write(folder: RunFolder, manifest: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from luthier.core.errors import BadModel, BadRunFolder, LuthierError
+from luthier.core.problems import counted
 from luthier.core.run.folder import RunFolder, written_whole
 from luthier.core.run.program import run_to_serve
 from luthier.core.run.reporting import Reporter, quiet_libraries
@@ -85,12 +86,12 @@ def merge(  # noqa: PLR0913 (options, by name)
         raise BadRunFolder(f"there is something in {output} already. Name a new folder.")
     told = reporter or Reporter()
     run = _run_of(path, base, trust_plugins=trust_plugins)
-    if quantizer := _quantizer_of(path):
-        told.warn(
-            f"the adapter was trained beside weights in few bits ({quantizer}); it is merged into "
-            "the whole ones, with which it answers a little otherwise"
-        )
-    with quiet_libraries():
+    with quiet_libraries(), told.hearing():
+        if quantizer := _quantizer_of(path):
+            told.warn(
+                f"the adapter was trained beside weights in few bits ({quantizer}); it is merged "
+                "into the whole ones, with which it answers a little otherwise"
+            )
         return _merge(run, output, prompts, bound, told)
 
 
@@ -161,8 +162,10 @@ def _merge(run: Run, output: Path, prompts: int, bound: float | None, told: Repo
 
 def _sentence(result: Merged) -> str:
     return (
-        f"{result.prompts} prompts, {result.tokens} tokens: logits differ from base plus adapter "
-        f"by at most {result.difference:.2e}, KL divergence {result.divergence:.2e} nats per token"
+        f"{counted(result.prompts, 'prompt', 'prompts')}, "
+        f"{counted(result.tokens, 'token', 'tokens')}: logits differ from base plus "
+        f"adapter by at most {result.difference:.2e}, KL divergence {result.divergence:.2e} nats "
+        "per token"
     )
 
 

@@ -29,6 +29,20 @@ class Reporter:
     def warn(self, text: str) -> None:
         """Tell something that the user should look at."""
         logger.warning(text)
+        self.show(text)
+
+    def show(self, warning: str) -> None:
+        """Show a warning that is in the log already."""
+
+    @contextmanager
+    def hearing(self) -> Iterator[None]:
+        """Show what luthier's own code warns of meanwhile, such as a patch that does nothing."""
+        handler = _Hearing(self)
+        logger.addHandler(handler)
+        try:
+            yield
+        finally:
+            logger.removeHandler(handler)
 
     def prepared(self, dataset: str, rows: int) -> None:
         """Tell that so many rows of a dataset are prepared."""
@@ -46,6 +60,18 @@ class Reporter:
 
     def tick(self, step: int) -> None:
         """Tell that `step` steps are done, with nothing to say of them."""
+
+
+class _Hearing(logging.Handler):
+    """Hands warnings to a reporter, but for those that come from it."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        super().__init__(logging.WARNING)
+        self._reporter = reporter
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.name != logger.name:
+            self._reporter.show(record.getMessage())
 
 
 class ConsoleReporter(Reporter):
@@ -70,10 +96,9 @@ class ConsoleReporter(Reporter):
         if rows >= MANY_ROWS:
             self.say("data", f"{rows:,} rows of {dataset} prepared")
 
-    def warn(self, text: str) -> None:
+    def show(self, warning: str) -> None:
         """Print a warning."""
-        super().warn(text)
-        self.console.print(f"warning    {text}", markup=False, highlight=False, soft_wrap=True)
+        self.console.print(f"warning    {warning}", markup=False, highlight=False, soft_wrap=True)
 
     @contextmanager
     def progress(self, total: int) -> Iterator[Reporter]:
@@ -123,15 +148,15 @@ def quiet_libraries() -> Iterator[None]:
 
     A user of ours can do nothing about most of it; what they can, we say ourselves.
     """
+    root = logging.getLogger()
+    silent = logging.NullHandler()
+    logging.captureWarnings(True)
+    root.addHandler(silent)  # before the imports, in which some already have something to say
     import datasets
     import transformers
 
     shown = datasets.is_progress_bar_enabled()
     verbosity = transformers.logging.get_verbosity()
-    root = logging.getLogger()
-    silent = logging.NullHandler()
-    logging.captureWarnings(True)
-    root.addHandler(silent)
     transformers.logging.set_verbosity(logging.INFO)
     transformers.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     datasets.disable_progress_bars()

@@ -137,6 +137,8 @@ class Chooser:
             said = f"expected the name of one of the {kind.name}, found {described(node.value)}"
             if isinstance(node.value, dict):
                 said = f"it does not say which of the {kind.name}: the key `name` is missing"
+            if joined := [one for one in node.mapping if str(one).startswith("name:")]:
+                said = f"there is no space behind the colon of `{joined[0]}`, so it is all a key"
             example = f"{path[-1]}: " if isinstance(path[-1], str) else "- "
             remedy = f"Write `{example}{{name: NAME, option: value}}`. Installed: {names}."
             self.tell(named.place, key, said, remedy)

@@ -37,7 +37,7 @@ def leave_out_conflicting(tree: Node, device: Device, chooser: Chooser) -> None:
 def leave_out_faulted(
     tree: Node, found: Iterable[tuple[str, Finding]], chooser: Chooser
 ) -> list[tuple[str, Finding]]:
-    """Leave out the defaults that find fault with the model; return what others find.
+    """Leave out the defaults that find fault with the model; return what others surely find.
 
     Args:
         tree: the run file.
@@ -48,10 +48,11 @@ def leave_out_faulted(
     rest = []
     for key, finding in found:
         if key not in defaults:
-            rest.append((key, finding))
+            rest += [(key, finding)] if finding.certain else []
         elif key in {chosen for _, _, chosen in chooser.chosen}:  # it may find several faults
             _leave_out(key, finding.problem, tree, chooser)
-            said = f"{defaults[key]}, a default, is left out: {finding.problem}"
+            way_out = "" if finding.certain else f". {finding.remedy}"
+            said = f"{defaults[key]}, a default, is left out: {finding.problem}{way_out}"
             chooser.notes.append(said)
     return rest
 

@@ -35,9 +35,10 @@ def findings(
     chosen = {id(one.plugin): key for one, _, key in chooser.chosen}
     scope = [one for one, _, _ in chooser.chosen if one.kind not in {"sources", "formats"}]
     for step in steps(manager_of(scope), "check_model"):
-        for finding in (
-            step.call(config=config, model=model, encoding=encoding, device=device) or ()
-        ):
+        told = step.call(
+            config=config, folder=folder, model=model, encoding=encoding, device=device
+        )
+        for finding in told or ():
             yield chosen[id(step.plugin)], finding
 
 

@@ -281,8 +281,8 @@ class Trainer(transformers.Trainer):
             loop = load_state(Path(checkpoint) / "loop")
             if len(loop["processes"]) != world():
                 raise BadRunFolder(
-                    f"{checkpoint} was written by {len(loop['processes'])} process(es), and "
-                    f"this is one of {world()}. Go on with as many, or train anew."
+                    f"{checkpoint} needs as many processes as wrote it, {len(loop['processes'])}, "
+                    f"and there are {world()} here. Go on with as many, or train anew."
                 )
             own = loop["processes"][rank()]
             self._window.sums, self._written = own["window"], loop["written"]

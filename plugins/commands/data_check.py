@@ -10,6 +10,7 @@ import typer
 
 from luthier.core.cli.options import Overrides, TrustPlugins
 from luthier.core.cli.waiting import waiting
+from luthier.core.problems import counted
 
 if TYPE_CHECKING:
     from luthier.core.data.linting import Facts, Remark, Report
@@ -56,7 +57,9 @@ def _tell(report: Report) -> None:
         typer.echo("Nothing odd was found.")
     if report.cleaned is not None:
         for one in report.cleaned.files:
-            typer.echo(f"written    {one.rows:,} rows of {one.dataset} to {one.file}")
+            typer.echo(
+                f"written    {counted(one.rows, 'row', 'rows')} of {one.dataset} to {one.file}"
+            )
         left = f"{report.cleaned.unusable:,} unusable rows, {report.cleaned.repeated:,} repeated"
         typer.echo(f"left out   {left}")
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from luthier.core import Plugin, hookimpl
+from luthier.core.problems import counted
 
 
 class Models(Plugin):
@@ -37,6 +38,9 @@ def command(
         typer.echo(json.dumps([row._asdict() for row in rows], indent=2, ensure_ascii=False))
     elif rows:
         typer.echo(described(rows))
-        typer.echo(f"\n{len(rows)} checkpoints: name, parameters, context in tokens, licence")
+        typer.echo(
+            f"\n{counted(len(rows), 'checkpoint', 'checkpoints')}: "
+            "name, parameters, context in tokens, licence"
+        )
     else:
         typer.echo(f"The family {family} lists no checkpoint; name a folder, or a hub's id.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Sequence
 from threading import Event, Thread
 from typing import Any
@@ -10,8 +11,9 @@ import jinja2
 import torch
 from transformers import GenerationConfig, StoppingCriteria, TextIteratorStreamer
 
-from luthier.core import TemplateError
+from luthier.core import BadModel, TemplateError
 from luthier.core.model.opening import OpenModel
+from luthier.core.run.reporting import quiet_libraries
 from luthier.core.sections import GenerationSection
 from luthier.core.templates import Message
 
@@ -64,21 +66,47 @@ class TransformersChat:
             raise TemplateError(f"the model's chat template refuses this: {fault}") from fault
         return [int(i) for i in found["input_ids"]]
 
+    def _within_positions(self, tokens: int) -> GenerationConfig:
+        """Return the settings, by which an answer ends where learned positions do.
+
+        Args:
+            tokens: how many the conversation has.
+        """
+        config = self.model.config.get_text_config()
+        positions = getattr(config, "max_position_embeddings", None)
+        if positions is None or getattr(config, "rope_parameters", None):
+            return self.settings  # they are computed, so there is one for each token
+        if tokens >= positions:
+            raise BadModel(
+                f"the conversation has {tokens:,} tokens, and the model has {positions:,} "
+                "positions. Begin a new one, or leave some of it out."
+            )
+        settings = copy.copy(self.settings)
+        settings.max_new_tokens = min(settings.max_new_tokens, positions - tokens)
+        return settings
+
     def stream(self, messages: Sequence[Message]) -> Iterator[str]:
-        """Yield the answer in stretches; leaving the iterator ends the generation."""
+        """Yield the answer in stretches; leaving the iterator ends the generation.
+
+        Raises:
+            TemplateError: the conversation cannot be rendered.
+            BadModel: it is longer than the model has positions.
+        """
         ids_1T = torch.tensor([self.prompt_ids(messages)], device=self.model.device)
+        settings = self._within_positions(ids_1T.shape[1])
         streamer = TextIteratorStreamer(self.tokenizer, skip_prompt=True, skip_special_tokens=True)
         left, faults = _Left(), list[BaseException]()
 
         def generate() -> None:
             try:
-                self.model.generate(
-                    input_ids=ids_1T,
-                    attention_mask=torch.ones_like(ids_1T),
-                    generation_config=self.settings,
-                    streamer=streamer,
-                    stopping_criteria=[left],
-                )
+                with quiet_libraries():
+                    self.model.generate(
+                        input_ids=ids_1T,
+                        attention_mask=torch.ones_like(ids_1T),
+                        generation_config=settings,
+                        streamer=streamer,
+                        stopping_criteria=[left],
+                    )
             except BaseException as fault:  # noqa: BLE001 - handed to the reading thread below
                 faults.append(fault)
                 streamer.end()  # type: ignore[no-untyped-call]

@@ -22,7 +22,7 @@ class Eager(Plugin):
         Refusal(
             "attention-wrapper",
             "eager attention lies inside each model's own code and cannot be wrapped",
-            "Choose `sdpa`",
+            "Leave `eager` out",
         ),
     )
 

@@ -42,7 +42,7 @@ class FlashAttention(Plugin):
     """A built kernel that the package `kernels` fetches from the Hub instead, such as
     kernels-community/flash-attn2, with `@revision` after it to pin it."""
     fallback: bool = False
-    """Where it cannot run, take transformers' own choice, SDPA, and say so in the log."""
+    """Where it cannot run, take transformers' own choice, mostly SDPA, and say so in the log."""
 
     traits: ClassVar = frozenset({"attention-backend"})
     serves: ClassVar = "training"
@@ -69,13 +69,13 @@ class FlashAttention(Plugin):
         if missing is None:
             plan.attention = self.kernel or f"flash_attention_{self.version}"
         elif self.fallback:
-            logger.warning("attention is computed by SDPA: %s", missing[0])
+            logger.warning("attention is computed as without it: %s", missing[0])
         else:
             raise BadModel(f"{missing[0]}. {missing[1]}")
 
     def _missing(self, device: Device) -> tuple[str, str] | None:
         """Return what it lacks here, and the way out; None where it lacks nothing."""
-        otherwise = "choose `sdpa`, or set `fallback: true`."
+        otherwise = "leave it out, or set `fallback: true`."
         if device.kind not in {"cuda", "rocm"}:
             said = f"flash attention runs on NVIDIA and AMD GPUs, and this is {device}"
             return said, f"{otherwise[:1].upper()}{otherwise[1:]}"
@@ -105,8 +105,8 @@ def _unsuited(model: ModelSpec, location: Path | str, dtype: str) -> tuple[str, 
 
     if dtype == "float32":
         said = "flash attention computes in half precision, and the weights are to be float32"
-        return said, "Set `model.dtype` to bfloat16, or choose `sdpa`."
+        return said, "Set `model.dtype` to bfloat16, or leave flash-attention out."
     made: Any = class_for(config_at(location, model.revision))
     if made is not None and not getattr(made, "_supports_flash_attn", False):
-        return f"{made.__name__} does not take flash attention", "Choose `sdpa`."
+        return f"{made.__name__} does not take flash attention", "Leave flash-attention out."
     return None

@@ -21,7 +21,7 @@ class Flex(Plugin):
     traits: ClassVar = frozenset({"attention-backend", "attention-masked", "attention-block-mask"})
     serves: ClassVar = "training"
     needs: ClassVar = (
-        Need("device-gpu", "torch's flex attention has no backward pass on a CPU", "Choose `sdpa`"),
+        Need("device-gpu", "torch's flex attention has no backward pass on a CPU", "Leave it out"),
     )
     refuses: ClassVar = (
         Refusal("attention-backend", "a model has one attention backend", "Leave one of them out"),
@@ -39,11 +39,11 @@ class Flex(Plugin):
         config = config_at(location, model.revision)
         made = class_for(config)
         if made is not None and not getattr(made, "_supports_flex_attn", False):
-            raise BadModel(f"{made.__name__} does not take flex attention. Choose `sdpa`.")
-        dropout = getattr(config, "attention_dropout", 0.0)
+            raise BadModel(f"{made.__name__} does not take flex attention. Leave flex out.")
+        dropout = getattr(config.get_text_config(), "attention_dropout", 0.0)
         if dropout:
             raise BadModel(
                 f"the model drops out {dropout:.0%} of its attention weights in training, which "
-                "flex attention cannot. Choose `sdpa`."
+                "flex attention cannot. Leave flex out."
             )
         plan.attention = "flex_attention"

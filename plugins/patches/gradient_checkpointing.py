@@ -6,7 +6,9 @@ reentrant, https://docs.pytorch.org/docs/stable/checkpoint.html, through transfo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from luthier.core import BadModel, Finding, Plugin, Refusal, hookimpl
@@ -20,6 +22,8 @@ WITHOUT = frozenset(
     }
 )  # fmt: skip
 """Model types of transformers whose layers cannot be computed again by its switch."""
+SWITCH = re.compile(r"\bsupports_gradient_checkpointing\s*=\s*True\b")
+"""What the code of a model says whose layers can be computed again by transformers' switch."""
 REMEDY = "Leave it out: `patches: [~gradient-checkpointing]`."
 
 
@@ -36,11 +40,16 @@ class GradientCheckpointing(Plugin):
     )
 
     @hookimpl
-    def check_model(self, config: Mapping[str, Any]) -> Iterable[Finding]:
-        """Tell of a model that is known not to be able to."""
+    def check_model(self, config: Mapping[str, Any], folder: Path) -> Iterable[Finding]:
+        """Tell of a model that is known not to be able to, or whose own code says nothing of it."""
         if config.get("model_type") in WITHOUT:
             said = f"models of the type {config['model_type']} cannot compute their layers again"
             yield Finding("", said, REMEDY)
+        elif "auto_map" in config and _says_nothing(folder):
+            said = (
+                "the code that comes with the model does not say that it can compute layers again"
+            )
+            yield Finding("", said, "Name it in `patches` to have it tried", certain=False)
 
     @hookimpl
     def patch_model(self, model: Any, phase: Phase) -> Undo | None:
@@ -66,3 +75,11 @@ class GradientCheckpointing(Plugin):
             base.disable_input_require_grads()
 
         return undo
+
+
+def _says_nothing(folder: Path) -> bool:
+    """Whether code comes with a model, and has no word of the switch; it may inherit it."""
+    files = list(folder.glob("*.py"))
+    return bool(files) and not any(
+        SWITCH.search(file.read_text(encoding="utf-8", errors="replace")) for file in files
+    )

@@ -39,6 +39,8 @@ WITHOUT_ROPE = frozenset(
     }
 )  # fmt: skip
 """Model types of transformers that have learned positions, biases by distance, or none at all."""
+MOST_TOKENS = 2**24
+"""Positions are computed in float32, which tells no more of them apart."""
 Factors = Annotated[list[float], Field(min_length=1)]
 
 
@@ -48,7 +50,7 @@ class RopeScaling(Plugin):
     kind: Literal["linear", "dynamic", "yarn", "llama3", "longrope"] = "linear"
     """How: all frequencies alike, by the row's own length, by their wavelength (two ways), or each
     by factors that were searched for."""
-    factor: Annotated[float, Field(gt=1)] | None = None
+    factor: Annotated[float, Field(gt=1, le=MOST_TOKENS)] | None = None
     """How many times the context; `encoding.max_length` over it, rounded up, if not given."""
     short_factors: Factors | None = None
     """Of `longrope`: a divisor of each frequency, for rows within the context."""
@@ -79,16 +81,18 @@ class RopeScaling(Plugin):
         """Change `rope_parameters`, and `max_position_embeddings` with it, in the model's config.
 
         Raises:
-            BadModel: the model has no rotary positions, or they are scaled in another way.
+            BadModel: the model has no rotary positions, or they are scaled in another way, or
+                would be further than they can be told apart.
         """
         from luthier.core.model.architectures import config_at
 
-        config = config_at(location, model.revision)
+        config = config_at(location, model.revision).get_text_config()
         rope = _rope_of(config, model.path)
         factor = self._factor(config, rope, model)
         if factor is None:
             return
         context = config.max_position_embeddings
+        _require_countable(context, factor, model.path)
         self._require_factors_of(config, rope)
         scaled = {**rope, **self._parameters(factor, context)}
         nested = config.rope_parameters.get(FULL_ATTENTION) is not None
@@ -106,7 +110,8 @@ class RopeScaling(Plugin):
         Raises:
             BadModel: no module of the model has positions of this kind.
         """
-        rope = _of_full_attention(getattr(model.config, "rope_parameters", None))
+        config = model.config.get_text_config()
+        rope = _of_full_attention(getattr(config, "rope_parameters", None))
         asked = rope.get("rope_type") == self.kind
         if phase == "built" and asked and not any(map(self._is_made, model.modules())):
             raise BadModel(
@@ -169,6 +174,20 @@ class RopeScaling(Plugin):
         if self.kind == "longrope":
             known |= {"short_factor": self.short_factors, "long_factor": self.long_factors}
         return known
+
+
+def _require_countable(context: int, factor: float, path: str) -> None:
+    """Refuse a factor that makes more positions than there are numbers for.
+
+    Raises:
+        BadModel: it does.
+    """
+    if context * factor > MOST_TOKENS:
+        raise BadModel(
+            f"a factor of {factor:g} would stretch the context of {path}, {context:,} tokens, to "
+            f"over {MOST_TOKENS:,}, and positions beyond are not told apart. Choose a smaller "
+            "`factor` of rope-scaling, or a smaller `encoding.max_length`, which gives it."
+        )
 
 
 def _rope_of(config: PretrainedConfig, path: str) -> dict[str, Any]:

@@ -11,11 +11,13 @@ what is left at the end: its tokens would see later ones (the leak that they not
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from luthier.core import BadModel, Plugin, Refusal, hookimpl
+from luthier.core import BadModel, Finding, Plugin, Refusal, hookimpl
+from luthier.core.model.attention import UNWRAPPED
 
 if TYPE_CHECKING:
     import torch
@@ -50,9 +52,19 @@ class S2Attention(Plugin):
         Refusal(
             "attention-block-mask",
             "a mask of blocks cannot be cut into groups",
-            "Choose `sdpa` or `flash-attention`",
+            "Leave that one out, or choose `flash-attention`",
         ),
     )
+
+    @hookimpl
+    def check_model(self, config: Mapping[str, Any]) -> Iterable[Finding]:
+        """Tell of a model whose attention is known not to be cut into groups."""
+        if config.get("model_type") in UNWRAPPED:
+            said = (
+                f"models of the type {config['model_type']} compute attention in code of their "
+                "own, or have none, or sinks or biases, which cannot be cut into groups"
+            )
+            yield Finding("", said, "Leave it out, or choose another model.")
 
     @hookimpl
     def wrap_attention(self, attention: Attention) -> Attention | None:

@@ -204,5 +204,7 @@ def test_as_many_processes_go_on_as_began(launched, monkeypatch):
     shutil.rmtree(folder.model)
     shutil.rmtree(folder.checkpoints / "checkpoint-6")
     monkeypatch.setenv("RANK", "0")
-    with pytest.raises(BadRunFolder, match=r"was written by 2 process\(es\), and this is one of 1"):
+    with pytest.raises(
+        BadRunFolder, match=r"as many processes as wrote it, 2, and there are 1 here"
+    ):
         resume(folder.path, trust_plugins=True)

@@ -124,3 +124,79 @@ def test_a_prompt_is_not_merged(run):
     folder = train(run(tuner={"name": "prompt-tuning", "tokens": 3}))
     with pytest.raises(BadModel, match="no change of the model's weights"):
         merged(with_adapter(plain([]), folder.model), folder.model)
+
+
+# --- adapters of others on a head that is the embedding ------------------------------------------
+
+ENDS = {
+    "the head": {"target_modules": ["lm_head", "q_proj"]},
+    "the embedding": {"target_modules": ["embed_tokens", "q_proj"]},
+    "both": {"target_modules": ["lm_head", "embed_tokens"]},
+    "both, by PEFT's word": {
+        "target_modules": ["lm_head", "embed_tokens"], "ensure_weight_tying": True,
+    },
+    "the embedding, whole": {"target_modules": ["q_proj"], "modules_to_save": ["embed_tokens"]},
+    "both, whole": {
+        "target_modules": ["q_proj"], "modules_to_save": ["embed_tokens"],
+        "ensure_weight_tying": True,
+    },
+}  # fmt: skip
+
+
+@pytest.fixture(params=ENDS)
+def foreign(request, tmp_path):
+    """A model whose head is its embedding, and an adapter of PEFT on either; what they answer."""
+    import warnings
+
+    import transformers
+    from peft import LoraConfig, get_peft_model
+
+    from luthier.plugins.families.tiny.making import tiny_model
+
+    model = transformers.AutoModelForCausalLM.from_pretrained(tiny_model())
+    model.config.tie_word_embeddings = True
+    model.tie_weights()
+    base, adapter = tmp_path / "base", tmp_path / "adapter"
+    model.save_pretrained(base)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (base / name).write_text((tiny_model() / name).read_text())
+    torch.manual_seed(0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # PEFT warns of merging by itself
+        small = {"r": 2, "lora_alpha": 0.1, "init_lora_weights": False}
+        config = LoraConfig(task_type="CAUSAL_LM", **small, **ENDS[request.param])
+        adapted = get_peft_model(model, config)
+        with torch.no_grad():
+            for name, one in adapted.named_parameters():
+                if "modules_to_save" in name:
+                    one.add_(torch.randn_like(one), alpha=0.1)
+        adapted.save_pretrained(adapter, save_embedding_layers=False)
+    with adapted.disable_adapter():
+        without = logits(adapted)
+    assert (without - logits(adapted)).abs().max() > 1e-3
+    return base, adapter, logits(adapted)
+
+
+def test_beneath_a_new_adapter_it_answers_as_beside_the_model(foreign, run):
+    base, adapter, expected = foreign
+    contents = run(
+        model={"path": str(base), "family": "tiny", "adapters": [str(adapter)]},
+        tuner={**LORA, "targets": "mlp"},
+    )
+    beside = opened(contents, training=False)
+    assert (logits(beside) - expected).abs().max() < 1e-5
+    contents["model"]["continue_adapter"] = False
+    model = opened(contents, training=True)
+    with model.disable_adapter():
+        assert (logits(model) - expected).abs().max() < 1e-4
+
+
+def test_merged_it_answers_so_when_stock_libraries_load_it(foreign, tmp_path):
+    from transformers import AutoModelForCausalLM
+
+    from luthier.core.run.merging import merge
+
+    base, adapter, expected = foreign
+    merge(adapter, tmp_path / "whole", base=str(base))
+    stock = AutoModelForCausalLM.from_pretrained(tmp_path / "whole")
+    assert (logits(stock) - expected).abs().max() < 1e-4

@@ -3,6 +3,7 @@
 import io
 import logging
 import warnings
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -123,3 +124,19 @@ def test_the_smoothed_curve_is_a_running_mean():
     assert smoothed([1.0, 2.0, 3.0]) == [1.0, 2.0, 3.0]
     assert smoothed([2.0] * 30) == [2.0] * 30
     assert smoothed([0.0] * 19 + [1.0])[-1] == 0.5
+
+
+def test_what_a_plugin_warns_of_is_shown_and_stands_in_the_log_once(small_run):
+    run = small_run(patches=["rope-scaling"])
+    text = run_on(Console(file=io.StringIO(), width=60), run)
+    assert text.count("warning    RoPE is not scaled: rows of ") == 1
+    log = (Path(run["output"]) / "log.txt").read_text()
+    assert log.count("RoPE is not scaled") == 1
+
+
+def test_a_warning_of_a_run_is_told_once():
+    console = Console(file=io.StringIO(), width=60)
+    reporter = ConsoleReporter(console)
+    with reporter.hearing():
+        reporter.warn("mind the gap")
+    assert console.file.getvalue() == "warning    mind the gap\n"

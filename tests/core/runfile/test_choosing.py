@@ -33,6 +33,11 @@ def test_where_there_is_no_default_it_has_to_be_said_which_plugin_an_option_is_o
         check(run, ["quantizer.bits=4"])
 
 
+def test_a_colon_without_a_space_behind_it_is_told_as_what_it_is(run):
+    with pytest.raises(BadRunFile, match="there is no space behind the colon of `name:neftune`"):
+        check(run, ["patches=[{name:neftune, alpha: 5}]"])
+
+
 def test_rows_in_the_order_of_their_lengths_are_refused_where_batches_are_no_single_rows(run):
     ordered = {**run, "training": {"group_by_length": True}}
     for changes in ({"stage": {"name": "sft", "packing": True}}, {"stage": "pt"}):

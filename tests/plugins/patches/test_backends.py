@@ -8,12 +8,13 @@ import torch
 import transformers
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-from luthier.core import BadModel, Plugin, check, hookimpl
+from luthier.core import BadModel, Plugin, check, hookimpl, load, train
 from luthier.core.device import device_named
 from luthier.core.model import attention
-from luthier.core.model.attention import backend_of, composed_attention
+from luthier.core.model.attention import backend_of, composed_attention, require_interface
 from luthier.core.model.loading import LoadPlan
 from luthier.core.model.opening import ModelSpec
+from luthier.core.model.sequencewise import register
 from luthier.core.problems import BadRunFile
 from luthier.core.wiring import Selected, manager_of
 from luthier.plugins.patches.flash_attention import FlashAttention
@@ -77,8 +78,8 @@ def test_transformers_is_handed_the_name_of_the_kernel(planned, on_gpu, options,
 
 
 REFUSED = {
-    "no GPU": (CPU, {}, "runs on NVIDIA and AMD GPUs, and this is cpu", "`sdpa`"),
-    "an old GPU": (T4, {}, "needs compute capability 8.0, and NVIDIA T4 has 7.5", "`sdpa`"),
+    "no GPU": (CPU, {}, "runs on NVIDIA and AMD GPUs, and this is cpu", "eave it out"),
+    "an old GPU": (T4, {}, "needs compute capability 8.0, and NVIDIA T4 has 7.5", "eave it out"),
     "no package": (H100, {}, "needs the package flash-attn,", "luthier[flash-attn]"),
     "no package of 3": (H100, {"version": 3}, "needs the package flash-attn-3,", "`hopper`"),
     "no kernels": (
@@ -181,7 +182,7 @@ def test_flex_is_chosen_for_a_gpu_and_refused_by_check_elsewhere(planned, small_
     assert planned(Flex()) == "flex_attention"
     run = small_run(patches=["flex"])
     assert check(run, device=H100)
-    with pytest.raises(BadRunFile, match=r"no backward pass on a CPU\n.*Choose `sdpa`"):
+    with pytest.raises(BadRunFile, match=r"no backward pass on a CPU\n.*Leave it out"):
         check(run, device=CPU)
 
 
@@ -190,3 +191,94 @@ def test_a_model_that_flex_does_not_take_is_refused(planned):
         planned(Flex(), transformers.BloomConfig())
     with pytest.raises(BadModel, match="drops out 10% of its attention weights"):
         planned(Flex(), transformers.LlamaConfig(**SIZES, attention_dropout=0.1))
+
+
+# --- models that SDPA does not compute ---------------------------------------------------------
+
+
+def unfit_for_sdpa():
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+
+    classes = transformers.MODEL_FOR_CAUSAL_LM_MAPPING
+    kinds = {k: classes[transformers.CONFIG_MAPPING[k]] for k in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES}
+    own = {k for k, made in kinds.items() if not made._can_set_attn_implementation()}
+    return {k for k, made in kinds.items() if not made._supports_sdpa}, own
+
+
+def test_the_models_that_sdpa_does_not_compute_are_those_that_transformers_says_it_does_not():
+    unfit, own = unfit_for_sdpa()
+    assert unfit <= attention.WITHOUT_SDPA
+    assert unfit | own <= attention.UNWRAPPED | attention.CAPPED
+
+
+def saved(folder, config):
+    """Write a small model of random weights, and the tokenizer of the built-in one."""
+    from luthier.plugins.families.tiny.making import tiny_model
+
+    transformers.AutoModelForCausalLM.from_config(config).save_pretrained(folder)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (folder / name).write_text((tiny_model() / name).read_text())
+    return {"path": str(folder)}
+
+
+LARGE = {**SIZES, "vocab_size": 2048, "head_dim": 8}
+UNFIT = {
+    "gemma2": lambda: transformers.Gemma2Config(**LARGE),
+    "vaultgemma": lambda: transformers.VaultGemmaConfig(**LARGE),
+    "gpt_oss": lambda: transformers.GptOssConfig(
+        **LARGE, num_local_experts=2, num_experts_per_tok=2
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", UNFIT)
+def test_a_model_that_sdpa_does_not_compute_trains_where_nobody_chose_it(kind, small_run, tmp_path):
+    model = saved(tmp_path / kind, UNFIT[kind]())
+    run = small_run(model=model, training={"max_steps": 1}, template="chatml")
+    with pytest.raises(
+        BadRunFile, match=rf"the type {kind} compute attention as SDPA cannot\n.*`eag"
+    ):
+        check({**run, "patches": ["sdpa"]})
+    for patches in ([], ["eager"]):
+        folder = train({**run, "patches": patches}, overwrite=True)
+        assert load(folder.path).model.config._attn_implementation == "eager"
+
+
+def test_what_no_config_tells_is_refused_before_the_weights_are_loaded(tmp_path):
+    transformers.GptOssConfig(**LARGE, num_local_experts=2, num_experts_per_tok=2).save_pretrained(
+        tmp_path
+    )
+    spec = ModelSpec("a-model", tmp_path, family=None, template=None)
+    require_interface(None, spec, tmp_path)
+    require_interface("eager", spec, tmp_path)
+    with pytest.raises(BadModel, match=r"GptOssForCausalLM computes attention as SDPA.*`eager`"):
+        require_interface("sdpa", spec, tmp_path)
+    laid_over = composed_attention(None, manager_of([selected("doubling", doubling())]))
+    for own in (laid_over, register()):
+        with pytest.raises(BadModel, match=r"as SDPA cannot.* Leave out the patches of attention"):
+            require_interface(own, spec, tmp_path)
+    transformers.Gemma2Config(**LARGE).save_pretrained(tmp_path)
+    require_interface(laid_over, spec, tmp_path)
+
+
+def test_wrappers_lie_over_attention_with_the_caps_of_the_model():
+    config = transformers.Gemma2Config(**LARGE, attn_logit_softcapping=0.05)
+    ids = torch.arange(3, 40)[None]
+    logits = []
+    for own in ("eager", composed_attention(None, manager_of([selected("x", unchanged())]))):
+        torch.manual_seed(0)
+        model = transformers.AutoModelForCausalLM.from_config(config, attn_implementation=own)
+        logits.append(model(ids).logits)
+    assert backend_of(model) == "sdpa"
+    torch.testing.assert_close(*logits, atol=1e-5, rtol=0)
+
+
+def unchanged():
+    class Unchanged(Plugin):
+        """Leaves attention as it is."""
+
+        @hookimpl
+        def wrap_attention(self, attention):
+            return attention
+
+    return Unchanged()

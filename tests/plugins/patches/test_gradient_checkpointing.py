@@ -8,6 +8,7 @@ import transformers
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
 from luthier.core import BadModel, check, train
+from luthier.core.model.remote_code import VARIABLE
 from luthier.core.problems import BadRunFile
 from luthier.plugins.patches.gradient_checkpointing import WITHOUT, GradientCheckpointing
 
@@ -182,6 +183,47 @@ def test_of_a_model_that_cannot_check_tells_who_named_it_and_drops_the_default(
         "patches/gradient-checkpointing, a default, is left out: models of the type jetmoe cannot "
         "compute their layers again"
     )
+
+
+@pytest.fixture
+def model_with_code(tmp_path, monkeypatch):
+    """A function: a folder of a model that brings code which holds such a line."""
+    monkeypatch.setenv(VARIABLE, "1")
+
+    def with_line(line):
+        folder = tmp_path / "own"
+        folder.mkdir(exist_ok=True)
+        named = {"AutoConfig": "own.Config", "AutoModelForCausalLM": "own.Model"}
+        config = {"model_type": "own", "architectures": ["Model"], "auto_map": named}
+        (folder / "config.json").write_text(json.dumps(config))
+        (folder / "own.py").write_text(f"1 / 0  # is read, and not run\n{line}\n")
+        return {"path": str(folder), "family": "auto"}
+
+    return with_line
+
+
+def test_of_code_that_says_nothing_of_it_the_default_is_dropped_and_told_and_who_names_it_tries(
+    small_run, model_with_code, device_named_h100
+):
+    run = small_run(model=model_with_code("pass"), template="chatml")
+    resolved = check(run, device=device_named_h100)
+    assert resolved.of("patches") == []
+    assert resolved.notes[-1] == (
+        "patches/gradient-checkpointing, a default, is left out: the code that comes with the "
+        "model does not say that it can compute layers again. Name it in `patches` to have it "
+        "tried"
+    )
+    named = check({**run, "patches": ["gradient-checkpointing"]}, device=device_named_h100)
+    assert [one.name for one in named.of("patches")] == ["gradient-checkpointing"]
+
+
+@pytest.mark.parametrize("tail", ["", "  # as in 4.35"])
+def test_of_code_that_says_it_can_the_default_stays(
+    small_run, model_with_code, device_named_h100, tail
+):
+    model = model_with_code(f"class Model:\n    supports_gradient_checkpointing = True{tail}")
+    resolved = check(small_run(model=model, template="chatml"), device=device_named_h100)
+    assert [one.name for one in resolved.of("patches")] == ["gradient-checkpointing"]
 
 
 @pytest.fixture

@@ -40,7 +40,7 @@ def planned(tmp_path):
         plugin.plan_load(plan=plan, model=spec_of(max_length), location=tmp_path)
         changed = transformers.AutoConfig.from_pretrained(tmp_path)
         for field, value in plan.config.items():
-            setattr(changed, field, value)
+            setattr(changed.get_text_config(), field, value)
         return changed, plan.config
 
     return plan_for
@@ -158,6 +158,62 @@ def test_of_a_model_with_windows_only_full_attention_is_scaled(planned):
     config, _ = planned(transformers.Gemma3TextConfig(**SIZES, head_dim=DIM), factor=2.0)
     assert config.rope_parameters["full_attention"]["factor"] == 2.0
     assert config.rope_parameters["sliding_attention"]["rope_type"] == "default"
+
+
+SEEING = {
+    "text_config": {
+        **SIZES, "vocab_size": 2048, "head_dim": DIM, "num_key_value_heads": 2,
+        "num_hidden_layers": 2, "layer_types": ["sliding_attention", "full_attention"],
+    },
+    "vision_config": {
+        "hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1,
+        "num_attention_heads": 2, "image_size": 28, "patch_size": 14,
+    },
+    "mm_tokens_per_image": 4, "boi_token_index": 3, "eoi_token_index": 4, "image_token_index": 5,
+}  # fmt: skip
+
+
+def test_of_a_model_that_also_sees_the_language_models_positions_are_scaled(planned):
+    config, _ = planned(transformers.Gemma3Config(**SEEING), kind="yarn", factor=2.0)
+    text = config.text_config
+    assert text.rope_parameters["full_attention"]["factor"] == 2.0
+    assert text.max_position_embeddings == 2 * CONTEXT
+    assert not hasattr(config, "rope_parameters")
+    model = transformers.AutoModelForCausalLM.from_config(config)
+    assert type(model).__name__ == "Gemma3ForConditionalGeneration"
+    RopeScaling(kind="yarn", factor=2.0).patch_model(model=model, phase="built")
+
+
+def test_a_model_that_also_sees_is_trained_and_saved_with_its_scaling(small_run, tmp_path):
+    from luthier.plugins.families.tiny.making import tiny_model
+
+    model = transformers.Gemma3ForConditionalGeneration(transformers.Gemma3Config(**SEEING))
+    model.save_pretrained(tmp_path / "seeing")
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (tmp_path / "seeing" / name).write_text((tiny_model() / name).read_text())
+    run = small_run(
+        model={"path": str(tmp_path / "seeing")}, template="chatml",
+        patches=["rope-scaling"], encoding={"max_length": 200},
+        training={"max_steps": 1, "batch_size": 2},
+    )  # fmt: skip
+    folder = train(run)
+    for config in (
+        load(folder.path).model.config, transformers.AutoConfig.from_pretrained(folder.model),
+    ):  # fmt: skip
+        assert config.text_config.rope_parameters["full_attention"]["factor"] == 4.0
+        assert config.text_config.max_position_embeddings == 4 * CONTEXT
+
+
+@pytest.mark.parametrize("kind", ["linear", "dynamic"])
+def test_a_factor_that_makes_more_positions_than_can_be_told_apart_is_refused(planned, kind):
+    with pytest.raises(ValidationError, match="less than or equal to 16777216"):
+        RopeScaling(kind=kind, factor=1e308)
+    said = r"would stretch the context of a-model, 64 tokens, to over 16,777,216.*a smaller `factor"
+    with pytest.raises(BadModel, match=said):
+        planned(llama(), kind=kind, factor=2.0**19)
+    with pytest.raises(BadModel, match=said):
+        planned(llama(), 2**24 + 1, kind=kind)
+    assert planned(llama(), kind=kind, factor=2.0**18)[1]
 
 
 def test_a_model_whose_code_does_not_scale_is_refused(planned):

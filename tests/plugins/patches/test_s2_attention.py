@@ -1,5 +1,6 @@
 """S2 attention: what is computed is the paper's pattern, without its leak, on every backend."""
 
+import json
 from contextlib import nullcontext
 
 import pytest
@@ -29,6 +30,9 @@ CONFIGS = {
         **SIZES, num_key_value_heads=2, sliding_window=5
     ),
     "gpt-neox": lambda: transformers.GPTNeoXConfig(**SIZES),
+    "caps": lambda: transformers.Gemma2Config(
+        **SIZES, num_key_value_heads=2, head_dim=8, attn_logit_softcapping=0.05
+    ),
     "phi": lambda: transformers.PhiConfig(**SIZES),
 }  # fmt: skip
 LENGTHS = [16, 17, 23]
@@ -39,7 +43,7 @@ def selected(plugin):
 
 
 def attention_of(**options):
-    return composed_attention("sdpa", manager_of([selected(S2Attention(**options))]))
+    return composed_attention(None, manager_of([selected(S2Attention(**options))]))
 
 
 def states(length, shared=2, batch=2):
@@ -138,11 +142,16 @@ def model_of(name, attention):
     return model.train()
 
 
+def whole(name):
+    """Return the attention that a model of this name has by itself."""
+    return "eager" if name == "caps" else "sdpa"
+
+
 @pytest.mark.parametrize("options", [{"share": 1.0}, {"tokens": 30}], ids=["share", "tokens"])
 @pytest.mark.parametrize("name", CONFIGS)
 def test_one_group_is_full_attention(name, options):
     ids = torch.arange(2, 25)[None]
-    full, own = (model_of(name, a)(ids).logits for a in ("sdpa", attention_of(**options)))
+    full, own = (model_of(name, a)(ids).logits for a in (whole(name), attention_of(**options)))
     torch.testing.assert_close(own, full, atol=1e-6, rtol=0)
 
 
@@ -151,7 +160,7 @@ def test_in_training_every_architecture_of_the_interface_goes_by_groups_and_else
     model = model_of(name, attention_of(tokens=4))
     assert backend_of(model) == "sdpa"
     ids = torch.arange(2, 25)[None]
-    full = model_of(name, "sdpa")
+    full = model_of(name, whole(name))
     one, other = model(ids).logits, full(ids).logits
     # the first half group sees all that there is before it
     torch.testing.assert_close(one[:, :2], other[:, :2], atol=1e-5, rtol=0)
@@ -190,10 +199,37 @@ def test_a_model_whose_attention_is_its_own_is_refused_before_it_is_loaded(tmp_p
     spec = ModelSpec("a-model", tmp_path, family=None, template=None)
     for config in (transformers.BloomConfig(), transformers.FalconConfig()):
         config.save_pretrained(tmp_path)
-        require_interface("sdpa", spec, tmp_path)
+        require_interface("eager", spec, tmp_path)
         for own in (attention_of(), SEQUENCEWISE):
             with pytest.raises(BadModel, match="ForCausalLM computes attention in code of its own"):
                 require_interface(own, spec, tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["bloom", "falcon", "gpt_oss", "granite_swa"])
+def test_check_refuses_the_models_whose_attention_is_known_not_to_be_cut(kind, small_run, tmp_path):
+    folder = tmp_path / "model"
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps({"model_type": kind, "architectures": ["X"]}))
+    model = {"path": str(folder), "family": "auto"}
+    run = small_run(patches=["s2-attention"], model=model, template="chatml")
+    with pytest.raises(
+        BadRunFile, match=rf"patches\.0: models of the type {kind} compute attention"
+    ):
+        check(run)
+
+
+def test_a_run_of_a_model_with_caps_trains_with_it(small_run, tmp_path):
+    from luthier.plugins.families.tiny.making import tiny_model
+
+    sizes = {**SIZES, "vocab_size": 2048, "num_key_value_heads": 2, "head_dim": 8}
+    model = transformers.AutoModelForCausalLM.from_config(transformers.Gemma2Config(**sizes))
+    model.save_pretrained(tmp_path / "model")
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (tmp_path / "model" / name).write_text((tiny_model() / name).read_text())
+    patch = {"name": "s2-attention", "tokens": 8}
+    model = {"path": str(tmp_path / "model")}
+    folder = train(small_run(model=model, patches=[patch], template="chatml"))
+    assert load(folder.path).model.config._attn_implementation == "eager"
 
 
 H100 = device_named("h100")

@@ -69,7 +69,7 @@ def test_experts_in_one_tensor_are_left_whole_and_told(asked, caplog):
     types_of = {"gate": LayerType.GATE, "experts.up": LayerType.EXPERT_UP}
     Hqq().patch_model(model, LayerMap(types_of, {"experts.up": "experts.up"}), "built")
     assert len(asked) == 1
-    assert "1 layers stay whole, which are experts in one tensor" in caplog.text
+    assert "1 layer stays whole, which is experts in one tensor" in caplog.text
 
 
 # --- with the package ----------------------------------------------------------------------------
