@@ -130,7 +130,7 @@ def run_of(small_run, one, matrix):
         else:
             contents[keys[part.kind]] = named
     if contents.get("stage", {}).get("name") == "pt":
-        contents["data"] = [{**contents["data"][0], "format": {"name": "text", "text": "output"}}]
+        contents["data"] = [{**contents["data"][0], "format": {"name": "text", "column": "output"}}]
     return contents
 
 

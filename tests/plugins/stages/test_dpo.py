@@ -126,9 +126,7 @@ def pairs_run(small_run, tmp_path):
     (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in PAIRS))
 
     def make(stage="dpo", steps=12, **changes):
-        settings = {
-            "max_steps": steps, "batch_size": 4, "log_every": 2, "learning_rate": 5e-3, "warmup": 0.0,
-        }  # fmt: skip
+        settings = {"max_steps": steps, "batch_size": 4, "log_every": 2, "learning_rate": 5e-3}
         settings |= changes.pop("training", {})
         return small_run(
             stage=stage, training=settings, validation=0.25,
