@@ -17,6 +17,8 @@ class Sweep(NamedTuple):
     """The files and folders that the tests pass through: a change makes its result stale."""
     tabulated: bool = False
     """Whether what became of each case is recorded, too."""
+    needs: tuple[str, ...] = ()
+    """Distributions that the tests' environment has not; `make NAME` runs it in one that has."""
 
 
 SWEEPS = {
@@ -46,6 +48,24 @@ SWEEPS = {
             "plugins/tuners",
             "tests/e2e/test_resume.py",
         ),
+    ),
+    "quantizers": Sweep(
+        tests="tests/plugins/quantizers/test_qlora.py",
+        covers=(
+            "core/model",
+            "core/run",
+            "core/runfile/quantizing.py",
+            "core/training",
+            "plugins/quantizers",
+            "plugins/stages/sft.py",
+            "plugins/tuners/lora.py",
+            "tests/plugins/quantizers/storing.py",
+            "tests/plugins/quantizers/test_qlora.py",
+            "tests/sweep/quantizers.py",
+            "tests/sweep/stored.py",
+        ),
+        tabulated=True,
+        needs=("bitsandbytes", "hqq", "torchao", "gptqmodel", "optimum", "aqlm"),
     ),
     # a minute of compiling for each family
     "compiled-attention": Sweep(
