@@ -88,6 +88,23 @@ def test_input_gradients_reach_the_adapters_under_checkpointing(tiny):
     torch.testing.assert_close(grads[0], grads[1])
 
 
+def test_the_gradients_after_an_evaluation_are_those_of_before(tiny):
+    from peft import LoraConfig, get_peft_model
+
+    held = load("tiny", ["quantizer=bnb", "model.dtype=bfloat16"]).model
+    model = get_peft_model(held, LoraConfig(target_modules=["q_proj", "down_proj"]))
+    ids = torch.arange(10, 40)[None]
+    grads = []
+    for _ in range(2):
+        model.train()
+        model.zero_grad()
+        model(ids, labels=ids).loss.backward()
+        grads.append([p.grad.clone() for p in model.parameters() if p.requires_grad])
+        with torch.no_grad():
+            model.eval()(ids)
+    assert all(map(torch.equal, *grads))
+
+
 @pytest.mark.parametrize("bits", [4, 8])
 def test_a_run_beside_few_bits_goes_on_to_the_same_weights(small_run, tmp_path, bits, monkeypatch):
     class Killed(BaseException):
