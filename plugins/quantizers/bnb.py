@@ -16,7 +16,7 @@ from luthier.core import hookimpl
 from luthier.core.model.quantization import KEY, Quantizer, warn_of_whole
 
 if TYPE_CHECKING:
-    from luthier.core.hooks import Phase, Undo
+    from luthier.core.hooks import Phase
     from luthier.core.model.layers import LayerMap
     from luthier.core.model.loading import LoadPlan
 
@@ -77,7 +77,7 @@ class BitsAndBytes(Quantizer):
         )
 
     @hookimpl
-    def patch_model(self, model: Any, layers: LayerMap, phase: Phase) -> Undo | None:
+    def patch_model(self, model: Any, layers: LayerMap, phase: Phase) -> None:
         """Keep 4-bit weights as they are on a CPU; warn of what stays whole.
 
         On a CPU with AVX512-BF16, bitsandbytes (0.50) lays the weights of a layer that is evaluated
@@ -85,17 +85,10 @@ class BitsAndBytes(Quantizer):
         none, or a wrong one.
         """
         if phase == "adapted":
-            return None
+            return
         from bitsandbytes.nn import Linear4bit
 
-        held = [one for one in model.modules() if isinstance(one, Linear4bit)]
-        before = [(one, one.support_avx512bf16_for_cpu) for one in held]
-        for layer in held:
-            layer.support_avx512bf16_for_cpu = False
+        for layer in model.modules():
+            if isinstance(layer, Linear4bit):
+                layer.support_avx512bf16_for_cpu = False
         warn_of_whole(model, layers)
-
-        def undo() -> None:
-            for layer, supported in before:
-                layer.support_avx512bf16_for_cpu = supported
-
-        return undo

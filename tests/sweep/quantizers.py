@@ -48,11 +48,6 @@ class Case(NamedTuple):
 
 
 def _bnb4(inputs: int, outputs: int) -> float:
-    # a float32 scale for 64 weights, and the table of the 16 values
-    return inputs * outputs * (4 + 32 / 64) + 32 * 16
-
-
-def _bnb4_double(inputs: int, outputs: int) -> float:
     # QLoRA, section 3: 8 bits for the scale, a float32 for 256 of these; their table and their mean
     blocks = inputs * outputs / 64
     return 4 * inputs * outputs + 8 * blocks + 32 * (-(-blocks // 256) + 16 + 256 + 1)
@@ -83,19 +78,14 @@ def _whole(inputs: int, outputs: int) -> float:
 
 
 CASES = {
-    "bnb-nf4": Case("bnb", _bnb4_double, {"bits": 4}),
-    "bnb-fp4": Case("bnb", _bnb4, {"bits": 4, "type": "fp4", "double_quantization": False}),
+    "bnb-nf4": Case("bnb", _bnb4, {"bits": 4}),
     "bnb-8": Case("bnb", _by_output, {"bits": 8}),
-    **{f"hqq-{bits}": Case("hqq", _scaled(bits, 64, 64), {"bits": bits}) for bits in (8, 4, 2)},
-    **{
-        f"torchao-{kind}": Case("torchao", _by_output, {"type": kind})
-        for kind in ("int8", "int8-dynamic", "float8")
-    },
+    "hqq-4": Case("hqq", _scaled(4, 64, 64), {"bits": 4}),
+    "torchao-int8": Case("torchao", _by_output, {"type": "int8"}),
+    "torchao-float8": Case("torchao", _by_output, {"type": "float8"}),
     "gptq-4": Case("gptq", _gptq(4)),
-    "gptq-8": Case("gptq", _gptq(8)),
     "awq-4": Case("awq", _scaled(4, GROUP, 16 + 4)),
     "aqlm-8": Case("aqlm", _aqlm(8, 8)),
-    "aqlm-9": Case("aqlm", _aqlm(9, 16)),
     "fp8": Case("fp8", _whole),
     "mxfp4": Case("mxfp4", _whole, margin=0.5, refused="the trained weights would be stored whole"),
 }

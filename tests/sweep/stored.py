@@ -66,10 +66,8 @@ def _experts(folder: Path) -> Stored:
 
 STORED = {
     "gptq-4": partial(_quantized, 4),
-    "gptq-8": partial(_quantized, 8),
     "awq-4": partial(_written, "awq"),
     "aqlm-8": partial(_written, "aqlm-256"),
-    "aqlm-9": partial(_written, "aqlm"),
     "fp8": partial(_written, "fp8"),
     "mxfp4": _experts,
 }

@@ -66,7 +66,7 @@ def test_an_adapter_beside_four_bits_beats_a_frozen_control_on_held_out_rows(
     beats_the_control("bnb-nf4", model_of("bnb-nf4"), seed, tmp_path)
 
 
-@pytest.mark.parametrize("name", ["bnb-nf4", "bnb-fp4", "bnb-8", "fp8"])
+@pytest.mark.parametrize("name", ["bnb-nf4", "bnb-8", "fp8"])
 def test_a_weight_takes_the_bits_that_the_formats_tell(name, model_of):
     takes_the_bits(name, model_of(name))
 
