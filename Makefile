@@ -63,9 +63,9 @@ clean:
 # GPTQModel wants an older numpy than the other tests are run with
 .venv-quantizers/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv-quantizers
-	grep -v '^numpy==' constraints.txt > .venv-quantizers/constraints.txt
+	grep -v '^numpy==\|^pandas==' constraints.txt > .venv-quantizers/constraints.txt
 	.venv-quantizers/bin/python -m pip install --quiet --disable-pip-version-check \
 	  --constraint .venv-quantizers/constraints.txt torch setuptools wheel
 	.venv-quantizers/bin/python -m pip install --quiet --disable-pip-version-check \
-	  --constraint .venv-quantizers/constraints.txt --editable ".[test,bnb,hqq,torchao,gptq,aqlm]"
+	  --constraint .venv-quantizers/constraints.txt --editable ".[test,bnb,hqq,torchao,gptq,aqlm]" "numpy<2.3"
 	touch $@
