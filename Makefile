@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: quickstart test sweep architectures lint build clean bench
+.PHONY: quickstart test sweep architectures quantizers lint build clean bench
 
 ## train the built-in tiny model on shipped data, offline, and ask it what it learned
 quickstart: .venv/base
@@ -21,6 +21,10 @@ sweep: .venv/dev
 ## the one of them that tries every decoder of transformers, and prints its table (3 minutes)
 architectures: .venv/dev
 	$(BIN)/python -m tests.sweep architectures
+
+## the one of them that trains beside every quantizer, in an environment of its own
+quantizers: .venv-quantizers/ready
+	OMP_NUM_THREADS=1 .venv-quantizers/bin/python -m tests.sweep quantizers
 
 ## formatting, lint, types, and the direction of imports
 lint: .venv/dev
@@ -42,7 +46,7 @@ bench: .venv/dev
 	$(BIN)/python benchmarks/gradient_checkpointing.py
 
 clean:
-	rm -rf .venv build dist runs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-quantizers build dist runs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 # torch first, at its pinned version: another one may bring gigabytes of CUDA with it
 .venv/base: pyproject.toml constraints.txt
@@ -54,4 +58,14 @@ clean:
 
 .venv/dev: .venv/base
 	$(PIP) --editable ".[test,lint]"
+	touch $@
+
+# GPTQModel wants an older numpy than the other tests are run with
+.venv-quantizers/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-quantizers
+	grep -v '^numpy==\|^pandas==' constraints.txt > .venv-quantizers/constraints.txt
+	.venv-quantizers/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --constraint .venv-quantizers/constraints.txt torch setuptools wheel
+	.venv-quantizers/bin/python -m pip install --quiet --disable-pip-version-check \
+	  --constraint .venv-quantizers/constraints.txt --editable ".[test,bnb,hqq,torchao,gptq,aqlm]" "numpy<2.3"
 	touch $@

@@ -140,7 +140,8 @@ def merged(adapted: Any, folder: Path) -> Any:
         raise BadModel(
             f"the adapter in {folder} would be merged into weights that are held in few bits. "
             f"Merge it into whole ones, and name what comes of it as `model.path`: "
-            f"`luthier merge {folder} NEW_FOLDER`."
+            f"`luthier merge {folder} NEW_FOLDER`, with `--base WHOLE_MODEL` where its base is "
+            "stored in few bits."
         )
     if not hasattr(adapted, "merge_and_unload"):
         raise BadModel(

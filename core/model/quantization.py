@@ -111,6 +111,19 @@ def weight_count(model: nn.Module) -> int:
     return count
 
 
+def write_as_whole(model: Any) -> None:
+    """Have a model that was made whole as it was read saved under the names of whole weights.
+
+    transformers saves a model under the names that it was read by. Of one that it made whole (5.23,
+    FP8 and MXFP4) these are the names of scales and blocks, beside a config that tells of none.
+
+    Args:
+        model: one of transformers; nothing is changed where its config tells of few bits.
+    """
+    if stored_quantization(model.config.to_dict()) is None:
+        model._weight_conversions = None  # it is then saved as one that was never read  # noqa: SLF001
+
+
 def warn_of_whole(model: nn.Module, layers: LayerMap) -> None:
     """Warn of the layers of the blocks that stay whole, with their share of all weights.
 

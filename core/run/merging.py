@@ -106,7 +106,8 @@ def _run_of(path: str | Path, base: str | None, *, trust_plugins: bool) -> Run:
         BadModel: there is no adapter.
     """
     whole = ["model.dtype=float32", "quantizer=null"]
-    whole += [f"model.path={base}", "model.revision=null"] if base else []
+    # the family is found anew: a short name is that of a family, and weights in few bits tell less
+    whole += [f"model.path={base}", "model.revision=null", "model.family=null"] if base else []
     run = run_to_serve(path, whole, trust_plugins=trust_plugins)
     if not run.model.adapters:
         raise BadModel(f"{path} holds no adapter, so there is nothing to merge.")

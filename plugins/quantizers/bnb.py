@@ -78,6 +78,17 @@ class BitsAndBytes(Quantizer):
 
     @hookimpl
     def patch_model(self, model: Any, layers: LayerMap, phase: Phase) -> None:
-        """Change nothing; warn of what stays whole."""
-        if phase == "built":
-            warn_of_whole(model, layers)
+        """Keep 4-bit weights as they are on a CPU; warn of what stays whole.
+
+        On a CPU with AVX512-BF16, bitsandbytes (0.50) lays the weights of a layer that is evaluated
+        out anew, for a kernel that has no gradient: what is trained after a validation would get
+        none, or a wrong one.
+        """
+        if phase == "adapted":
+            return
+        from bitsandbytes.nn import Linear4bit
+
+        for layer in model.modules():
+            if isinstance(layer, Linear4bit):
+                layer.support_avx512bf16_for_cpu = False
+        warn_of_whole(model, layers)

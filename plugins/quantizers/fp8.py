@@ -6,12 +6,13 @@ https://huggingface.co/docs/transformers/quantization/finegrained_fp8
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from luthier.core import hookimpl
-from luthier.core.model.quantization import KEY, Quantizer
+from luthier.core.model.quantization import KEY, Quantizer, write_as_whole
 
 if TYPE_CHECKING:
+    from luthier.core.hooks import Phase
     from luthier.core.model.loading import LoadPlan
 
 
@@ -28,3 +29,9 @@ class Fp8(Quantizer):
     def plan_load(self, plan: LoadPlan) -> None:
         """Say how the weights are held; all else is the stored model's."""
         plan.change_config(KEY, {**(plan.stored or {}), "dequantize": self.dequantize})
+
+    @hookimpl
+    def patch_model(self, model: Any, phase: Phase) -> None:
+        """Have what was made whole written so."""
+        if phase == "built":
+            write_as_whole(model)

@@ -8,12 +8,13 @@ weights are held whole once they are read.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from luthier.core import Refusal, hookimpl
-from luthier.core.model.quantization import KEY, Quantizer
+from luthier.core.model.quantization import KEY, Quantizer, write_as_whole
 
 if TYPE_CHECKING:
+    from luthier.core.hooks import Phase
     from luthier.core.model.loading import LoadPlan
 
 
@@ -35,3 +36,9 @@ class Mxfp4(Quantizer):
     def plan_load(self, plan: LoadPlan) -> None:
         """Have the weights made whole; all else is the stored model's."""
         plan.change_config(KEY, {**(plan.stored or {}), "dequantize": True})
+
+    @hookimpl
+    def patch_model(self, model: Any, phase: Phase) -> None:
+        """Have what was made whole written so."""
+        if phase == "built":
+            write_as_whole(model)

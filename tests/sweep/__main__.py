@@ -1,6 +1,7 @@
 """`make sweep`: run every sweep and write its dated result, to be committed.
 
-`python -m tests.sweep NAME` runs one of them.
+`python -m tests.sweep NAME` runs one of them. One that needs what is not installed is left out, and
+is a failure where it is named.
 """
 
 import datetime
@@ -22,6 +23,10 @@ def main(names):
     failed = 0
     for name in names or SWEEPS:
         sweep = SWEEPS[name]
+        if missing := [one for one in sweep.needs if not installed(one)]:
+            print(f"{name}: not run, for want of {', '.join(missing)}. Run `make {name}`.")
+            failed += bool(names)
+            continue
         with tempfile.TemporaryDirectory() as folder:
             report = Path(folder) / "report.xml"
             command = [sys.executable, "-m", "pytest", sweep.tests, "-m", "sweep", "-q"]
@@ -36,7 +41,7 @@ def main(names):
             "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             "commit": output_of("git", "rev-parse", "HEAD"),
             "python": sys.version.split()[0],
-            "versions": {library: importlib.metadata.version(library) for library in LIBRARIES},
+            "versions": {one: importlib.metadata.version(one) for one in LIBRARIES + sweep.needs},
             **counts,
             "seconds": round(float(suite.get("time"))),
             "fingerprint": fingerprint(sweep),
@@ -86,6 +91,11 @@ def table(cases):
         + "  ".join(str(value) for key, value in case.items() if key != "outcome")
         for name, case in cases.items()
     )
+
+
+def installed(distribution):
+    """Return whether a distribution is installed here."""
+    return bool(list(importlib.metadata.distributions(name=distribution)))
 
 
 def output_of(*command):

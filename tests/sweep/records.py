@@ -21,6 +21,8 @@ class Sweep(NamedTuple):
     """Whether its cases are run on all processors at once."""
     published: str | None = None
     """The file of the package that tells users which cases passed; each is a pair, `a+b`."""
+    needs: tuple[str, ...] = ()
+    """Distributions that the tests' environment has not; `make NAME` runs it in one that has."""
 
 
 SWEEPS = {
@@ -66,6 +68,20 @@ SWEEPS = {
             "core/model/saving.py",
             "tests/plugins/tuners/test_oldest_peft.py",
         ),
+    ),
+    "quantizers": Sweep(
+        tests="tests/plugins/quantizers/test_qlora.py",
+        covers=(
+            "core/model/quantization.py",
+            "core/runfile/quantizing.py",
+            "plugins/quantizers",
+            "tests/plugins/quantizers/storing.py",
+            "tests/plugins/quantizers/test_qlora.py",
+            "tests/sweep/quantizers.py",
+            "tests/sweep/stored.py",
+        ),
+        tabulated=True,
+        needs=("bitsandbytes", "hqq", "torchao", "gptqmodel", "optimum", "aqlm"),
     ),
     # a minute of compiling for each family
     "compiled-attention": Sweep(

@@ -1,7 +1,6 @@
 """bitsandbytes on the CPU: training beside weights of 4 and 8 bits, saved, stored, opened again."""
 
 import json
-import random
 from functools import partial
 
 import pytest
@@ -19,13 +18,6 @@ from luthier.core.model.value_head import ValuedModel, new_value_head
 from luthier.core.problems import BadRunFile
 from luthier.plugins.quantizers.bnb import BitsAndBytes
 
-# Of a layer of 128 inputs and outputs. 4 bits: a float32 scale for 64 weights, or 8 bits for it and
-# a float32 for 256 scales (QLoRA, section 3); 8 bits: a float32 scale for each output.
-EXPECTED = {
-    (4, True): 4 + 8 / 64 + 32 / (64 * 256),
-    (4, False): 4 + 32 / 64,
-    (8, True): 8 + 32 / 128,
-}
 QLORA = {
     "tuner": {"name": "lora", "rank": 8},
     "training": {"max_steps": 30, "batch_size": 4, "log_every": 1, "learning_rate": 1e-2},
@@ -43,18 +35,12 @@ def opened(tiny, **options):
     )
 
 
-def whole(tiny):
+@pytest.mark.parametrize("bits", [4, 8])
+def test_weights_are_counted_however_few_bits_they_are_held_in(tiny, bits):
     from transformers import AutoModelForCausalLM
 
-    return AutoModelForCausalLM.from_pretrained(tiny, dtype=torch.float32)
-
-
-@pytest.mark.parametrize(("bits", "double"), EXPECTED)
-def test_a_weight_takes_the_bits_that_the_papers_tell(tiny, bits_of, bits, double):
-    model = opened(tiny, bits=bits, double_quantization=double)
-    assert weight_count(model) == sum(p.numel() for p in whole(tiny).parameters())
-    layer = model.model.layers[0].self_attn.q_proj
-    assert bits_of(layer, 128 * 128) == pytest.approx(EXPECTED[bits, double], abs=0.01)
+    whole = AutoModelForCausalLM.from_pretrained(tiny)
+    assert weight_count(opened(tiny, bits=bits)) == sum(p.numel() for p in whole.parameters())
 
 
 def losses_of(run, kind):
@@ -81,37 +67,6 @@ def test_an_adapter_beside_few_bits_learns_and_is_opened_as_it_was(
     assert torch.equal(logits_of(load(run.path).model), expected)
 
 
-MARGIN = 1.0
-"""In nats a token. Seen were 7.62 to 7.64 of the frozen model, 6.03 to 6.15 of the trained one."""
-
-
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_training_beside_four_bits_beats_the_frozen_model_on_held_out_rows(
-    small_run, tmp_path, seed
-):
-    rows = [
-        {"instruction": f"What is {n} plus {n}?", "output": f"It is {2 * n}."} for n in range(52)
-    ]
-    random.Random(seed).shuffle(rows)
-    for name, part in {"rows": rows[8:], "held-out": rows[:8]}.items():
-        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(r) + "\n" for r in part))
-    losses = {}
-    for name, changes in {
-        "trained": {},
-        "frozen": {"learning_rate": 1e-30, "max_steps": 1},
-    }.items():
-        run = train(
-            small_run(
-                **{**QLORA, "training": {**QLORA["training"], "seed": seed, **changes}},
-                quantizer="bnb",
-                validation={"path": str(tmp_path / "held-out.jsonl")},
-                output=str(tmp_path / name),
-            )
-        )
-        losses[name] = losses_of(run, "validation")[-1]
-    assert losses["trained"] < losses["frozen"] - MARGIN
-
-
 def test_input_gradients_reach_the_adapters_under_checkpointing(tiny):
     from peft import LoraConfig, get_peft_model
 
@@ -131,6 +86,23 @@ def test_input_gradients_reach_the_adapters_under_checkpointing(tiny):
         assert all(grad is not None for grad in trained)
         grads.append(torch.cat([grad.flatten() for grad in trained]))
     torch.testing.assert_close(grads[0], grads[1])
+
+
+def test_the_gradients_after_an_evaluation_are_those_of_before(tiny):
+    from peft import LoraConfig, get_peft_model
+
+    held = load("tiny", ["quantizer=bnb", "model.dtype=bfloat16"]).model
+    model = get_peft_model(held, LoraConfig(target_modules=["q_proj", "down_proj"]))
+    ids = torch.arange(10, 40)[None]
+    grads = []
+    for _ in range(2):
+        model.train()
+        model.zero_grad()
+        model(ids, labels=ids).loss.backward()
+        grads.append([p.grad.clone() for p in model.parameters() if p.requires_grad])
+        with torch.no_grad():
+            model.eval()(ids)
+    assert all(map(torch.equal, *grads))
 
 
 @pytest.mark.parametrize("bits", [4, 8])

@@ -9,6 +9,7 @@ from luthier.core import load, train
 from luthier.core.model.quantization import weight_count
 from luthier.core.runfile import read_tree
 from tests.plugins.quantizers.storing import CODE_BITS, GROUP, LENGTH, store, store_experts
+from tests.sweep.stored import STORED
 
 PACKAGES = {
     "gptq": ("gptqmodel", "gptq"), "awq": ("gptqmodel", "gptq"),
@@ -139,3 +140,13 @@ def test_an_adapter_beside_experts_of_mxfp4_learns_and_is_opened_as_it_was(
     assert losses[-1] < losses[0] - 0.5
     first, second = (logits_of(load(run.path).model) for _ in range(2))
     assert torch.equal(first, second)
+
+
+@pytest.mark.parametrize("method", ["fp8", "mxfp4"])
+def test_what_is_made_whole_as_it_is_read_is_saved_so(method, tmp_path, logits_of):
+    from transformers import AutoModelForCausalLM
+
+    model = load(str(STORED[method](tmp_path).path), ["template=chatml"]).model
+    model.save_pretrained(tmp_path / "whole")
+    again = AutoModelForCausalLM.from_pretrained(tmp_path / "whole")
+    assert torch.equal(logits_of(again), logits_of(model))
