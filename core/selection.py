@@ -81,7 +81,7 @@ def entries_of_file(path: Path) -> list[Entry]:
     """Return the plugins of one unpackaged `.py` file.
 
     The file holds the table that an installed package has in its pyproject.toml:
-    `ENTRY_POINTS = {"luthier.tuners": {"bitfit": BitFit}}`.
+    `ENTRY_POINTS = {"luthier.tuners": {"norm-tuning": NormTuning}}`.
 
     Raises:
         BadPluginFile: there is no such file, it has no such table, or it fails to import.

@@ -11,6 +11,7 @@ TRAITS = {
     "low-rank": "It trains pairs of matrices beside layers, as LoRA does.",
     "adds-layers": "It adds layers to the model, and those after them have new numbers.",
     "trains-base-weights": "It trains weights of the model itself.",
+    "trains-vectors": "It trains biases or other vectors, and no matrices of layers.",
     "quantized": "The model's own weights are held in few bits.",
     "attention-backend": "It decides how attention is computed; a model has one.",
     "attention-masked": "It is an attention backend that keeps sequences apart by a mask.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ TOLD_TO_OTHERS = (
     "lora with eva initialization used with low_cpu_mem_usage=False",
     "Failed to load the CUDA extension",  # it is looked at what came of it
     "Setting boft_n_butterfly_factor to 1",
+    "`loftq_config` specified but will be ignored",  # it is asked of the file
     # it looks for modules alone, and not for the parameters that it adapts by these, too
     "The following .*_pattern keys did not match",
     "Model (has|with) `tie_word_embeddings=True`",  # `merged` parts what is tied
@@ -37,18 +39,43 @@ def quiet_peft() -> Iterator[None]:
 ANOTHER_ADAPTER = "Name a folder that PEFT saved an adapter to."
 
 
-def with_adapter(model: Any, folder: Path, *, trained: bool = False) -> Any:
+FITTED = "loftq_config"
+"""The key of PEFT's adapter_config.json that tells of an adapter that was fitted to what few bits
+took of its weights. PEFT writes it, and drops it when it reads."""
+
+
+def fitted_to_quantized(folder: Path) -> dict[str, Any]:
+    """Return how few bits an adapter makes good for, as PEFT tells it; empty where for none."""
+    file = folder / "adapter_config.json"
+    if not file.is_file():
+        return {}
+    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")).get(FITTED)
+    return found or {}
+
+
+def with_adapter(
+    model: Any, folder: Path, *, trained: bool = False, dequantized: bool = False
+) -> Any:
     """Return the model with the adapter of a folder on it.
 
     Args:
         model: the model, without any.
         folder: what PEFT saved.
         trained: whether its weights are trainable.
+        dequantized: whether the model's weights are those that few bits stood for.
 
     Raises:
-        BadModel: the folder holds no adapter, or the model's weights are not in memory.
+        BadModel: the folder holds no adapter or one of other weights, or the model's weights are
+            not in memory.
     """
     _require_adapter(model, folder)
+    fitted = fitted_to_quantized(folder)
+    if fitted and not (dequantized or is_quantized(model)):
+        raise BadModel(
+            f"the adapter in {folder} was fitted to weights in few bits, and on whole ones makes "
+            "good a second time for what they took. Name the quantizer that it was trained beside, "
+            "or merge it into what these bits stand for: `luthier merge RUN NEW_FOLDER`."
+        )
     from peft import PeftConfig, PeftModelForCausalLM
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -57,6 +84,8 @@ def with_adapter(model: Any, folder: Path, *, trained: bool = False) -> Any:
         with quiet_peft():
             config = PeftConfig.from_pretrained(str(folder))
             config.inference_mode = not trained
+            if fitted:
+                setattr(config, FITTED, fitted)
             adapted = PeftModelForCausalLM(model, config)
             missing = _fill(adapted, load_file(folder / "adapter_model.safetensors"))
     except (SafetensorError, ValueError, TypeError, RuntimeError) as fault:

@@ -3,6 +3,8 @@
 An adapter merged into weights that are held in few bits would be rounded with them, and one merged
 in half precision loses its small numbers. So it is merged in float32, whatever the run trained
 beside, and written in the precision of the model. What was written is read again and compared.
+The weights are the model's own; but an adapter that makes good for what few bits took of them would
+do so twice there, and is merged into what these bits stand for.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from luthier.core.runfile import Run, read_tree
 if TYPE_CHECKING:
     import torch
 
-    from luthier.core.model.opening import OpenModel
+    from luthier.core.model.opening import LocatedModel, OpenModel
 
 BOUNDS = {"float32": 1e-3, "float16": 0.05, "bfloat16": 0.5}
 """The most that a logit may differ, by the precision that is written: rounding alone does so."""
@@ -87,7 +89,12 @@ def merge(  # noqa: PLR0913 (options, by name)
     told = reporter or Reporter()
     run = _run_of(path, base, trust_plugins=trust_plugins)
     with quiet_libraries(), told.hearing():
-        if quantizer := _quantizer_of(path):
+        if _is_quantized(run):
+            told.warn(
+                "the adapter was fitted to weights in few bits; it is merged into what these "
+                "stand for, and not into the whole ones"
+            )
+        elif quantizer := _quantizer_of(path):
             told.warn(
                 f"the adapter was trained beside weights in few bits ({quantizer}); it is merged "
                 "into the whole ones, with which it answers a little otherwise"
@@ -100,18 +107,33 @@ class BadMerge(LuthierError):
 
 
 def _run_of(path: str | Path, base: str | None, *, trust_plugins: bool) -> Run:
-    """Return the run by which the adapter is laid on whole weights.
+    """Return the run by which the adapter is laid on the weights that it belongs to.
 
     Raises:
-        BadModel: there is no adapter.
+        BadModel: there is no adapter, or it is not told how its weights were held.
     """
-    whole = ["model.dtype=float32", "quantizer=null"]
+    from luthier.core.model.adapters import fitted_to_quantized
+
     # the family is found anew: a short name is that of a family, and weights in few bits tell less
-    whole += [f"model.path={base}", "model.revision=null", "model.family=null"] if base else []
+    other = [f"model.path={base}", "model.revision=null", "model.family=null"] if base else []
+    whole = ["model.dtype=float32", "quantizer=null", *other]
     run = run_to_serve(path, whole, trust_plugins=trust_plugins)
     if not run.model.adapters:
         raise BadModel(f"{path} holds no adapter, so there is nothing to merge.")
+    adapter = Path(run.model.adapters[-1])
+    if not fitted_to_quantized(adapter):
+        return run
+    run = run_to_serve(path, other, trust_plugins=trust_plugins)
+    if not _is_quantized(run):
+        raise BadModel(
+            f"the adapter in {adapter} was fitted to weights in few bits, and {path} does not tell "
+            "how they were held. Name the folder of the run that trained it."
+        )
     return run
+
+
+def _is_quantized(run: Run) -> bool:
+    return any("quantized" in one.traits for one in run.selected)
 
 
 def _quantizer_of(path: str | Path) -> str | None:
@@ -138,6 +160,8 @@ def _merge(run: Run, output: Path, prompts: int, bound: float | None, told: Repo
     expected = _logits(opened.model, rows)
     dtype = _dtype_of(config_at(located.location, run.model.revision))
     told.say("merging", f"{adapter} into {run.model.path}, in float32; to be written in {dtype}")
+    if _is_quantized(run):
+        opened = _dequantized(located, adapter)
     opened.model = merged(opened.model, adapter)
     opened.unpatch()
     _cast(opened.model, dtype)
@@ -149,7 +173,8 @@ def _merge(run: Run, output: Path, prompts: int, bound: float | None, told: Repo
         difference, divergence = _compared(expected, _reloaded(beside, rows))
         tokens = sum(len(row) for row in rows)
         result = Merged(output, dtype, prompts, tokens, difference, divergence)
-        limit = BOUNDS[dtype] if bound is None else bound
+        # kernels of few bits may compute in half precision, whatever the model does
+        limit = BOUNDS["bfloat16" if _is_quantized(run) else dtype] if bound is None else bound
         told.say("verified", f"{_sentence(result)} (bound {limit:g})")
         if not difference <= limit:  # nor where it is no number
             raise BadMerge(
@@ -159,6 +184,21 @@ def _merge(run: Run, output: Path, prompts: int, bound: float | None, told: Repo
             )
     told.say("model", f"written to {output}")
     return result
+
+
+def _dequantized(located: LocatedModel, adapter: Path) -> OpenModel:
+    """Return a model with the weights that its few bits stand for, in float32, and its adapter."""
+    import torch
+
+    from luthier.core.model.adapters import with_adapter
+    from luthier.core.model.opening import open_model
+
+    # anew: once they have computed on a CPU, bitsandbytes holds weights in another order
+    opened = open_model(located, training=False)
+    base = opened.model.unload()
+    base.dequantize(dtype=torch.float32)
+    opened.model = with_adapter(base.to("cpu", torch.float32), adapter, dequantized=True)
+    return opened
 
 
 def _sentence(result: Merged) -> str:
@@ -183,7 +223,10 @@ def _logits(model: Any, rows: Sequence[Sequence[int]]) -> list[torch.Tensor]:
 
     model.eval()
     with torch.inference_mode():
-        return [model(input_ids=torch.tensor([row])).logits[0].float() for row in rows]
+        return [
+            model(input_ids=torch.tensor([row], device=model.device)).logits[0].float().cpu()
+            for row in rows
+        ]
 
 
 def _reloaded(folder: Path, rows: Sequence[Sequence[int]]) -> list[torch.Tensor]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from luthier.core import hookimpl
 from luthier.plugins.optimizers.adamw import fused
 from luthier.plugins.optimizers.rules import (
+    MATRICES,
     ON_DEVICE,
     WHOLE_MATRICES,
     Count,
@@ -42,7 +43,7 @@ class Muon(WithMoments):
     """Which layers' matrices: `all` linear ones, `attention`, `mlp`, a type, a list of these and of
     names, or a regular expression."""
 
-    refuses: ClassVar = (*WHOLE_MATRICES, *ON_DEVICE)
+    refuses: ClassVar = (*WHOLE_MATRICES, *ON_DEVICE, *MATRICES)
 
     @hookimpl
     def build_optimizer(self, job: TrainingJob) -> torch.optim.Optimizer | None:

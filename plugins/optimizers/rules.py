@@ -30,6 +30,9 @@ WHOLE_MATRICES = tuple(
 ON_DEVICE = (
     Refusal("offloads-optimizer", "the step on the CPU that is offloaded to is AdamW's", PLAIN),
 )
+MATRICES = (
+    Refusal("trains-vectors", "it is for matrices of layers, and the tuner trains none", PLAIN),
+)
 BASE_WEIGHTS = (
     Need(
         "trains-base-weights",
@@ -63,7 +66,7 @@ class Projecting(WithMoments):
     layerwise: bool = False
     """Whether each parameter is stepped in the backward pass, so that no gradients are held."""
 
-    refuses: ClassVar = (*WHOLE_MATRICES, *ON_DEVICE)
+    refuses: ClassVar = (*WHOLE_MATRICES, *ON_DEVICE, *MATRICES)
     needs: ClassVar = BASE_WEIGHTS
 
     def traits_of_options(self) -> frozenset[str]:

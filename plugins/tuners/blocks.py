@@ -1,4 +1,4 @@
-"""The decoder layers of a model, by number; what freezes or adds whole ones needs them."""
+"""The decoder layers of a model, by number, and the parameters of a layer, by its name."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from luthier.core import BadModel
 
 if TYPE_CHECKING:
     from torch import nn
+
+    from luthier.core.model.layers import LayerMap
 
 
 class Blocks(NamedTuple):
@@ -55,3 +57,10 @@ def blocks_of(model: Any) -> Blocks:
         f"{type(model).__name__} holds its {count} decoder layers in no list, so they cannot be "
         "told apart. Choose a tuner that names layers by type, such as `lora`."
     )
+
+
+def parameters_of(model: Any, layers: LayerMap, name: str) -> list[nn.Parameter]:
+    """Return the parameters of a layer: the one that it is, or those of its module."""
+    if name in layers.parameters:
+        return [model.get_parameter(layers.parameters[name])]
+    return list(model.get_submodule(name).parameters())

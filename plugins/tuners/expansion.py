@@ -6,7 +6,6 @@ A sibling of the plugin, since it needs torch.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -14,7 +13,7 @@ from torch import nn
 
 from luthier.core import BadModel
 from luthier.core.model.layers import LayerMap, LayerType, Patterns
-from luthier.plugins.tuners.blocks import Blocks, blocks_of
+from luthier.plugins.tuners.blocks import Blocks, blocks_of, parameters_of
 
 OUTPUTS = (
     LayerType.ATTENTION_OUTPUT, LayerType.DOWN, LayerType.EXPERT_DOWN, LayerType.SHARED_EXPERT_DOWN,
@@ -105,20 +104,13 @@ def _silence(model: Any, prefix: str, new: set[int], patterns: Patterns) -> None
         number = within.number_of(name)
         if number in new:
             silenced.add(number)
-            for parameter in _parameters(model, layers, name):
+            for parameter in parameters_of(model, layers, name):
                 nn.init.zeros_(parameter)
     if silenced != new:
         raise BadModel(
             f"the output projections of the decoder layers of {type(model).__name__} are not "
             f"known. {OTHER_TUNER}"
         )
-
-
-def _parameters(model: Any, layers: LayerMap, name: str) -> Iterable[nn.Parameter]:
-    if name in layers.parameters:
-        return [model.get_parameter(layers.parameters[name])]
-    own: Iterable[nn.Parameter] = model.get_submodule(name).parameters()
-    return own
 
 
 def _logits(model: Any) -> torch.Tensor:

@@ -38,7 +38,7 @@ class Freeze(Plugin):
         Raises:
             BadModel: there are fewer layers, or a name matches none.
         """
-        from luthier.plugins.tuners.blocks import blocks_of
+        from luthier.plugins.tuners.blocks import blocks_of, parameters_of
 
         blocks = blocks_of(model)
         count = len(blocks.modules)
@@ -52,24 +52,17 @@ class Freeze(Plugin):
         for number in trained if self.modules is None else ():
             blocks.modules[number].requires_grad_(requires_grad=True)
         words = [self.modules] if isinstance(self.modules, str) else self.modules or []
-        for name in _named(words, layers):
-            if blocks.number_of(name) in trained:
-                _train(model, layers, name)
+        named = [name for name in _named(words, layers) if blocks.number_of(name) in trained]
         # what is new to the vocabulary is noise until it is trained
         new = {"embedding", "head"} & set(layers.types.values()) if vocabulary.ids else ()
-        for name in _named([*self.besides, *new], layers):
-            if blocks.number_of(name) is None:
-                _train(model, layers, name)
+        outside = _named([*self.besides, *new], layers)
+        named += [name for name in outside if blocks.number_of(name) is None]
+        for name in named:
+            for parameter in parameters_of(model, layers, name):
+                parameter.requires_grad = True
         return model
 
 
 def _named(words: Iterable[str], layers: LayerMap) -> Iterator[str]:
     for word in words:
         yield from layers.named(word)
-
-
-def _train(model: Any, layers: LayerMap, name: str) -> None:
-    if name in layers.parameters:
-        model.get_parameter(layers.parameters[name]).requires_grad = True
-    else:
-        model.get_submodule(name).requires_grad_(requires_grad=True)

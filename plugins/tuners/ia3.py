@@ -23,6 +23,10 @@ class Ia3(ModuleTuner):
 
     method: ClassVar = "IA3"
 
+    def traits_of_options(self) -> frozenset[str]:
+        """Return that it trains vectors, where no module is trained in full besides."""
+        return frozenset() if self.full else frozenset({"trains-vectors"})
+
     def config_of(self, names: list[str], layers: LayerMap, **shared: Any) -> Any:
         """Return an IA3Config."""
         from peft import IA3Config

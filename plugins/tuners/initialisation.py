@@ -17,7 +17,7 @@ import torch
 from transformers import TrainerCallback
 
 from luthier.core import BadModel
-from luthier.core.model.adapters import is_quantized
+from luthier.core.model.adapters import FITTED, is_quantized
 from luthier.core.model.layers import PEFT_PREFIX
 
 if TYPE_CHECKING:
@@ -87,6 +87,8 @@ def fit_to_quantized(model: Any) -> None:
         with torch.no_grad():
             layer.lora_A[ADAPTER].weight.copy_((v_IR * s_R.sqrt()).T)
             layer.lora_B[ADAPTER].weight.copy_(u_OR * s_R.sqrt())
+    # the adapter belongs to these weights alone, and what it is saved with says so
+    setattr(model.peft_config[ADAPTER], FITTED, {"loftq_bits": 4, "loftq_iter": 1})
 
 
 def _stored_weights(location: str) -> Callable[[str], torch.Tensor]:

@@ -29,6 +29,7 @@ class PromptTuning(PeftTuner):
     """A text whose tokens' embeddings they begin as; those of tokens at random where not given."""
 
     method: ClassVar = "PROMPT_TUNING"
+    traits: ClassVar = PeftTuner.traits | {"trains-vectors"}
     refuses: ClassVar = (
         Refusal("rows-end-to-end", f"{BEFORE}, of which there is one", "Leave that patch out"),
         Refusal("packed-rows", f"{BEFORE}, and a pack would have one", "Leave packing out"),

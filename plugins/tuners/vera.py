@@ -28,6 +28,10 @@ class Vera(ModuleTuner):
 
     method: ClassVar = "VERA"
 
+    def traits_of_options(self) -> frozenset[str]:
+        """Return that it trains vectors, where no module is trained in full besides."""
+        return frozenset() if self.full else frozenset({"trains-vectors"})
+
     def config_of(self, names: list[str], layers: LayerMap, **shared: Any) -> Any:  # noqa: ARG002
         """Return a VeraConfig."""
         from peft import VeraConfig

@@ -137,6 +137,7 @@ def run_of(small_run, one, matrix):
 OPTIONS = {
     "optimizers/galore": {"rank": 4}, "optimizers/apollo": {"rank": 4},
     "optimizers/badam": {"update_interval": 1},
+    "tuners/bitfit": {"norms": True},
     "tuners/adalora": {"rank": 2, "initial_rank": 4}, "tuners/vera": {"rank": 16},
     "tuners/boft": {"targets": "mlp-down", "layers": [-1]}, "tuners/prompt-tuning": {"tokens": 4},
     "patches/rope-scaling": {"factor": 2.0}, "patches/s2-attention": {"tokens": 16},

@@ -35,7 +35,7 @@ EXAMPLES = {
     "patches": "attention-temperature",
     "stages": "weighted-sft",
     "templates": "plain",
-    "tuners": "bitfit",
+    "tuners": "norm-tuning",
 }
 OPTIONS = {
     "families/tiny-cousin": set(Family.model_fields),
@@ -43,12 +43,12 @@ OPTIONS = {
     "patches/attention-temperature": {"temperature"},
     "stages/weighted-sft": {"smoothing"},
     "templates/plain": set(ChatTemplate.model_fields),
-    "tuners/bitfit": {"norms"},
+    "tuners/norm-tuning": {"biases"},
 }
 
 RUN_FILE = """\
 model: cousin
-tuner: {name: bitfit, norms: true}
+tuner: {name: norm-tuning, biases: true}
 patches:
   - {name: attention-temperature, temperature: 2}
 data:
@@ -120,7 +120,7 @@ def desk(environment):
     (model / "config.json").write_text(json.dumps(config))
     (desk / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS))
     (desk / "run.yaml").write_text(RUN_FILE)
-    (desk / "misspelt.yaml").write_text(RUN_FILE.replace("norms", "norm"))
+    (desk / "misspelt.yaml").write_text(RUN_FILE.replace("biases", "biase"))
     return desk
 
 
@@ -194,8 +194,8 @@ def test_the_command_is_in_the_help_and_runs(environment, listed):
 def test_a_misspelt_option_is_answered_with_the_nearest(environment, desk):
     ended = environment.run("-m", "luthier.core", "check", "misspelt.yaml")
     assert ended.returncode == 2
-    assert "misspelt.yaml:2:23: tuner.norm: unknown key" in ended.stderr
-    assert "Did you mean 'norms'?" in ended.stderr
+    assert "misspelt.yaml:2:28: tuner.biase: unknown key" in ended.stderr
+    assert "Did you mean 'biases'?" in ended.stderr
 
 
 def test_a_run_file_that_uses_all_of_them_can_be_run(environment, desk):
@@ -293,30 +293,29 @@ def test_the_temperature_acts_and_a_temperature_of_one_does_not(logits_at):
     assert (warm - logits_at(None, divisor=2.0)).abs().max() < 1e-5
 
 
-def test_bitfit_trains_biases_alone_and_norms_if_asked(examples):
-    from luthier_examples.bitfit import BitFit
+def test_norm_tuning_trains_norms_alone_and_biases_if_asked(examples):
+    from luthier_examples.norm_tuning import NormTuning
     from torch import nn
 
     model = nn.ModuleDict({"mlp": nn.Linear(2, 2), "norm": nn.RMSNorm(2)})
     layers = LayerMap({"norm": "norm"})
 
-    def trained(norms):
-        attached = BitFit(norms=norms).attach_adapter(model=model, layers=layers)
+    def trained(biases):
+        attached = NormTuning(biases=biases).attach_adapter(model=model, layers=layers)
         return {name for name, p in attached.named_parameters() if p.requires_grad}
 
-    assert trained(norms=False) == {"mlp.bias"}
-    assert trained(norms=True) == {"mlp.bias", "norm.weight"}
+    assert trained(biases=False) == {"norm.weight"}
+    assert trained(biases=True) == {"mlp.bias", "norm.weight"}
 
 
-def test_bitfit_on_a_model_with_no_bias_says_what_to_do(examples):
-    from luthier_examples.bitfit import BitFit
+def test_norm_tuning_on_a_model_whose_norms_have_no_weights_says_what_to_do(examples):
+    from luthier_examples.norm_tuning import NormTuning
     from torch import nn
 
-    model = nn.ModuleDict({"mlp": nn.Linear(2, 2, bias=False), "norm": nn.RMSNorm(2)})
-    with pytest.raises(BadModel, match=r"no bias terms.*norms: true"):
-        BitFit().attach_adapter(model=model, layers=LayerMap({"norm": "norm"}))
-    with pytest.raises(BadModel, match=r"no bias terms.*tuner: lora"):
-        BitFit(norms=True).attach_adapter(model=model, layers=LayerMap({}))
+    model = nn.ModuleDict({"mlp": nn.Linear(2, 2), "norm": nn.LayerNorm(2, bias=False)})
+    model["norm"].weight = None
+    with pytest.raises(BadModel, match=r"no norms with weights.*such as `lora`"):
+        NormTuning().attach_adapter(model=model, layers=LayerMap({"norm": "norm"}))
 
 
 def test_a_row_without_an_answer_is_named(examples):
@@ -356,30 +355,31 @@ def test_the_smoothed_loss_is_the_mean_over_all_tokens_of_a_step(examples, smoot
 @pytest.fixture
 def lone_file(tmp_path, repository):
     """An example's source as a lone file, with the table of entry points in it."""
-    source = (repository / "examples/plugins/luthier_examples/bitfit.py").read_text()
-    table = 'ENTRY_POINTS = {"luthier.tuners": {"bitfit": BitFit}}\n'
-    file = tmp_path / "bitfit.py"
+    source = (repository / "examples/plugins/luthier_examples/norm_tuning.py").read_text()
+    table = 'ENTRY_POINTS = {"luthier.tuners": {"norm-tuning": NormTuning}}\n'
+    file = tmp_path / "norm_tuning.py"
     file.write_text(source + "\n\n" + table)
     return file
 
 
 def test_a_lone_file_that_a_run_file_names_is_checked_and_used(small_run, lone_file):
-    good = small_run(plugins=[str(lone_file)], tuner={"name": "bitfit", "norms": True})
+    good = small_run(plugins=[str(lone_file)], tuner={"name": "norm-tuning", "biases": True})
     (tuner,) = check(good).of("tuners")
-    assert (tuner.entry.distribution, tuner.plugin.norms) == ("bitfit.py", True)
+    assert (tuner.entry.distribution, tuner.plugin.biases) == ("norm_tuning.py", True)
     plugins = json.loads(train(good).manifest.read_text())["plugins"]
     assert {
-        "kind": "tuners", "name": "bitfit", "distribution": "bitfit.py", "version": "file",
+        "kind": "tuners", "name": "norm-tuning",
+        "distribution": "norm_tuning.py", "version": "file",
         "sha256": hashlib.sha256(lone_file.read_bytes()).hexdigest(),
     } in plugins  # fmt: skip
-    with pytest.raises(BadRunFile, match=r"tuner.norm: unknown key\n +Did you mean 'norms'\?"):
-        check(small_run(plugins=[str(lone_file)], tuner={"name": "bitfit", "norm": True}))
+    with pytest.raises(BadRunFile, match=r"tuner.biase: unknown key\n +Did you mean 'biases'\?"):
+        check(small_run(plugins=[str(lone_file)], tuner={"name": "norm-tuning", "biase": True}))
 
 
 def test_a_lone_file_is_found_from_the_folder_of_the_run_file(tmp_path, small_run, lone_file):
     file = tmp_path / "run.json"
-    file.write_text(json.dumps(small_run(plugins=["bitfit.py"], tuner="bitfit")))
-    assert [tuner.name for tuner in check(file).of("tuners")] == ["bitfit"]
+    file.write_text(json.dumps(small_run(plugins=["norm_tuning.py"], tuner="norm-tuning")))
+    assert [tuner.name for tuner in check(file).of("tuners")] == ["norm-tuning"]
 
 
 # --- what the page for contributors shows -----------------------------------------------------
@@ -390,6 +390,7 @@ def test_each_example_of_the_contributing_page_is_a_sound_plugin(repository, tmp
     whole, _, head, *examples = re.findall(r"^ *```python\n(.*?)^ *```$", page, re.M | re.S)
     names = [_name_in(text) for text in (whole, *examples)]
     assert len(names) == len(set(names)) == 13
+    assert whole == (repository / "examples/plugins/luthier_examples/norm_tuning.py").read_text()
     for number, (text, name) in enumerate(zip((whole, *examples), names, strict=True)):
         file = tmp_path / f"example_{number}.py"
         before = "" if text is whole else head

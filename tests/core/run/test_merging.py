@@ -106,6 +106,36 @@ def test_an_adapter_of_weights_in_few_bits_is_merged_into_the_whole_ones(run, tm
     assert {one.dtype for one in model.parameters()} == {torch.float32}
 
 
+@pytest.fixture(params=["float32", "bfloat16"])
+def fitted(run, request):
+    """A run of an adapter that was fitted to 4 bits, its precision, and what rounding does."""
+    pytest.importorskip("bitsandbytes", reason='needs pip install "luthier[bnb]"')
+    folder = run(
+        model={"path": "tiny", "dtype": request.param, "add_tokens": ["<new>"]}, quantizer="bnb",
+        tuner={"name": "lora", "rank": 16, "init": "loftq"},
+    )  # fmt: skip
+    return folder, {"float32": 1e-4, "bfloat16": 0.05}[request.param]
+
+
+def test_an_adapter_that_was_fitted_to_few_bits_is_merged_into_what_these_stand_for(
+    fitted, tmp_path
+):
+    folder, rounding = fitted
+    found = merge(folder.path, tmp_path / "out")
+    ids = torch.arange(20)[None]
+    with torch.no_grad():
+        # bitsandbytes computes in bfloat16 on a CPU, but for a model that is trained
+        held = load(folder.path).model.train()(input_ids=ids).logits.float()
+        merged = AutoModelForCausalLM.from_pretrained(tmp_path / "out")(input_ids=ids).logits
+    assert found.difference < 0.1
+    assert (merged - held).abs().max() < rounding
+    assert "quantization_config" not in (tmp_path / "out/config.json").read_text()
+    with pytest.raises(BadModel, match=r"does not tell how they were held.*folder of the run"):
+        merge(folder.model, tmp_path / "other")
+    with pytest.raises(BadModel, match=r"on whole ones makes good a second time.*the quantizer"):
+        load(folder.path, ["quantizer=null"])
+
+
 def test_half_precision_is_merged_in_float32_and_written_as_it_was(run, tmp_path):
     from luthier.plugins.families.tiny.making import tiny_model
 

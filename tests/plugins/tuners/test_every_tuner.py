@@ -28,6 +28,9 @@ def lora(**options):
 TUNERS = {
     "full": ("full", {"*"}),
     "freeze": ({"name": "freeze", "layers": 1, "besides": ["norm"]}, {"layers.3.*", "model.norm"}),
+    "bitfit": (
+        {"name": "bitfit", "norms": True}, {"norm", "input_layernorm", "post_attention_layernorm"},
+    ),
     "llama-pro": ("llama-pro", {"layers.2.*", "layers.5.*"}),
     "lora": (lora(dropout=0.1, full=["head"]), {"lora_A", "lora_B", "lm_head", "embed_tokens"}),
     "rslora": (
@@ -47,8 +50,11 @@ TUNERS = {
     "ia3": ("ia3", {"ia3_l"}),
     "prompt-tuning": ({"name": "prompt-tuning", "tokens": 4}, {"prompt_encoder"}),
 }  # fmt: skip
-WHOLE = {"full", "freeze", "llama-pro"}
-RATES = {"full": 1e-3, "freeze": 1e-3, "llama-pro": 3e-3, "vera": 0.1, "ia3": 0.1, "boft": 0.1}
+WHOLE = {"full", "freeze", "bitfit", "llama-pro"}
+RATES = {
+    "full": 1e-3, "freeze": 1e-3, "bitfit": 0.1, "llama-pro": 3e-3, "vera": 0.1, "ia3": 0.1,
+    "boft": 0.1,
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module", autouse=True)
