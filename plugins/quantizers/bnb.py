@@ -8,6 +8,7 @@ https://huggingface.co/docs/transformers/quantization/bitsandbytes
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -16,7 +17,7 @@ from luthier.core import hookimpl
 from luthier.core.model.quantization import KEY, Quantizer, warn_of_whole
 
 if TYPE_CHECKING:
-    from luthier.core.hooks import Phase
+    from luthier.core.hooks import Phase, Undo
     from luthier.core.model.layers import LayerMap
     from luthier.core.model.loading import LoadPlan
 
@@ -77,7 +78,31 @@ class BitsAndBytes(Quantizer):
         )
 
     @hookimpl
-    def patch_model(self, model: Any, layers: LayerMap, phase: Phase) -> None:
-        """Change nothing; warn of what stays whole."""
+    def patch_model(self, model: Any, layers: LayerMap, phase: Phase) -> Undo | None:
+        """Warn of what stays whole; where something is trained, keep the weights as they lie."""
         if phase == "built":
             warn_of_whole(model, layers)
+            return None
+        trained = any(parameter.requires_grad for parameter in model.parameters())
+        return unpacked_on_cpu(model) if trained else None
+
+
+def unpacked_on_cpu(model: Any) -> Undo:
+    """Have evaluation on a CPU leave 4-bit weights in the order that training needs.
+
+    With AVX512 bitsandbytes packs them anew for a kernel that has no gradient, the first time that
+    a layer is called in evaluation, and training goes on with that kernel (bitsandbytes 0.50,
+    `Linear4bit.forward`).
+    """
+    packing = [one for one in model.modules() if getattr(one, SWITCH, False)]
+
+    def switch(*, on: bool) -> None:
+        for module in packing:
+            setattr(module, SWITCH, on)
+
+    switch(on=False)
+    return partial(switch, on=True)
+
+
+SWITCH = "support_avx512bf16_for_cpu"
+"""The attribute of its layers that says whether they may be packed."""

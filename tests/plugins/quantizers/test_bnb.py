@@ -81,6 +81,18 @@ def test_an_adapter_beside_few_bits_learns_and_is_opened_as_it_was(
     assert torch.equal(logits_of(load(run.path).model), expected)
 
 
+def test_evaluations_leave_the_training_as_it_is(small_run, tmp_path, data_file):
+    held_out = {"validation": {"path": str(data_file)}, "evaluation": {"every": 1}}
+    runs = {
+        name: losses_of(
+            train(small_run(tuner="lora", quantizer="bnb", output=str(tmp_path / name), **more)),
+            "training",
+        )
+        for name, more in {"evaluated": held_out, "plain": {}}.items()
+    }
+    assert runs["evaluated"] == runs["plain"]
+
+
 MARGIN = 1.0
 """In nats a token. Seen were 7.62 to 7.64 of the frozen model, 6.03 to 6.15 of the trained one."""
 
