@@ -15,10 +15,19 @@ if TYPE_CHECKING:
 
 def needs_its_code(location: Path | str, revision: str | None = None) -> bool:
     """Return whether transformers does not hold a model's architecture, and the model brings it."""
-    from transformers import CONFIG_MAPPING, PretrainedConfig
+    from transformers import PretrainedConfig
 
     config, _ = PretrainedConfig.get_config_dict(location, revision=revision)
-    return "auto_map" in config and config.get("model_type") not in CONFIG_MAPPING
+    return is_foreign(config)
+
+
+def is_foreign(config: Mapping[str, Any]) -> bool:
+    """Return whether a config is of a model whose code comes with it alone."""
+    if "auto_map" not in config:
+        return False  # transformers takes its time to be imported
+    from transformers import CONFIG_MAPPING
+
+    return config.get("model_type") not in CONFIG_MAPPING
 
 
 def tokenizer_needs_its_code(location: Path | str, revision: str | None = None) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 WITH_STATE = frozenset(
     {
         "bamba", "falcon_h1", "falcon_mamba", "jamba", "mamba", "mamba2", "nemotron_h",
-        "recurrent_gemma", "rwkv", "xlstm", "zamba", "zamba2",
+        "recurrent_gemma", "rwkv", "xlstm", "zamba", "zamba2", "zaya",
     }
 )  # fmt: skip
 """Model types of transformers with layers that remember: recurrent ones, and convolutions."""
@@ -25,8 +25,9 @@ STATEFUL_LAYERS = frozenset({"linear_attention", "mamba", "conv", "recurrent"})
 BY_DISTANCE = frozenset({"bloom", "mpt"})
 HEEDLESS = frozenset(
     {
-        "afmoe", "biogpt", "codegen", "falcon", "gpt_neo", "gpt_neox_japanese", "gpt_oss", "gptj",
-        "opt", "xglm",
+        "afmoe", "biogpt", "blt", "codegen", "cpmant", "deepseek_v4", "falcon", "gpt_neo",
+        "gpt_neox_japanese", "gpt_oss", "gptj", "inkling2_text", "inkling_text", "openai-gpt",
+        "opt", "reformer", "xglm",
     }
 )  # fmt: skip
 """Model types whose code hands no positions to attention, or computes it by itself."""

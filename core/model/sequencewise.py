@@ -80,7 +80,8 @@ class Stretches:
         """
         raise BadModel(
             "the model's own code reads the attention mask, and where sequences lie end to end "
-            "there is none. Leave out what lays rows end to end, or choose another model."
+            "there is none. Leave out what lays rows end to end (`~NAME` in `patches`), or choose "
+            "another model."
         )
 
     __getitem__ = __add__ = __radd__ = _is_no_mask
@@ -152,7 +153,8 @@ def sequencewise_attention(
         if named.get(name) is not None:
             raise BadModel(
                 f"{type(module).__name__} adds `{name}` to its attention, which cannot be computed "
-                "by sequences. Leave out what lays rows end to end, or choose another model."
+                "by sequences. Leave out what lays rows end to end (`~NAME` in `patches`), or "
+                "choose another model."
             )
     if not isinstance(attention_mask, Stretches):
         return _attention(module, query, key, value, attention_mask, **named)

@@ -175,8 +175,8 @@ def require_isolated(model: nn.Module, attention: str) -> None:
         raise BadModel(
             f"{type(named).__name__} with the attention backend {attention!r} does not keep "
             "packed samples apart: what stands in one changes the next. "
-            "Turn packing off and leave out what lays rows end to end, or choose another model or "
-            "backend."
+            "Turn packing off and leave out what lays rows end to end (`~NAME` in `patches`), or "
+            "choose another model or backend."
         )
 
 

@@ -68,7 +68,7 @@ class ChunkedCrossEntropy(Plugin):
         return undo
 
 
-_WAY_OUT = "Leave `chunked-cross-entropy` out of the patches."
+_WAY_OUT = "Leave it out: `patches: [~chunked-cross-entropy]`."
 
 
 def _name(model: Any) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from luthier.core import BadModel, Finding, Need, Plugin, Refusal, hookimpl
+from luthier.core.model.architectures import is_foreign
 from luthier.core.model.isolation import leak_of
 
 if TYPE_CHECKING:
@@ -18,6 +19,14 @@ if TYPE_CHECKING:
 
     from luthier.core.hooks import Collator
     from luthier.core.model.loading import LoadPlan
+
+READS_MASK = frozenset(
+    {"axk2", "deepseek_v32", "doge", "dots3_note", "dots3_note_text", "glm_moe_dsa", "hy_v4"}
+)
+"""Model types of transformers whose own code reads the attention mask."""
+ADDS_TO_ATTENTION = frozenset({"flint", "granite_swa", "granitemoe_swa", "mimo_v2_flash"})
+"""Those that add to their attention what SDPA cannot compute."""
+REMEDY = "Leave it out (`patches: [~padding-free]`), or choose another model."
 
 
 class PaddingFree(Plugin):
@@ -44,10 +53,15 @@ class PaddingFree(Plugin):
 
     @hookimpl
     def check_model(self, config: Mapping[str, Any]) -> Iterable[Finding]:
-        """Tell of a model that is known to carry something from one sequence to the next."""
-        if reason := leak_of(config):
-            said = f"in models of the type {config.get('model_type')} {reason}"
-            yield Finding("", said, "Leave it out, or choose another model.")
+        """Tell of a model whose rows are known not to lie end to end, or of which nothing is."""
+        kind = config.get("model_type")
+        if reason := _fault_of(kind) or leak_of(config):
+            yield Finding("", f"in models of the type {kind} {reason}", REMEDY)
+        elif is_foreign(config):
+            said = (
+                f"the code of models of the type {kind} comes with them, and may know no such rows"
+            )
+            yield Finding("", said, REMEDY)
 
     @hookimpl
     def plan_load(self, plan: LoadPlan) -> None:
@@ -73,3 +87,11 @@ class PaddingFree(Plugin):
                 "Leave out the plugin that chose it, or padding-free."
             )
         return collator
+
+
+def _fault_of(kind: str | None) -> str | None:
+    if kind in READS_MASK:
+        return "the code reads the attention mask, and where rows lie end to end there is none"
+    if kind in ADDS_TO_ATTENTION:
+        return "attention has a term that cannot be computed by sequences"
+    return None

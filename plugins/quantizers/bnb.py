@@ -86,9 +86,11 @@ class BitsAndBytes(Quantizer):
         """
         if phase == "adapted":
             return
-        from bitsandbytes.nn import Linear4bit
-
         for layer in model.modules():
-            if isinstance(layer, Linear4bit):
-                layer.support_avx512bf16_for_cpu = False
+            if hasattr(layer, SWITCH):
+                setattr(layer, SWITCH, False)
         warn_of_whole(model, layers)
+
+
+SWITCH = "support_avx512bf16_for_cpu"
+"""The attribute of bitsandbytes' 4-bit layers that says whether they may be laid out anew."""

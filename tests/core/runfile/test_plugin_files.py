@@ -47,7 +47,7 @@ def test_one_file_may_be_named_alone_or_twice(tmp_path, write):
     write(fake=PLUGIN)
     for named in ("fake.py", "[fake.py, ./fake.py]"):
         run = run_with(tmp_path, f"plugins: {named}\npatches: [fake]\n")
-        assert [one.name for one in run.of("patches")] == ["fake"]
+        assert [one.name for one in run.of("patches")].count("fake") == 1
 
 
 def test_two_files_of_one_name_are_refused(tmp_path, write):

@@ -109,7 +109,7 @@ def test_before_the_adapter_is_there_nothing_happens():
 
 
 WITH = {
-    "by itself": [],
+    "by itself": ["~chunked-cross-entropy", "~padding-free"],
     "padding-free": ["padding-free"],
     "s2-attention": [{"name": "s2-attention", "tokens": 8}],
     "chunked-cross-entropy": [{"name": "chunked-cross-entropy", "tokens": 8}],
@@ -178,7 +178,7 @@ def test_of_a_model_that_cannot_check_tells_who_named_it_and_drops_the_default(
     with pytest.raises(BadRunFile, match="models of the type jetmoe cannot compute"):
         check({**run, "patches": ["gradient-checkpointing"]})
     resolved = check(run, device=device_named_h100)
-    assert resolved.of("patches") == []
+    assert "gradient-checkpointing" not in [one.name for one in resolved.of("patches")]
     assert resolved.notes[-1] == (
         "patches/gradient-checkpointing, a default, is left out: models of the type jetmoe cannot "
         "compute their layers again"
@@ -239,7 +239,7 @@ def test_it_is_a_default_on_a_gpu_and_none_on_a_cpu_unless_it_is_named(
     def patches(run, device=None):
         return [one.name for one in check(run, device=device).of("patches")]
 
-    assert patches(small_run(), device_named_h100) == ["gradient-checkpointing"]
-    assert patches(small_run()) == []
-    assert patches(small_run(patches=["gradient-checkpointing"])) == ["gradient-checkpointing"]
+    assert "gradient-checkpointing" in patches(small_run(), device_named_h100)
+    assert "gradient-checkpointing" not in patches(small_run())
+    assert "gradient-checkpointing" in patches(small_run(patches=["gradient-checkpointing"]))
     assert check(small_run()).notes == check(small_run(patches=["~gradient-checkpointing"])).notes

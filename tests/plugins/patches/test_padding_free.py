@@ -18,7 +18,8 @@ from luthier.core.training import (
     require_isolated,
     token_mean_loss,
 )
-from luthier.plugins.patches.padding_free import PaddingFree
+from luthier.plugins.patches.padding_free import ADDS_TO_ATTENTION, READS_MASK, PaddingFree
+from tests.sweep.miniatures import miniature
 
 SIZES = {
     "vocab_size": 64, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2,
@@ -274,6 +275,37 @@ def test_check_refuses_what_a_config_tells(tmp_path, small_run, why):
         check(run)
 
 
+@pytest.mark.parametrize("kind", sorted(READS_MASK | ADDS_TO_ATTENTION))
+def test_check_tells_of_the_models_whose_attention_cannot_go_by_sequences(kind):
+    (finding,) = PaddingFree().check_model(config={"model_type": kind})
+    assert finding.remedy.startswith("Leave it out (`patches: [~padding-free]`)")
+    model = miniature(kind)
+    model.set_attn_implementation(sequencewise.register())
+    with pytest.raises(BadModel, match=r"reads the attention mask|cannot be computed by sequences"):
+        require_isolated(model, SEQUENCEWISE)
+
+
+def test_of_a_model_of_its_own_code_nothing_is_known():
+    config = {"model_type": "llama", "auto_map": {"AutoModelForCausalLM": "modeling.Llama"}}
+    assert not list(PaddingFree().check_model(config=config))
+    (finding,) = PaddingFree().check_model(config={**config, "model_type": "nobodys"})
+    assert "comes with them" in finding.problem
+
+
+def test_it_is_a_default_where_it_can_be(small_run, tmp_path):
+    def patches(**changes):
+        run = check(small_run(**changes))
+        return [one.name for one in run.of("patches")], run.notes
+
+    assert "padding-free" in patches()[0]
+    assert "padding-free" in patches(stage="pt")[0]
+    names, notes = patches(patches=["sdpa"])
+    assert "padding-free" not in names
+    assert notes[-1].startswith("patches/padding-free, a default, is left out: ")
+    HEEDLESS["bias by distance"]().save_pretrained(tmp_path / "model")
+    assert "padding-free" not in patches(model=str(tmp_path / "model"), template="chatml")[0]
+
+
 @pytest.mark.parametrize("backend", ["sdpa", "eager", "flex"])
 def test_backends_that_go_by_masks_are_refused_and_why(small_run, backend):
     with pytest.raises(BadRunFile, match="without it each sequence goes through SDPA by itself"):
@@ -323,7 +355,7 @@ def test_a_run_learns_what_it_learns_from_padded_rows(small_run, tmp_path, stage
 
     text = tmp_path / "texts.jsonl"
     text.write_text("".join(json.dumps({"text": "word " * n}) + "\n" for n in range(3, 20)))
-    _, expected = losses("padded")
+    _, expected = losses("padded", patches=["~padding-free"])
     folder, found = losses("free", patches=["padding-free"])
     assert found == pytest.approx(expected, abs=1e-4)
     assert load(folder.path).model.config._attn_implementation == "sdpa"
