@@ -28,6 +28,7 @@ class ChunkedCrossEntropy(Plugin):
 
     serves: ClassVar = "training"
     traits: ClassVar = frozenset({"head-loss"})
+    no_default: ClassVar = (Refusal("preferences", "the stage learns from pairs", "Leave it out"),)
     refuses: ClassVar = (
         Refusal("head-loss", "the head and its loss are computed in one way", "Leave one out"),
         Refusal(

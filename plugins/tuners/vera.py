@@ -6,12 +6,16 @@ frozen and shared by all layers, and the vectors b and d are trained.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
+from luthier.core import hookimpl
 from luthier.core.model.layers import LayerMap
 from luthier.plugins.tuners.peft_tuner import ModuleTuner
+
+if TYPE_CHECKING:
+    from luthier.core.hooks import Phase, Undo
 
 
 class Vera(ModuleTuner):
@@ -27,6 +31,7 @@ class Vera(ModuleTuner):
     """The seed of the random matrices."""
 
     method: ClassVar = "VERA"
+    before: ClassVar = frozenset({"head-loss"})  # which tries the model out
 
     def traits_of_options(self) -> frozenset[str]:
         """Return that it trains vectors, where no module is trained in full besides."""
@@ -44,3 +49,15 @@ class Vera(ModuleTuner):
             save_projection=True,
             **shared,
         )
+
+    @hookimpl
+    def patch_model(self, model: Any, phase: Phase) -> Undo | None:
+        """Hold the random matrices as the vectors are held, which stand between them."""
+        if phase == "adapted":
+            buffers = dict(model.named_buffers())
+            (dtype,) = {p.dtype for n, p in model.named_parameters() if "vera_lambda" in n}
+            for name in buffers:
+                if ".vera_A." in name or ".vera_B." in name:
+                    owner, _, own = name.rpartition(".")
+                    setattr(model.get_submodule(owner), own, buffers[name].to(dtype))
+        return None
