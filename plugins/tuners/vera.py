@@ -56,8 +56,8 @@ class Vera(ModuleTuner):
         if phase == "adapted":
             buffers = dict(model.named_buffers())
             (dtype,) = {p.dtype for n, p in model.named_parameters() if "vera_lambda" in n}
-            for name in buffers:
+            for name, values in buffers.items():
                 if ".vera_A." in name or ".vera_B." in name:
                     owner, _, own = name.rpartition(".")
-                    setattr(model.get_submodule(owner), own, buffers[name].to(dtype))
+                    setattr(model.get_submodule(owner), own, values.to(dtype))
         return None
