@@ -88,7 +88,9 @@ def test_gradients_that_are_scaled_are_not_stepped_in_the_backward_pass(small_ru
     ("optimizer", "tuner", "said"),
     [
         ("galore", "lora", "saves memory where whole matrices are trained"),
-        ("lora-plus", "full", "tells apart the two matrices of an adapter"),
+        ("lora-plus", "full", "tells apart the two matrices of each pair"),
+        ("lora-plus", "ia3", "the tuner trains no pairs"),
+        ("lora-plus", "adalora", "the tuner trains no pairs"),
         ("paged-adamw", "full", "pages move between a GPU and the CPU"),
         ({"name": "adamw-8bit", "paged": True}, "full", "there are no pages on cpu"),
     ],
