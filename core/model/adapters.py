@@ -69,23 +69,16 @@ def with_adapter(
             not in memory.
     """
     _require_adapter(model, folder)
-    fitted = fitted_to_quantized(folder)
-    if fitted and not (dequantized or is_quantized(model)):
-        raise BadModel(
-            f"the adapter in {folder} was fitted to weights in few bits, and on whole ones makes "
-            "good a second time for what they took. Name the quantizer that it was trained beside, "
-            "or merge it into what these bits stand for: `luthier merge RUN NEW_FOLDER`."
-        )
-    from peft import PeftConfig, PeftModelForCausalLM
+    if not dequantized:
+        _require_fitting(model, folder)
+    from peft import PeftModelForCausalLM
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     try:
         with quiet_peft():
-            config = PeftConfig.from_pretrained(str(folder))
+            config = _config_at(folder)
             config.inference_mode = not trained
-            if fitted:
-                setattr(config, FITTED, fitted)
             adapted = PeftModelForCausalLM(model, config)
             missing = _fill(adapted, load_file(folder / "adapter_model.safetensors"))
     except (SafetensorError, ValueError, TypeError, RuntimeError) as fault:
@@ -94,11 +87,7 @@ def with_adapter(
             f"the adapter in {folder} cannot be put on this model: {said}. "
             "Name one that was trained on this model."
         ) from fault
-    if missing:
-        raise BadModel(
-            f"the adapter in {folder} has no weights for {len(missing)} of the layers that its "
-            f"config names, the first {missing[0]}. {ANOTHER_ADAPTER}"
-        )
+    _require_filled(missing, folder)
     if config.is_prompt_learning:
         # told at each token of an answer; the model counts by itself
         warnings.filterwarnings("ignore", message="Position ids are not supported")
@@ -127,6 +116,43 @@ def _require_adapter(model: Any, folder: Path) -> None:
             f"`model.device_map` leaves weights of the model elsewhere, to be fetched for each "
             f"forward pass, and the adapter in {folder} cannot be laid on such. Raise "
             "`model.max_memory`, or hold the weights in fewer bits (`quantizer`)."
+        )
+
+
+def _require_filled(missing: list[str], folder: Path) -> None:
+    """Refuse an adapter that lacks weights.
+
+    Raises:
+        BadModel: it says how many.
+    """
+    if missing:
+        raise BadModel(
+            f"the adapter in {folder} has no weights for {len(missing)} of the layers that its "
+            f"config names, the first {missing[0]}. {ANOTHER_ADAPTER}"
+        )
+
+
+def _config_at(folder: Path) -> Any:
+    """Return PEFT's config of an adapter, with what PEFT drops of it."""
+    from peft import PeftConfig
+
+    config = PeftConfig.from_pretrained(str(folder))
+    if fitted := fitted_to_quantized(folder):
+        setattr(config, FITTED, fitted)
+    return config
+
+
+def _require_fitting(model: Any, folder: Path) -> None:
+    """Refuse to lay an adapter on whole weights that makes good for what few bits took of them.
+
+    Raises:
+        BadModel: the weights are whole.
+    """
+    if fitted_to_quantized(folder) and not is_quantized(model):
+        raise BadModel(
+            f"the adapter in {folder} was fitted to weights in few bits, and on whole ones makes "
+            "good a second time for what they took. Name the quantizer that it was trained beside, "
+            "or merge it into what these bits stand for: `luthier merge RUN NEW_FOLDER`."
         )
 
 

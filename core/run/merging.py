@@ -89,16 +89,7 @@ def merge(  # noqa: PLR0913 (options, by name)
     told = reporter or Reporter()
     run = _run_of(path, base, trust_plugins=trust_plugins)
     with quiet_libraries(), told.hearing():
-        if _is_quantized(run):
-            told.warn(
-                "the adapter was fitted to weights in few bits; it is merged into what these "
-                "stand for, and not into the whole ones"
-            )
-        elif quantizer := _quantizer_of(path):
-            told.warn(
-                f"the adapter was trained beside weights in few bits ({quantizer}); it is merged "
-                "into the whole ones, with which it answers a little otherwise"
-            )
+        _tell_of_few_bits(run, _quantizer_of(path), told)
         return _merge(run, output, prompts, bound, told)
 
 
@@ -130,6 +121,20 @@ def _run_of(path: str | Path, base: str | None, *, trust_plugins: bool) -> Run:
             "how they were held. Name the folder of the run that trained it."
         )
     return run
+
+
+def _tell_of_few_bits(run: Run, quantizer: str | None, told: Reporter) -> None:
+    if quantizer is None:
+        return
+    into = (
+        "what these stand for, to which it was fitted"
+        if _is_quantized(run)
+        else "the whole ones, with which it answers a little otherwise"
+    )
+    told.warn(
+        f"the adapter was trained beside weights in few bits ({quantizer}); it is merged into "
+        f"{into}"
+    )
 
 
 def _is_quantized(run: Run) -> bool:

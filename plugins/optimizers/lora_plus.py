@@ -30,8 +30,8 @@ class LoraPlus(WithMoments):
 
     needs: ClassVar = (
         Need(
-            "adapter",
-            "it tells apart the two matrices of an adapter, and the tuner trains none",
+            "low-rank",
+            "it tells apart the two matrices of each pair, and the tuner trains no pairs",
             "Choose `tuner: lora`, or `optimizer: adamw`",
         ),
     )

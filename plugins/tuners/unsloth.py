@@ -37,7 +37,7 @@ class Unsloth(Plugin):
     of these and of layer names, or a regular expression."""
 
     variant_of: ClassVar = "lora"
-    traits: ClassVar = frozenset({"adapter", "recomputes-layers"})
+    traits: ClassVar = frozenset({"adapter", "low-rank", "recomputes-layers"})
     packages: ClassVar = ("unsloth>=2025.10",)
     extra: ClassVar = "unsloth"
     serves: ClassVar = "training"

@@ -7,7 +7,7 @@ from luthier.core.selection import plugin_of
 from luthier.registry import Catalogue
 
 COLUMNS = ("accumulation", "clipping by norm", "several processes", "sharded", "offloaded")
-TRAINS = {"adapter": "adapters", "trains-base-weights": "base weights"}
+TRAINS = {"low-rank": "low-rank pairs", "trains-base-weights": "base weights"}
 
 
 def cells_of(name, *, layerwise):
