@@ -44,6 +44,8 @@ bench: .venv/dev
 	$(BIN)/python benchmarks/templates.py
 	$(BIN)/python benchmarks/cross_entropy.py
 	$(BIN)/python benchmarks/gradient_checkpointing.py
+	$(BIN)/python benchmarks/training.py --steps 6 --rounds 1 --methods lora
+	$(BIN)/python benchmarks/methods.py --tokens 4096
 
 clean:
 	rm -rf .venv .venv-quantizers build dist runs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

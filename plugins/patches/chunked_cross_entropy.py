@@ -9,11 +9,13 @@ Source: Wijmans et al., 2024, https://arxiv.org/abs/2411.09009, with a kernel fo
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from luthier.core import BadModel, Plugin, Refusal, hookimpl
+from luthier.core import BadModel, Finding, Plugin, Refusal, hookimpl
+from luthier.core.run.ranks import world
 
 if TYPE_CHECKING:
     from luthier.core.hooks import Phase, Undo
@@ -37,6 +39,17 @@ class ChunkedCrossEntropy(Plugin):
             "Leave it out",
         ),
     )
+
+    @hookimpl
+    def check_model(self) -> Iterable[Finding]:
+        """Tell of several processes.
+
+        torch's DistributedDataParallel looks for the parameters of a step in the graph of the
+        model's output; deferred logits have none, so all would be taken for unused.
+        """
+        if world() > 1:
+            said = f"{world()} processes would not find the gradients of logits that come later"
+            yield Finding("", said, _WAY_OUT)
 
     @hookimpl
     def patch_model(self, model: Any, phase: Phase) -> Undo | None:

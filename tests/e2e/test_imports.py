@@ -91,7 +91,9 @@ SELECTED = {
     "luthier.plugins.families.tiny.making",  # its sibling, which the hook imports
     "luthier.plugins.formats.alpaca",
     "luthier.plugins.optimizers.adamw",
+    "luthier.plugins.patches.chunked_cross_entropy",
     "luthier.plugins.patches.gradient_checkpointing",  # a default, which says where it is none
+    "luthier.plugins.patches.padding_free",
     "luthier.plugins.sources.files",
     "luthier.plugins.stages.sft",
     "luthier.plugins.tuners.full",

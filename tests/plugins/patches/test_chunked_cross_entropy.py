@@ -8,9 +8,10 @@ import transformers
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from luthier.core import BadModel, train
+from luthier.core import BadModel, check, train
 from luthier.core.compatibility import conflicts
 from luthier.core.device import device_named
+from luthier.core.problems import BadRunFile
 from luthier.core.training import PackedCollator, token_mean_loss
 from luthier.core.wiring import Selected
 from luthier.plugins.patches.chunked_cross_entropy import ChunkedCrossEntropy
@@ -343,3 +344,14 @@ def test_a_run_has_the_losses_of_one_without_it(small_run, tmp_path, changes):
     for (loss, trained), (expected, counted) in zip(chunked, plain, strict=True):
         assert trained == counted
         assert loss == pytest.approx(expected, abs=rough)
+
+
+def test_it_is_a_default_of_one_process_alone(small_run, monkeypatch):
+    def patches(**changes):
+        return [one.name for one in check(small_run(**changes)).of("patches")]
+
+    assert "chunked-cross-entropy" in patches()
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert "chunked-cross-entropy" not in patches()
+    with pytest.raises(BadRunFile, match="2 processes would not find the gradients"):
+        patches(patches=["chunked-cross-entropy"])
