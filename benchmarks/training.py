@@ -41,7 +41,7 @@ METHODS: dict[str, dict[str, Any]] = {
     "freeze": {"name": "freeze", "layers": 2},
     "lora": {"name": "lora", "rank": 8, "alpha": 16},
 }
-ABSENT = {"dpo, lora": "stage dpo"}
+ABSENT = {"dpo, lora": "the bare loops have no loss of pairs yet"}
 """What is to be measured, and what it waits for."""
 IGNORED = -100
 OURS, PADDED, FLOOR, OTHER = "luthier", "padded", "floor", "llama-factory"
