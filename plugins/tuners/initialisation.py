@@ -210,4 +210,6 @@ class _Batches:
         assert collator is not None  # noqa: S101 - it is made before any callback
         for first in range(0, len(rows), size):
             batch = collator([rows[n] for n in range(first, min(first + size, len(rows)))])
-            yield {key: one.to(device) for key, one in batch.items()}
+            # PEFT takes no others, and the trainer has turned caches off by now
+            tensors = {k: v for k, v in batch.items() if isinstance(v, torch.Tensor)}
+            yield {key: one.to(device) for key, one in tensors.items()}

@@ -143,13 +143,14 @@ def test_check_refuses_it_on_a_cpu_and_without_the_package(small_run, monkeypatc
         check(run)
 
 
-def test_beside_it_the_default_checkpointing_is_left_out_and_told(small_run, monkeypatch):
+def test_beside_it_the_default_patches_are_left_out_and_told(small_run, monkeypatch):
     from luthier.core.runfile import choosing
 
     monkeypatch.setattr(choosing, "missing_packages", lambda _: [])
     run = check(small_run(tuner={"name": "unsloth", "rank": 16}), device=H100)
     assert run.of("patches") == []
-    assert "patches/gradient-checkpointing, a default, is left out" in run.notes[-1]
+    for name in ("chunked-cross-entropy", "gradient-checkpointing", "padding-free"):
+        assert any(f"patches/{name}, a default, is left out" in note for note in run.notes)
     manager = manager_of(run.selected)
     for hook in ("load_model", "attach_adapter"):
         assert steps(manager, hook)[0].owner == "tuners/unsloth"
