@@ -153,7 +153,7 @@ def _quantizer_of(path: str | Path) -> str | None:
 
 
 def _merge(run: Run, output: Path, prompts: int, bound: float | None, told: Reporter) -> Merged:
-    from luthier.core.model.adapters import merged
+    from luthier.core.model.adapters import fitted_to_quantized, merged
     from luthier.core.model.architectures import config_at
     from luthier.core.model.opening import locate, model_spec, open_model
     from luthier.core.model.saving import write_model
@@ -165,7 +165,8 @@ def _merge(run: Run, output: Path, prompts: int, bound: float | None, told: Repo
     expected = _logits(opened.model, rows)
     dtype = _dtype_of(config_at(located.location, run.model.revision))
     told.say("merging", f"{adapter} into {run.model.path}, in float32; to be written in {dtype}")
-    if _is_quantized(run):
+    fitted = bool(fitted_to_quantized(adapter))
+    if fitted:
         opened = _dequantized(located, adapter)
     opened.model = merged(opened.model, adapter)
     opened.unpatch()
@@ -179,7 +180,7 @@ def _merge(run: Run, output: Path, prompts: int, bound: float | None, told: Repo
         tokens = sum(len(row) for row in rows)
         result = Merged(output, dtype, prompts, tokens, difference, divergence)
         # kernels of few bits may compute in half precision, whatever the model does
-        limit = BOUNDS["bfloat16" if _is_quantized(run) else dtype] if bound is None else bound
+        limit = BOUNDS["bfloat16" if fitted else dtype] if bound is None else bound
         told.say("verified", f"{_sentence(result)} (bound {limit:g})")
         if not difference <= limit:  # nor where it is no number
             raise BadMerge(
