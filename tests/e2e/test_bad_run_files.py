@@ -88,7 +88,7 @@ CASES = {
     "a number where a plugin belongs": bad(
         GOOD + "tuner: 7\n",
         "run.yaml:2:8", "tuner", "expected the name of one of the tuners, found 7",
-        "Installed: adalora, boft"),
+        "Installed: adalora, bitfit"),
     "true where a number belongs": bad(
         GOOD + "training: {batch_size: true}\n",
         "run.yaml:2:24", "training.batch_size", "expected a whole number, found true",
@@ -284,7 +284,7 @@ CASES = {
     "a plugin without a name": bad(
         GOOD + "tuner: {rank: 8}\n",
         "run.yaml:2:8", "tuner", "the key `name` is missing",
-        "Write `tuner: {name: NAME, option: value}`. Installed: adalora, boft"),
+        "Write `tuner: {name: NAME, option: value}`. Installed: adalora, bitfit"),
     "two plugins that refuse each other": bad(
         GOOD + "patches: [eager, sdpa]\n",
         "run.yaml:2:11", "patches.0", "patches/eager cannot go with patches/sdpa",

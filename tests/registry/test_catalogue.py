@@ -55,7 +55,7 @@ def test_an_unknown_name_is_answered_with_the_nearest_the_installed_and_what_to_
         Catalogue.installed().find("tuners", "lroa")
     assert "no 'lroa' among the tuners" in fault.value.problem
     assert "Did you mean 'lora'?" in fault.value.remedy
-    assert "Installed tuners: adalora, boft, dora" in fault.value.remedy
+    assert "Installed tuners: adalora, bitfit, boft" in fault.value.remedy
     assert "pip install" in fault.value.remedy
 
 

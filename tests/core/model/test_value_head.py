@@ -162,13 +162,15 @@ def test_a_head_stands_on_a_model_of_four_bits_with_an_adapter():
     pytest.importorskip("bitsandbytes", reason='needs pip install "luthier[bnb]"')
     from transformers import BitsAndBytesConfig
 
-    from luthier.plugins.quantizers.bnb import unpacked_on_cpu
+    from luthier.plugins.quantizers.bnb import SWITCH
 
     config = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_compute_dtype=torch.float32)
     base = AutoModelForCausalLM.from_pretrained(
         tiny_model(), dtype=torch.float32, quantization_config=config
     )
-    unpacked_on_cpu(base)
+    for layer in base.modules():
+        if hasattr(layer, SWITCH):
+            setattr(layer, SWITCH, False)
     model = valued(adapted(base)).train()
     model(IDS, head="value").values.sum().backward()
     grads = {n: p.grad for n, p in model.named_parameters() if p.requires_grad}

@@ -179,7 +179,7 @@ def test_of_a_model_that_cannot_check_tells_who_named_it_and_drops_the_default(
         check({**run, "patches": ["gradient-checkpointing"]})
     resolved = check(run, device=device_named_h100)
     assert "gradient-checkpointing" not in [one.name for one in resolved.of("patches")]
-    assert resolved.notes[-1] == (
+    assert resolved.notes[0] == (
         "patches/gradient-checkpointing, a default, is left out: models of the type jetmoe cannot "
         "compute their layers again"
     )
@@ -207,14 +207,14 @@ def test_of_code_that_says_nothing_of_it_the_default_is_dropped_and_told_and_who
 ):
     run = small_run(model=model_with_code("pass"), template="chatml")
     resolved = check(run, device=device_named_h100)
-    assert resolved.of("patches") == []
-    assert resolved.notes[-1] == (
+    assert "gradient-checkpointing" not in [one.name for one in resolved.of("patches")]
+    assert resolved.notes[0] == (
         "patches/gradient-checkpointing, a default, is left out: the code that comes with the "
         "model does not say that it can compute layers again. Name it in `patches` to have it "
         "tried"
     )
     named = check({**run, "patches": ["gradient-checkpointing"]}, device=device_named_h100)
-    assert [one.name for one in named.of("patches")] == ["gradient-checkpointing"]
+    assert "gradient-checkpointing" in [one.name for one in named.of("patches")]
 
 
 @pytest.mark.parametrize("tail", ["", "  # as in 4.35"])
@@ -223,7 +223,7 @@ def test_of_code_that_says_it_can_the_default_stays(
 ):
     model = model_with_code(f"class Model:\n    supports_gradient_checkpointing = True{tail}")
     resolved = check(small_run(model=model, template="chatml"), device=device_named_h100)
-    assert [one.name for one in resolved.of("patches")] == ["gradient-checkpointing"]
+    assert "gradient-checkpointing" in [one.name for one in resolved.of("patches")]
 
 
 @pytest.fixture
