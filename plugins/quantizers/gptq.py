@@ -6,12 +6,14 @@ GPTQModel, since AutoGPTQ is archived: https://huggingface.co/docs/transformers/
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from luthier.core import hookimpl
 from luthier.core.model.quantization import KEY, Quantizer
+from luthier.plugins.quantizers.kernels import keep_trainable
 
 if TYPE_CHECKING:
+    from luthier.core.hooks import Phase
     from luthier.core.model.loading import LoadPlan
 
 
@@ -29,3 +31,9 @@ class Gptq(Quantizer):
     def plan_load(self, plan: LoadPlan) -> None:
         """Choose the kernel; all else is the stored model's."""
         plan.change_config(KEY, {**(plan.stored or {}), "backend": self.backend})
+
+    @hookimpl
+    def patch_model(self, model: Any, phase: Phase) -> None:
+        """Keep layers to the kernel that has a gradient, where something is trained."""
+        if phase == "adapted":
+            keep_trainable(model)
