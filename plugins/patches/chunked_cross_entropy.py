@@ -99,11 +99,16 @@ def _require_deferred(model: Any, deferred: DeferredHead) -> None:
 
     from luthier.plugins.patches.deferred_logits import DeferredLogits
 
+    halves = {one.dtype for one in model.parameters()} & {torch.bfloat16, torch.float16}
+    half = next(iter(halves), torch.bfloat16)
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
-        with torch.no_grad():
-            ids = torch.tensor([[1, 2]], device=next(model.parameters()).device)
+        device = next(model.parameters()).device
+        # some weights may be trained in float32 beside others of half precision
+        mixed = torch.autocast(device.type, half, enabled=bool(halves))
+        with torch.no_grad(), mixed:
+            ids = torch.tensor([[1, 2]], device=device)
             logits = model(input_ids=ids, use_cache=False).logits
     finally:
         for module, mode in modes:

@@ -131,6 +131,9 @@ def run_of(small_run, one, matrix):
             contents[keys[part.kind]] = named
     if contents.get("stage", {}).get("name") == "pt":
         contents["data"] = [{**contents["data"][0], "format": {"name": "text", "column": "output"}}]
+    if contents.get("stage", {}).get("name") == "dpo":
+        pairs = {"name": "preference", "chosen": "output", "rejected": "instruction"}
+        contents["data"] = [{**contents["data"][0], "format": pairs}]
     return contents
 
 
@@ -159,9 +162,11 @@ def test_what_it_refuses_check_refuses_for_the_same_reason(small_run):
         assert missing or any(problem in one.reason for problem in told), one
 
 
-ELSEWHERE = {"quantizers/fp8", "quantizers/mxfp4", "patches/flash-attention"}
+ELSEWHERE = {
+    "quantizers/fp8", "quantizers/mxfp4", "patches/flash-attention", "precisions/mixed float16",
+}  # fmt: skip
 """The former open models that were quantized before, and have tests of their own; the kernels of
-the last are for GPUs."""
+flash attention, and training beside float16, are for GPUs."""
 
 
 def possible():
