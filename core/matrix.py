@@ -1,8 +1,8 @@
 """What goes together: a verdict for every pair of plugins, by their own rules over traits.
 
 A pair goes together where there is a run that has both: the plugins that the pair leaves open are
-the defaults, or others where a default does not do (GaLore trains whole matrices, so it goes with
-what goes with some tuner that does). The paper's Table 1 is a part of it.
+the defaults, or others where a default does not do (an optimizer of whole matrices goes with what
+goes with some tuner that trains them). The paper's Table 1 is a part of it.
 """
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ class Matrix:
     def _kinds(self) -> list[Kind]:
         return [kind for kind in kinds_of(self.catalogue).values() if kind.paired]
 
-    @property
+    @cached_property
     def _lists(self) -> set[str]:
         return {kind.name for kind in self._kinds if kind.many}
 

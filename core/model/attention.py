@@ -131,8 +131,8 @@ def require_interface(attention: str | None, model: ModelSpec, location: Path | 
         return
     if not ours:
         raise BadModel(
-            f"{made.__name__} computes attention as SDPA cannot. Choose `eager`, or name no "
-            "backend."
+            f"{made.__name__} computes attention as SDPA cannot. Name no backend, or choose "
+            "another."
         )
     if getattr(made.config_class, "model_type", None) not in CAPPED:
         raise BadModel(

@@ -155,7 +155,7 @@ class Trainer(transformers.Trainer):
     ) -> Any:
         """Return transformers' loss, and keep what the logged means are made of."""
         trained = (inputs["labels"][:, 1:] != IGNORED).sum()
-        tokens, items = tokens_of(inputs), self.items_of(inputs)
+        tokens, items = tokens_of(inputs), self.items_of(inputs, trained)
         result = super().compute_loss(
             model, inputs, return_outputs=return_outputs, num_items_in_batch=num_items_in_batch
         )
@@ -166,10 +166,9 @@ class Trainer(transformers.Trainer):
             figures.add(loss * share, items, trained, tokens, *self.sums_of_means())
         return result
 
-    def items_of(self, inputs: dict[str, Any]) -> torch.Tensor:
-        """Return how many items of a batch the loss is the mean of: tokens that are trained."""
-        found: torch.Tensor = (inputs["labels"][:, 1:] != IGNORED).sum()
-        return found
+    def items_of(self, inputs: dict[str, Any], trained: torch.Tensor) -> torch.Tensor:  # noqa: ARG002
+        """Return how many items of a batch the loss is the mean of: here its trained tokens."""
+        return trained
 
     def sums_of_means(self) -> list[torch.Tensor]:
         """Return the sums of `means` over the items of the batch whose loss was just computed."""

@@ -14,7 +14,6 @@ from torch.nn.functional import cross_entropy, logsigmoid
 
 from luthier.core.templates import IGNORED
 from luthier.core.training import Trainer
-from luthier.core.training.parameters import trained_parameters
 
 if TYPE_CHECKING:
     from luthier.core.run.job import TrainingJob
@@ -83,8 +82,6 @@ def judged(stage: DirectPreference, policy: Answers, reference: Answers | None) 
     rewards, of_margin = LOSSES[stage.loss]
     chosen, rejected = rewards(stage, policy, reference)
     loss = of_margin(stage, chosen - rejected)
-    if stage.loss == "orpo":
-        loss = stage.beta * loss
     if weight := stage.weight_of_answers:
         loss = loss - weight * policy.means()[0]
     return Judgement(loss, chosen, rejected)
@@ -129,6 +126,11 @@ def _sigmoid(stage: DirectPreference, margin: torch.Tensor) -> torch.Tensor:
     return -(1 - smoothing) * logsigmoid(margin) - smoothing * logsigmoid(-margin)
 
 
+def _weighted(stage: DirectPreference, margin: torch.Tensor) -> torch.Tensor:
+    """Return ORPO's of the odds ratio, equation 6, with its weight."""
+    return -stage.beta * logsigmoid(margin)
+
+
 def _robust(stage: DirectPreference, margin: torch.Tensor) -> torch.Tensor:
     """Return the unbiased one under noisy labels."""
     smoothing = stage.label_smoothing
@@ -157,7 +159,7 @@ LOSSES: dict[str, tuple[Callable[..., Pair], Callable[..., torch.Tensor]]] = {
     "ipo": (_mean_ratios, _squared),
     "simpo": (_means, _target_margin),
     "cpo": (_sums, _sigmoid),
-    "orpo": (_odds, _sigmoid),
+    "orpo": (_odds, _weighted),
 }
 """Of each loss the rewards of answers, and what is made of their difference."""
 
@@ -178,8 +180,7 @@ class PreferenceTrainer(Trainer):
         self.stage = stage
         self._first = {}
         if stage.needs_reference:
-            own = trained_parameters(job.opened.model)
-            self._first = {name: one.detach().clone() for name, one in own.items()}
+            self._first = {name: one.detach().clone() for name, one in self._trained.items()}
         self._sums: list[torch.Tensor] = []
         self._reference: Answers | None = None
 
@@ -208,7 +209,7 @@ class PreferenceTrainer(Trainer):
                 self._trained[name].data = present
             model.train(training)
 
-    def items_of(self, inputs: dict[str, Any]) -> torch.Tensor:
+    def items_of(self, inputs: dict[str, Any], trained: torch.Tensor) -> torch.Tensor:  # noqa: ARG002
         """Return how many pairs a batch has."""
         labels: torch.Tensor = inputs["labels"]
         return torch.tensor(len(labels) // 2, device=labels.device)
