@@ -18,7 +18,7 @@ TRAITS = {
     "attention-block-mask": "It is an attention backend whose masks are of blocks of tokens.",
     "attention-wrapper": "It is laid over the attention backend.",
     "attention-unwrapped": "It is an attention backend that cannot be wrapped.",
-    "token-rows": "It is a stage whose rows are token ids and labels, and nothing else.",
+    "token-rows": "It is a stage whose batches are token ids and labels, and nothing else.",
     "preferences": "It is a stage whose rows are pairs of answers.",
     "packed-rows": "It puts several rows into one sequence, none of which sees another.",
     "rows-end-to-end": "It lays the rows of a batch end to end, without pads.",

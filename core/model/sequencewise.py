@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from luthier.core.errors import BadModel
@@ -27,8 +28,8 @@ SEQUENCEWISE = "sequencewise"
 class Group(NamedTuple):
     """Stretches of one length."""
 
-    number: int
-    length: int
+    members: list[int]
+    """Which of the row's stretches these are."""
     mask: torch.Tensor | None
     """Which token of a stretch sees which, (1, 1, length, length); None for all before it."""
 
@@ -44,33 +45,31 @@ class Stretches:
             tokens: how many the row has.
             mask_of: returns the mask of a stretch by its first token and its length.
         """
-        import torch
-
+        self.lengths = [stop - start for start, stop in pairwise([*starts, tokens])]
         by_length: dict[int, list[int]] = defaultdict(list)
-        for start, stop in zip(starts, [*starts[1:], tokens], strict=True):
-            by_length[stop - start].append(start)
+        for n, length in enumerate(self.lengths):
+            by_length[length].append(n)
         self.groups = [
-            Group(len(of), length, mask_of(of[0], length)) for length, of in by_length.items()
+            Group(of, mask_of(starts[of[0]], length)) for length, of in by_length.items()
         ]
-        firsts = [(start, n) for n, of in by_length.items() for start in of]
-        self.order = torch.cat([torch.arange(start, start + n) for start, n in firsts])
-        self.inverse = self.order.argsort()
 
     def in_groups(self, states_1HTD: torch.Tensor) -> list[torch.Tensor]:
         """Return the states of each group, of shape (stretches, heads, length, head size)."""
-        from luthier.core.model.attention import folded
+        import torch
 
-        ordered = states_1HTD.index_select(2, self.order.to(states_1HTD.device))
-        sizes = [group.number * group.length for group in self.groups]
-        parts = ordered.split_with_sizes(sizes, dim=2)
-        return [folded(part, group.number) for part, group in zip(parts, self.groups, strict=True)]
+        parts = states_1HTD.split_with_sizes(self.lengths, dim=2)
+        return [torch.cat([parts[n] for n in group.members]) for group in self.groups]
 
     def in_row(self, outputs: list[torch.Tensor]) -> torch.Tensor:
         """Return the outputs of all groups, each (stretches, length, heads, size), as one row."""
         import torch
 
-        joined = torch.cat([output.flatten(0, 1) for output in outputs])[None]
-        return joined.index_select(1, self.inverse.to(joined.device))
+        parts = {
+            n: output
+            for group, of_it in zip(self.groups, outputs, strict=True)
+            for n, output in zip(group.members, of_it, strict=True)
+        }
+        return torch.cat([parts[n] for n in range(len(parts))])[None]
 
     def _is_no_mask(self, *_: Any) -> Any:
         """Refuse to be read by the code of a model.

@@ -2,7 +2,7 @@
 
 Logits are as wide as the vocabulary, so that with a large one they, their softmax and its gradient
 are most of what a step needs. Here the head and the loss are computed only of the tokens that have
-a label, a chunk at a time, and again in the backward pass, in plain torch.
+a label, a chunk at a time, in plain torch.
 
 Source: Wijmans et al., 2024, https://arxiv.org/abs/2411.09009, with a kernel for it.
 """
@@ -25,12 +25,11 @@ if TYPE_CHECKING:
 class ChunkedCrossEntropy(Plugin):
     """Compute the head and the loss where a label is trained, a chunk of tokens at a time."""
 
-    tokens: Annotated[int, Field(ge=1)] = 256
-    """Tokens of a chunk: fewer need less memory, more take less time."""
+    tokens: Annotated[int, Field(ge=1)] | None = None
+    """Tokens of a chunk, fewer of which need less memory; unset: those of 32 million logits."""
 
     serves: ClassVar = "training"
     traits: ClassVar = frozenset({"head-loss"})
-    no_default: ClassVar = (Refusal("preferences", "the stage learns from pairs", "Leave it out"),)
     refuses: ClassVar = (
         Refusal("head-loss", "the head and its loss are computed in one way", "Leave one out"),
         Refusal(

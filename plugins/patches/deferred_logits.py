@@ -3,8 +3,8 @@
 The head gives a `DeferredLogits` in place of its logits: the hidden states, and how logits are made
 of them. What a model does to each logit by itself, such as a soft cap, is kept to be done later;
 slices and other shapes are taken of the hidden states; and `cross_entropy` computes the logits of
-the tokens that it counts, a chunk at a time, and once more in the backward pass. Whatever else is
-asked of them gets the logits of all tokens, so that nothing is ever wrong, only large.
+the tokens that it counts, a chunk at a time. Whatever else is asked of them gets the logits of all
+tokens, so that nothing is ever wrong, only large.
 
 Source: the protocol that torch offers to classes which behave like tensors,
 https://docs.pytorch.org/docs/stable/notes/extending.html#extending-torch-python-api
@@ -18,22 +18,27 @@ from typing import Any, NamedTuple
 
 import torch
 from torch.nn import functional
-from torch.utils.checkpoint import checkpoint
+
+from luthier.plugins.patches.chunked_losses import separate_losses, summed_losses
 
 logger = logging.getLogger(__name__)
 
 Step = Callable[[torch.Tensor], torch.Tensor]
 
+CHUNK = 2**25
+"""Logits of a chunk: 128 MiB in float32. Of fewer, the gradients of a trained head are summed more
+often; under 32 MiB they fragment the heap (docs/benchmarks.md)."""
+
 
 class DeferredHead:
     """What stands in the place of a head's forward pass."""
 
-    def __init__(self, forward: Step, tokens: int) -> None:
+    def __init__(self, forward: Step, tokens: int | None) -> None:
         """Defer a head.
 
         Args:
             forward: its forward pass, from (..., D) to (..., V).
-            tokens: how many are in a chunk.
+            tokens: how many are in a chunk; None for as many as have `CHUNK` logits.
         """
         self.forward = forward
         self.tokens = tokens
@@ -48,6 +53,10 @@ class DeferredHead:
         cast = torch.is_autocast_enabled(device), torch.get_autocast_dtype(device)
         recipe = _Recipe(self, device, *cast, torch.is_grad_enabled())
         return DeferredLogits.of(hidden, recipe, recipe(hidden.reshape(-1, hidden.shape[-1])[:0]))
+
+    def tokens_of(self, vocabulary: int) -> int:
+        """Return how many tokens are in a chunk, whose logits are so wide."""
+        return self.tokens or max(1, CHUNK // vocabulary)
 
     def tell_whole(self, name: str, *, trained: bool) -> None:
         """Note that a function wanted the logits of all tokens; where they are trained, say so."""
@@ -187,8 +196,10 @@ def _pointwise(
 ) -> Any:
     """Return the logits with a function yet to be done to each."""
     others = [*args[1:], *kwargs.values()]
-    if any(isinstance(one, torch.Tensor) and one.ndim > 1 for one in others):
-        return NotImplemented  # it may have a value for each token
+    tensors = [one for one in others if isinstance(one, torch.Tensor)]
+    # it may have a value for each token, or have been computed of what else has a gradient
+    if any(one.ndim > 1 or one.grad_fn is not None for one in tensors):
+        return NotImplemented
     return logits.with_step(lambda chunk: func(chunk, *args[1:], **kwargs))
 
 
@@ -264,14 +275,13 @@ def _cross_entropy(  # noqa: PLR0913, PLR0917 - torch's signature
         )
 
     counted_N = (target != ignore_index).nonzero().squeeze(1)
-    size = logits.recipe.head.tokens
     hidden_KD = logits.hidden[counted_N.to(logits.hidden.device)]
-    chunks = zip(torch.split(hidden_KD, size), torch.split(target[counted_N], size), strict=True)
-    # computed again in the backward pass, so that no chunk's logits are kept
-    losses_K = torch.cat([checkpoint(losses_of, *chunk, use_reentrant=False) for chunk in chunks])
+    size = logits.recipe.head.tokens_of(logits.shape[-1])
+    given = losses_of, hidden_KD, target[counted_N], size
     if reduction == "none":
+        losses_K = separate_losses(*given)
         return losses_K.new_zeros(len(target)).index_put((counted_N,), losses_K)
-    return losses_K.sum() / (len(losses_K) if reduction == "mean" else 1)
+    return summed_losses(*given) / (len(counted_N) if reduction == "mean" else 1)
 
 
 _SHAPING: Mapping[str, Callable[..., Any]] = {

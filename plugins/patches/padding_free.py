@@ -35,7 +35,6 @@ class PaddingFree(Plugin):
     traits: ClassVar = frozenset({"rows-end-to-end"})
     serves: ClassVar = "training"
     after: ClassVar = frozenset({"attention-backend"})
-    no_default: ClassVar = (Refusal("preferences", "the stage learns from pairs", "Leave it out"),)
     refuses: ClassVar = (
         Refusal(
             "attention-masked",

@@ -48,15 +48,15 @@ class DirectPreference(Plugin):
     beyond_shorter: Annotated[float, Field(ge=0, le=1)] = 1.0
     """What tokens beyond the length of the shorter answer count for (LD-DPO's alpha)."""
 
-    traits: ClassVar = frozenset({"preferences"})
+    traits: ClassVar = frozenset({"preferences", "token-rows"})
     serves: ClassVar = "training"
     refuses: ClassVar = (
-        Refusal("head-loss", "its loss is made of log-probabilities", "Leave that patch out"),
         Refusal(
-            "shards-weights", "a part of the weights alone cannot stand for the reference",
+            "shards-weights",
+            "a part of the weights alone cannot stand for the reference",
             "Train on one device, or choose another stage",
         ),
-    )  # fmt: skip
+    )
 
     @model_validator(mode="after")
     def _smoothing_is_of_a_loss_that_has_it(self) -> DirectPreference:

@@ -5,7 +5,7 @@ Each loss reads, of n pairs, the log-probabilities of the preferred and of the o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -35,31 +35,49 @@ class Answers(NamedTuple):
         return self.chosen / self.chosen_length, self.rejected / self.rejected_length
 
 
+def answers_in(batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    """Return which answer each token of a batch is of, by its number; (B, T).
+
+    A row of the batch is an answer, or many that lie end to end, whose positions begin again.
+    """
+    labels_BT = batch["labels"]
+    if "attention_mask" in batch:
+        numbers_B1 = torch.arange(len(labels_BT), device=labels_BT.device)[:, None]
+        return numbers_B1.expand_as(labels_BT)
+    begins_BT = batch["position_ids"] == 0
+    return begins_BT.flatten().cumsum(0).view_as(begins_BT) - 1
+
+
 def log_probabilities(
-    logits_BTV: torch.Tensor, labels_BT: torch.Tensor, beyond: float = 1.0
+    logits_BTV: torch.Tensor,
+    labels_BT: torch.Tensor,
+    answers_BT: torch.Tensor,
+    beyond: float = 1.0,
 ) -> Answers:
     """Return the log-probabilities of answers: n preferred ones, then the n others.
 
     Args:
-        logits_BTV: of shape (2n, T, V).
-        labels_BT: of shape (2n, T); `IGNORED` where a token is no part of the answer.
+        logits_BTV: of shape (B, T, V).
+        labels_BT: `IGNORED` where a token is no part of an answer.
+        answers_BT: the number of the answer that a token is of, 0 to 2n - 1.
         beyond: what those tokens of the longer answer of a pair count for that are beyond the
             length of the shorter one (LD-DPO, https://arxiv.org/abs/2409.06411, equation 10).
     """
     targets_BT = labels_BT[:, 1:]
     answer_BT = targets_BT != IGNORED
     # the logits of other positions are not put into float32
-    logits_NV = logits_BTV[:, :-1][answer_BT]
-    logits_NV = logits_NV.to(torch.promote_types(logits_NV.dtype, torch.float32))
-    found_N = -cross_entropy(logits_NV, targets_BT[answer_BT], reduction="none")
-    lengths_B = answer_BT.sum(1)
+    logits_KV = logits_BTV[:, :-1][answer_BT]
+    logits_KV = logits_KV.to(torch.promote_types(logits_KV.dtype, torch.float32))
+    found_K = -cross_entropy(logits_KV, targets_BT[answer_BT], reduction="none")
+    answers_K = answers_BT[:, 1:][answer_BT]
+    lengths_B = answers_K.bincount(minlength=int(answers_BT.max()) + 1)
     if beyond != 1:
         shorter_n = torch.minimum(*lengths_B.chunk(2))
-        number_BT = answer_BT.cumsum(1)
-        over_BT = number_BT > torch.cat([shorter_n, shorter_n])[:, None]
-        found_N = torch.where(over_BT[answer_BT], beyond * found_N, found_N)
-    rows_N = answer_BT.nonzero()[:, 0]
-    sums_B = found_N.new_zeros(len(labels_BT)).index_add(0, rows_N, found_N)
+        numbers_K = torch.arange(len(found_K), device=found_K.device)
+        number_K = numbers_K - (lengths_B.cumsum(0) - lengths_B)[answers_K]
+        over_K = number_K >= torch.cat([shorter_n, shorter_n])[answers_K]
+        found_K = torch.where(over_K, beyond * found_K, found_K)
+    sums_B = found_K.new_zeros(len(lengths_B)).index_add(0, answers_K, found_K)
     return Answers(*sums_B.chunk(2), *lengths_B.chunk(2))
 
 
@@ -183,9 +201,11 @@ class PreferenceTrainer(Trainer):
             self._first = {name: one.detach().clone() for name, one in self._trained.items()}
         self._sums: list[torch.Tensor] = []
         self._reference: Answers | None = None
+        self._numbers = torch.empty(0)  # of the batch at hand, which answer each token is of
 
     def compute_loss(self, model: Any, inputs: dict[str, Any], *args: Any, **settings: Any) -> Any:
-        """Return the loss of a batch of n pairs, 2n rows."""
+        """Return the loss of a batch of n pairs, 2n answers."""
+        self._numbers = answers_in(inputs)
         if self.stage.needs_reference:
             with torch.no_grad(), self.as_it_began():
                 given = {key: one for key, one in inputs.items() if key != "labels"}
@@ -211,15 +231,14 @@ class PreferenceTrainer(Trainer):
 
     def items_of(self, inputs: dict[str, Any], trained: torch.Tensor) -> torch.Tensor:  # noqa: ARG002
         """Return how many pairs a batch has."""
-        labels: torch.Tensor = inputs["labels"]
-        return torch.tensor(len(labels) // 2, device=labels.device)
+        return _pairs_in(inputs)
 
     def sums_of_means(self) -> list[torch.Tensor]:
         """Return how many pairs are told apart rightly, and the sums of margins and rewards."""
         return self._sums
 
     def _answers(self, logits: torch.Tensor, labels: torch.Tensor) -> Answers:
-        return log_probabilities(logits, labels, self.stage.beyond_shorter)
+        return log_probabilities(logits, labels, self._numbers, self.stage.beyond_shorter)
 
     def _loss(self, outputs: Any, labels: Any, num_items_in_batch: Any = None) -> torch.Tensor:
         found = judged(self.stage, self._answers(outputs.logits, labels), self._reference)
@@ -231,6 +250,11 @@ class PreferenceTrainer(Trainer):
 
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: Any) -> torch.Tensor:
         """Return the pairs of all batches of a step, on all processes."""
-        pairs = sum(len(batch["labels"]) // 2 for batch in batch_samples)
-        found: torch.Tensor = self.accelerator.reduce(torch.tensor(pairs, device=device), "sum")
+        pairs = sum(_pairs_in(batch).to(device) for batch in batch_samples)
+        found: torch.Tensor = self.accelerator.reduce(pairs, "sum")
         return found
+
+
+def _pairs_in(batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    """Return how many pairs of answers a batch has."""
+    return (answers_in(batch).max() + 1) // 2

@@ -105,7 +105,8 @@ def test_in_double_precision_they_agree_to_more_digits(config):
     double = torch.float64
     expected = measured(model_of(CONFIGS[config](), double), exact_mean)
     found = measured(model_of(CONFIGS[config](), double), exact_mean, tokens=5)
-    require_same(found, expected, 1e-10)
+    # Mamba's code makes its logits float32, whose gradients round before the division or after it
+    require_same(found, expected, 1e-6 if config == "a state" else 1e-10)
 
 
 @pytest.mark.parametrize("targets", [["q_proj"], ["q_proj", "lm_head"]], ids=["off", "on"])
@@ -170,7 +171,28 @@ def test_mixed_precision_is_kept_where_the_head_is_called_later(config):
     expected = loss_of(model_of(CONFIGS[config]()))
     found = loss_of(model_of(CONFIGS[config]()), tokens=5)
     assert found[0] == pytest.approx(expected[0].item(), abs=1e-6)
-    require_same(found, expected, 1e-2)  # sums of bfloat16 in another order
+    require_same(found, expected, 2e-2)  # bfloat16, divided after it was rounded and not before
+
+
+def test_weights_that_the_head_holds_out_of_sight_have_their_gradients():
+    def loss_of(tokens=None):
+        model = model_of(CONFIGS["llama"]())
+        hidden = [torch.full((64,), 0.5, requires_grad=True)]  # PEFT keeps tied adapters so
+        head = model.lm_head
+        head.forward = lambda states: nn.functional.linear(states, head.weight) * hidden[0]
+        found = measured(model, token_mean, tokens=tokens)
+        return found[0], {**found[1], "hidden": hidden[0].grad}
+
+    require_same(loss_of(tokens=5), loss_of(), 1e-5)
+
+
+def test_gradients_that_are_asked_for_twice_are_refused():
+    model = model_of(CONFIGS["llama"]())
+    ChunkedCrossEntropy().patch_model(model, "adapted")
+    loss = token_mean(model(input_ids=IDS))
+    loss.backward(retain_graph=True)
+    with pytest.raises(RuntimeError, match="once only"):
+        loss.backward()
 
 
 def test_packs_have_the_plain_gradients():

@@ -14,7 +14,7 @@ from luthier.core.run.folder import RunFolder
 from luthier.core.templates import IGNORED
 from luthier.core.training.recording import read_metrics
 from luthier.plugins.stages.dpo import DirectPreference
-from luthier.plugins.stages.preferences import Answers, judged, log_probabilities
+from luthier.plugins.stages.preferences import Answers, answers_in, judged, log_probabilities
 
 # --- the losses, in the terms of their papers -------------------------------------------------
 
@@ -93,7 +93,8 @@ def test_the_log_probability_of_an_answer_is_that_of_its_tokens():
         [IGNORED, 1, 2, IGNORED, IGNORED], [IGNORED, IGNORED, 3, 4, 5],
         [IGNORED, 1, 2, 3, 6], [IGNORED, IGNORED, 0, IGNORED, IGNORED],
     ])  # fmt: skip
-    found = log_probabilities(logits, labels)
+    rows = answers_in({"labels": labels, "attention_mask": labels})
+    found = log_probabilities(logits, labels, rows)
     of = logits.log_softmax(-1)
 
     def summed(row, *tokens):
@@ -102,7 +103,7 @@ def test_the_log_probability_of_an_answer_is_that_of_its_tokens():
     torch.testing.assert_close(found.chosen, torch.stack([summed(0, 1, 2), summed(1, 2, 3, 4)]))
     torch.testing.assert_close(found.rejected, torch.stack([summed(2, 1, 2, 3, 4), summed(3, 2)]))
     assert (found.chosen_length.tolist(), found.rejected_length.tolist()) == ([2, 3], [4, 1])
-    less = log_probabilities(logits, labels, beyond=0.25)  # LD-DPO, equation 10
+    less = log_probabilities(logits, labels, rows, beyond=0.25)  # LD-DPO, equation 10
     torch.testing.assert_close(less.chosen[1], summed(1, 2) + 0.25 * summed(1, 3, 4))
     torch.testing.assert_close(less.rejected[0], summed(2, 1, 2) + 0.25 * summed(2, 3, 4))
 
@@ -198,6 +199,30 @@ def test_batches_that_are_accumulated_are_one_batch(pairs_run, tmp_path):
         assert one["margin"] == pytest.approx(other["margin"], abs=1e-4)
 
 
-def test_what_replaces_the_loss_is_refused(pairs_run):
-    with pytest.raises(BadRunFile, match="made of log-probabilities"):
-        check(pairs_run(patches=["chunked-cross-entropy"]))
+@pytest.mark.parametrize("beyond", [1.0, 0.5])
+@pytest.mark.parametrize("tuner", ["full", {"name": "lora", "rank": 4}])
+def test_answers_that_lie_end_to_end_have_the_losses_of_padded_ones(
+    pairs_run, tmp_path, tuner, beyond
+):
+    def rows(name, patches):
+        stage = {"name": "dpo", "beyond_shorter": beyond}
+        run = pairs_run(
+            stage, steps=4, tuner=tuner, patches=patches, training={"log_every": 1},
+            output=str(tmp_path / name),
+        )  # fmt: skip
+        return rows_of(train(run), held_out=False)
+
+    plain = rows("plain", ["~padding-free", "~chunked-cross-entropy"])
+    for name, patches in (
+        ("by default", []),
+        ("chunks", [{"name": "chunked-cross-entropy", "tokens": 5}]),
+    ):
+        for one, other in zip(rows(name, patches), plain, strict=True):
+            assert one["loss"] == pytest.approx(other["loss"], abs=1e-5)
+            assert one["margin"] == pytest.approx(other["margin"], abs=1e-4)
+            assert one["tokens"] == other["tokens"]
+
+
+def test_both_patches_are_on_by_default(pairs_run):
+    named = [one.name for one in check(pairs_run()).of("patches")]
+    assert {"padding-free", "chunked-cross-entropy"} <= set(named)
