@@ -9,6 +9,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from luthier.core.data.columns import field_of
 from luthier.core.data.standard import (
     Aligned,
     BadValue,
@@ -101,8 +102,9 @@ def openai_row(row: StandardRow) -> dict[str, Any]:
     if isinstance(row, Text):
         return {"text": row.text}
     if isinstance(row, Tokens):
-        labels = {} if row.labels is None else {"labels": list(row.labels)}
-        return {"input_ids": list(row.ids), **labels}
+        if row.rejected is None:
+            return _columns_of(row)
+        return {**_columns_of(row, "chosen"), **_columns_of(row.rejected, "rejected")}
     head = [{"role": "system", "content": row.system}] if row.system else []
     prompt = [dict(as_written(one)) for one in (*head, *row.prompt)]
     response = [dict(as_written(one)) for one in row.response]
@@ -113,3 +115,9 @@ def openai_row(row: StandardRow) -> dict[str, Any]:
         return {"messages": prompt, "chosen": chosen, "rejected": rejected, **offered}
     judged = {"label": row.desirable} if isinstance(row, Judged) else {}
     return {"messages": [*prompt, *response], **judged, **offered}
+
+
+def _columns_of(row: Tokens, name: str = "") -> dict[str, Any]:
+    """Return a row of ids, or the named part of one, by the columns of a prepared dataset."""
+    labels = {} if row.labels is None else {field_of(name, "labels"): list(row.labels)}
+    return {field_of(name, "input_ids"): list(row.ids), **labels}

@@ -106,19 +106,19 @@ class Encoder:
     # --- what each kind of row is made of -----------------------------------------------------
 
     def _conversation(self, row: StandardRow) -> Parts:
-        if isinstance(row, Tokens):
+        if isinstance(row, Tokens) and row.rejected is None:
             return {"": self._tokens(row)}
         if isinstance(row, Conversation) and not isinstance(row, Preference):
             return {"": self._pieces(row, row.response)}
         lacks = " without an answer" if isinstance(row, Text) else ""
-        said = f"it is {_NAMES[type(row)]}{lacks}, and this stage learns from answers"
+        said = f"it is {_named(row)}{lacks}, and this stage learns from answers"
         raise BadValue(said, _STAGE)
 
     def _text(self, row: StandardRow) -> Parts:
-        if isinstance(row, Tokens):
+        if isinstance(row, Tokens) and row.rejected is None:
             return {"": self._tokens(row)}
         if not isinstance(row, Text):
-            raise BadValue(f"it is {_NAMES[type(row)]}, and this stage learns from texts", _STAGE)
+            raise BadValue(f"it is {_named(row)}, and this stage learns from texts", _STAGE)
         begin, end = self._document_ends
         text = [Piece(row.text, special=False, trained=True)]
         return {"": [*begin, *self._told_tokens(text), *end]}
@@ -141,8 +141,10 @@ class Encoder:
         return max(self.tokenizer.get_vocab().values())
 
     def _preference(self, row: StandardRow) -> Parts:
+        if isinstance(row, Tokens) and row.rejected is not None:
+            return {"chosen": self._tokens(row), "rejected": self._tokens(row.rejected)}
         if not isinstance(row, Preference):
-            said = f"it is {_NAMES[type(row)]}, and this stage learns from preferences"
+            said = f"it is {_named(row)}, and this stage learns from preferences"
             raise BadValue(said, _STAGE)
         return {
             name: self._pieces(row, [answer], alone=True)
@@ -151,7 +153,7 @@ class Encoder:
 
     def _judged(self, row: StandardRow) -> Parts:
         if not isinstance(row, Judged):
-            said = f"it is {_NAMES[type(row)]}, and this stage learns from judged answers"
+            said = f"it is {_named(row)}, and this stage learns from judged answers"
             raise BadValue(said, _STAGE)
         name = "desirable" if row.desirable else "undesirable"
         return {name: self._pieces(row, row.response, alone=True)}
@@ -270,6 +272,11 @@ _STAGE = (
 )
 _OTHER_IDS = "Make the ids with the tokenizer of this run's model, or leave the row out."
 _NO_PLACE = "Choose another `template`, or leave the row out"
+
+
+def _named(row: StandardRow) -> str:
+    pair = isinstance(row, Tokens) and row.rejected is not None
+    return "a preference of ids" if pair else _NAMES[type(row)]
 
 
 def _answers(messages: Sequence[Message]) -> list[Message]:

@@ -68,6 +68,8 @@ class Tokens(NamedTuple):
     ids: Sequence[int]
     labels: Sequence[int] | None = None
     """The ids that the loss counts, -100 elsewhere; None where it counts all."""
+    rejected: Tokens | None = None
+    """Of a preference the other answer, these being the better one, both with their prompt."""
 
 
 StandardRow = Conversation | Judged | Text | Tokens

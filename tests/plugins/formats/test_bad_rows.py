@@ -122,6 +122,12 @@ BROKEN = [
     ("pretokenized", {"input_ids": [True]}, "number 1 of 'input_ids' is True"),
     ("pretokenized", {"input_ids": [1, 2.0]}, "number 2 of 'input_ids' is 2.0"),
     ("pretokenized", {"input_ids": [1, 2], "labels": [1]}, "2 'input_ids' and 1 'labels'"),
+    ("pretokenized", {"chosen_input_ids": [1]}, "no column 'input_ids'"),
+    (
+        "pretokenized",
+        {"chosen_input_ids": [1], "rejected_input_ids": [1, 2], "rejected_labels": [1]},
+        "2 'rejected_input_ids' and 1 'rejected_labels'",
+    ),
     ("pretokenized", {"input_ids": [1], "labels": [-1]}, "number 1 of 'labels' is -1"),
     ("auto", {"weather": "fine", "wind": 3}, "no format fits its columns: weather, wind"),
     ("auto", {"prompt": "a"}, "beside 'prompt' there is no answer, as response or output"),

@@ -9,7 +9,7 @@ import torch
 from pydantic import ValidationError
 
 from luthier.core import check, resume, train
-from luthier.core.problems import BadRunFile
+from luthier.core.errors import BadData
 from luthier.core.run.folder import RunFolder
 from luthier.core.templates import IGNORED
 from luthier.core.training.recording import read_metrics
@@ -226,3 +226,25 @@ def test_answers_that_lie_end_to_end_have_the_losses_of_padded_ones(
 def test_both_patches_are_on_by_default(pairs_run):
     named = [one.name for one in check(pairs_run()).of("patches")]
     assert {"padding-free", "chunked-cross-entropy"} <= set(named)
+
+
+def test_pairs_of_ids_are_trained_as_they_are(pairs_run, tmp_path):
+    pair = {
+        "chosen_input_ids": [5, 6, 7], "chosen_labels": [IGNORED, 6, 7],
+        "rejected_input_ids": [5, 8, 9, 4], "rejected_labels": [IGNORED, IGNORED, 9, 4],
+    }  # fmt: skip
+    file = tmp_path / "ids.jsonl"
+    file.write_text((json.dumps(pair) + "\n") * 4)
+    run = pairs_run(steps=1, data=[{"path": str(file), "format": "pretokenized"}])
+    run.pop("validation")
+    (row,) = rows_of(train(run), held_out=False)
+    assert (row["tokens"], row["trained_tokens"]) == (4 * 7, 4 * 4)
+
+
+def test_pairs_of_ids_are_no_rows_of_another_stage(pairs_run, tmp_path):
+    file = tmp_path / "ids.jsonl"
+    file.write_text(json.dumps({"chosen_input_ids": [5, 6], "rejected_input_ids": [5, 7]}) + "\n")
+    run = pairs_run("sft", data=[{"path": str(file), "format": "pretokenized"}])
+    run.pop("validation")
+    with pytest.raises(BadData, match="a preference of ids, and this stage learns from answers"):
+        train(run)
