@@ -21,6 +21,7 @@ METHODS: dict[str, dict[str, Any]] = {
         "finetuning_type": "lora", "lora_rank": 8, "lora_alpha": 16, "lora_target": "all",
     },
 }  # fmt: skip
+METHODS["dpo"] = METHODS["lora"]
 
 
 def main() -> None:
@@ -31,14 +32,18 @@ def main() -> None:
     from datasets import Dataset, DatasetDict
     from llamafactory.train.tuner import run_exp
 
-    with (folder / "ordered.jsonl").open(encoding="utf-8") as lines:
+    paired = method == "dpo"
+    with (folder / f"ordered-{'pairs' if paired else 'rows'}.jsonl").open(
+        encoding="utf-8"
+    ) as lines:
         rows = [json.loads(line) for line in lines]
-    whole = [{**row, "attention_mask": [1] * len(row["input_ids"])} for row in rows]
+    whole = [with_masks(row) for row in rows]
     DatasetDict({"train": Dataset.from_list(whole)}).save_to_disk(folder / "tokenized")
     before = held("cpu")
     run_exp(
         {
-            "stage": "sft", "do_train": True, "model_name_or_path": str(folder / "model"),
+            "stage": "dpo" if paired else "sft", "pref_beta": 0.1, "do_train": True,
+            "model_name_or_path": str(folder / "model"),
             "tokenized_path": str(folder / "tokenized"), "dataset": "rows", "template": "chatml",
             "per_device_train_batch_size": 4, "gradient_accumulation_steps": 1,
             "num_train_epochs": 1, "learning_rate": 1e-4, "lr_scheduler_type": "cosine",
@@ -51,6 +56,16 @@ def main() -> None:
     print(json.dumps(before))
     sys.stdout.flush()
     os._exit(0)  # what it began in the background does not matter here
+
+
+def with_masks(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row, or a pair of answers, with the attention mask of each."""
+    masks = {
+        name.replace("input_ids", "attention_mask"): [1] * len(ids)
+        for name, ids in row.items() if name.endswith("input_ids")
+    }  # fmt: skip
+    nothing = dict.fromkeys(("images", "videos", "audios"))  # which its collator of pairs asks for
+    return {**{name: one for name, one in row.items() if name != "row"}, **masks, **nothing}
 
 
 if __name__ == "__main__":
