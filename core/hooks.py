@@ -32,12 +32,14 @@ if TYPE_CHECKING:
     from luthier.core.model.layers import LayerMap
     from luthier.core.model.loading import LoadPlan
     from luthier.core.model.opening import ModelSpec, OpenModel
+    from luthier.core.model.value_head import ValueHead
     from luthier.core.model.vocabulary import Vocabulary
     from luthier.core.problems import Finding
     from luthier.core.run.job import TrainingJob
     from luthier.core.sections import EncodingSection, GenerationSection, ModelSection
     from luthier.core.templates import ChatTemplate
     from luthier.core.training import Trainer
+    from luthier.core.training.samples import Reward
 
 PROJECT = "luthier"
 API_VERSION = "1.0"
@@ -323,6 +325,20 @@ def arrange_dataset(dataset: Dataset, encoding: EncodingSection) -> Items | None
 
 
 @hookspec(firstresult=True)
+def build_value_heads(opened: OpenModel) -> Mapping[str, ValueHead] | None:
+    """Return the value heads that are trained with the model, and saved with it, by their names.
+
+    Called once a training run, when the model is open. The loop then trains a
+    `luthier.core.model.value_head.ValuedModel` of both.
+
+    Args:
+        opened: the model; its `value_heads` are those that were saved with what is gone on with.
+
+    Answered by stages.
+    """
+
+
+@hookspec(firstresult=True)
 def build_collator(tokenizer: PreTrainedTokenizerBase, attention: str) -> Collator | None:
     """Return what makes a batch of encoded rows: a dict of tensors of shape (batch, tokens).
 
@@ -345,6 +361,21 @@ def build_optimizer(job: TrainingJob) -> torch.optim.Optimizer | None:
         job: the run, its model open.
 
     Answered by optimizers.
+    """
+
+
+@hookspec
+def build_reward(job: TrainingJob) -> Reward | None:
+    """Return what scores answers: of `luthier.core.training.samples.Sample`s a number for each.
+
+    Called once a training run whose stage samples answers, when the model is open. The scores of
+    several rewards are added.
+
+    Args:
+        job: the run, its model open. What a reward puts on the model is taken back by what it adds
+            to `job.opened.undo`.
+
+    Answered by rewards.
     """
 
 

@@ -69,6 +69,13 @@ class Encoder:
         """Return each preference as `chosen` and `rejected`, whose prompts are the same ids."""
         return self._together(rows, self._preference)
 
+    def prompts(self, rows: Sequence[StandardRow]) -> list[EncodedRow]:
+        """Return of each conversation the `prompt`, up to where its last answer begins.
+
+        A row that has that answer has the whole of it besides, as `answered`, its answer trained.
+        """
+        return self._together(rows, self._prompt)
+
     def judged(self, rows: Sequence[StandardRow]) -> list[EncodedRow]:
         """Return each judged answer as `desirable` or as `undesirable`."""
         return self._together(rows, self._judged)
@@ -151,6 +158,18 @@ class Encoder:
             for name, answer in zip(("chosen", "rejected"), row.response, strict=True)
         }
 
+    def _prompt(self, row: StandardRow) -> Parts:
+        if not isinstance(row, Conversation) or isinstance(row, Preference):
+            said = f"it is {_named(row)}, and this stage learns from prompts"
+            raise BadValue(said, _STAGE)
+        asked = self._pieces(row, [], ask=True)
+        found: dict[str, Sequence[Piece] | Encoded] = {
+            "prompt": [piece._replace(trained=True) for piece in asked]
+        }
+        if row.response:
+            found["answered"] = self._pieces(row, row.response, alone=True)
+        return found
+
     def _judged(self, row: StandardRow) -> Parts:
         if not isinstance(row, Judged):
             said = f"it is {_named(row)}, and this stage learns from judged answers"
@@ -187,9 +206,21 @@ class Encoder:
         return begin, [Piece(str(eos), special=True, trained=True)] if eos else []
 
     def _pieces(
-        self, row: Conversation | Judged, response: Sequence[Message], *, alone: bool = False
+        self,
+        row: Conversation | Judged,
+        response: Sequence[Message],
+        *,
+        alone: bool = False,
+        ask: bool = False,
     ) -> list[Piece]:
-        """Return what the loss is to count marked; where `alone`, the last answer and no other."""
+        """Return what the loss is to count marked.
+
+        Args:
+            row: what is asked.
+            response: the answers.
+            alone: whether the last answer counts, and no other.
+            ask: end with what the model goes on from.
+        """
         messages = [*row.prompt, *response]
         if row.system:
             messages.insert(0, {"role": "system", "content": row.system})
@@ -200,7 +231,7 @@ class Encoder:
         ]
         ends = self._ends
         rendered = self._format.render(
-            plain, tools_of(row.tools), training=True,
+            plain, tools_of(row.tools), training=True, generation_prompt=ask,
             bos_token=ends["bos_token"], eos_token=ends["eos_token"],
         )  # fmt: skip
         pieces = self._told_tokens(rendered.pieces)

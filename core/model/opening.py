@@ -26,6 +26,7 @@ from luthier.core.wiring import Selected, first_answer, manager_of, steps
 
 if TYPE_CHECKING:
     import pluggy
+    import torch
     from transformers import PreTrainedTokenizerBase
 
     from luthier.core.model.value_head import ValueHead
@@ -104,7 +105,18 @@ class OpenModel:
     undo: list[Undo] = field(default_factory=list)
     """What takes the patches back, in the order they were made: the last is to be called first."""
     value_heads: dict[str, ValueHead] = field(default_factory=dict)
-    """Heads that a stage put on it, by their names; they are saved with it."""
+    """Heads on it, by their names: those that were saved with it, in training those that the stage
+    made of them. They are saved with it."""
+
+    def trained(self) -> dict[str, torch.nn.Parameter]:
+        """Return the parameters that training changes, by name; a tied one once."""
+        heads = {f"value_heads.{name}.": head for name, head in self.value_heads.items()}
+        return {
+            prefix + name: parameter
+            for prefix, module in {"": self.model, **heads}.items()
+            for name, parameter in module.named_parameters()
+            if parameter.requires_grad
+        }
 
     def unpatch(self) -> None:
         """Take the patches back, so that what is saved has no trace of them."""
@@ -188,7 +200,7 @@ def open_model(located: LocatedModel, *, training: bool) -> OpenModel:
     layers = LayerMap.of(model, spec.layers)
     opened = OpenModel(model, located.tokenizer, located.template, layers, vocabulary)
     _patch(opened, manager, "built")
-    beneath, last = _stacked(spec, training=training)
+    beneath, last = stacked(spec, training=training)
     for adapter in beneath:
         opened.model = merged(with_adapter(opened.model, adapter), adapter)
     if training:
@@ -200,10 +212,20 @@ def open_model(located: LocatedModel, *, training: bool) -> OpenModel:
     elif last is not None:
         opened.model = with_adapter(opened.model, last)
     _patch(opened, manager, "adapted")
+    opened.value_heads = saved_heads(located)
     return opened
 
 
-def _stacked(spec: ModelSpec, *, training: bool) -> tuple[list[Path], Path | None]:
+def saved_heads(located: LocatedModel) -> dict[str, ValueHead]:
+    """Return the value heads that were saved with the last adapter, or else with the model."""
+    from luthier.core.model.value_head import FILE, load_value_heads
+
+    spec = located.spec
+    folder = Path((spec.base / spec.adapters[-1]) if spec.adapters else located.location)
+    return load_value_heads(folder) if (folder / FILE).is_file() else {}
+
+
+def stacked(spec: ModelSpec, *, training: bool) -> tuple[list[Path], Path | None]:
     """Return the adapters that become part of the model, and the one that stays beside it."""
     folders = [(spec.base / adapter).resolve() for adapter in spec.adapters]
     if not folders or (training and not spec.continues):

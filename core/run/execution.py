@@ -49,7 +49,7 @@ def execute(run: Run, folder: RunFolder, reporter: Reporter, *, resuming: bool) 
         folder.remove_leftovers()
     with _logged(folder), quiet_libraries(), reporter.hearing():
         from luthier.core.training.checkpoints import newest_whole
-        from luthier.core.training.parameters import require_finite, trained_parameters
+        from luthier.core.training.parameters import require_finite
 
         checkpoint = newest_whole(folder, reporter) if resuming else None
         job, manifest = _job(run, folder, reporter, resuming=checkpoint is not None)
@@ -62,7 +62,7 @@ def execute(run: Run, folder: RunFolder, reporter: Reporter, *, resuming: bool) 
         try:
             with reporter.progress(_total_steps(trainer)):
                 trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-            require_finite(trained_parameters(job.opened.model), trainer.state.global_step)
+            require_finite(job.opened.trained(), trainer.state.global_step)
         except KeyboardInterrupt:
             _interrupted(trainer, folder, manifest, reporter)
             raise
@@ -95,6 +95,7 @@ def _job(
         require_same_data(stored, prepared)
     set_seed(run.training.seed)
     opened = open_model(located, training=True)
+    opened.value_heads = dict(manager.hook.build_value_heads(opened=opened) or {})
     manifest = manifest_of(run, opened, prepared)
     _tell_of_model(run, opened, manifest["parameters"], reporter)
     manifest |= {"created": stored["created"]} if stored is not None else {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from luthier.core.hooks import Collator, Items
@@ -37,3 +38,12 @@ class TrainingJob:
     """What makes a batch of encoded rows: what `build_collator` gave."""
     callbacks: Sequence[Any] = ()
     """Observers of the loop."""
+
+    @cached_property
+    def trainee(self) -> Any:
+        """What the loop trains: the model, or it with its value heads in one module."""
+        if not self.opened.value_heads:
+            return self.opened.model
+        from luthier.core.model.value_head import ValuedModel
+
+        return ValuedModel(self.opened.model, self.opened.value_heads)

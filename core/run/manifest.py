@@ -110,11 +110,8 @@ def measured_peak_bytes() -> int:
 
 def _parameters(opened: OpenModel) -> dict[str, Any]:
     """Return how many parameters there are, how many are trained, and these by type of layer."""
-    # preparing data asks this module for `plugins_of`, and needs no trainer
-    from luthier.core.training.parameters import trained_parameters
-
     by_type: Counter[str] = Counter()
-    for name, parameter in trained_parameters(opened.model).items():
+    for name, parameter in opened.trained().items():
         by_type[opened.layers.type_of(name) or BESIDE] += parameter.numel()
     return {
         "all": weight_count(opened.model),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from luthier.core.device import Device, present
 from luthier.core.errors import BadModel, BadRunFolder, LuthierError
+from luthier.core.model.adapters import ADAPTER_CONFIG
 from luthier.core.model.hubs import fetched, require_no_misspelt_folder
 from luthier.core.problems import Place
 from luthier.core.run.execution import execute
@@ -32,7 +33,6 @@ logger = logging.getLogger(__name__)
 RunLike = str | Path | Mapping[str, Any]
 """A run file's path, or its contents."""
 Purpose = Literal["training", "inference"]
-ADAPTER = "adapter_config.json"
 
 
 def check(run: RunLike, overrides: Sequence[str] = (), *, device: Device | None = None) -> Run:
@@ -256,13 +256,13 @@ def run_to_serve(path: str | Path, overrides: Sequence[str], *, trust_plugins: b
         )
     tree = read_tree(folder.run_file)
     run = _stored_run(folder, overrides, trust_plugins=trust_plugins, purpose="inference")
-    if not any((folder.model / name).is_file() for name in ("config.json", ADAPTER)):
+    if not any((folder.model / name).is_file() for name in ("config.json", ADAPTER_CONFIG)):
         raise BadRunFolder(
-            f"{folder.model} holds neither a config.json nor an {ADAPTER}, so it is no model. "
-            f"Put it back from a copy, or delete it and go on: `luthier resume {path}`."
+            f"{folder.model} holds neither a config.json nor an {ADAPTER_CONFIG}, so it is no "
+            f"model. Put it back from a copy, or delete it and go on: `luthier resume {path}`."
         )
     model, adapters = tree.mapping["model"], list[str]()
-    if (folder.model / ADAPTER).is_file():
+    if (folder.model / ADAPTER_CONFIG).is_file():
         beneath = run.model.adapters[: -1 if run.model.continue_adapter else None]
         adapters = [*beneath, str(folder.model)]
     else:
@@ -274,7 +274,7 @@ def run_to_serve(path: str | Path, overrides: Sequence[str], *, trust_plugins: b
 
 def _model_of(path: Path, name: str) -> dict[str, Any]:
     """Return the model section for a path that is no run folder; an adapter brings its base."""
-    config = path / ADAPTER
+    config = path / ADAPTER_CONFIG
     if not config.is_file():
         return {"path": str(path.absolute()) if path.is_dir() else name}
     try:

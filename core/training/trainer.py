@@ -27,7 +27,7 @@ from luthier.core.training.filling import Filled
 from luthier.core.training.grouping import GroupedByLength
 from luthier.core.training.loss import token_mean_loss
 from luthier.core.training.packed import PackedCollator, require_isolated, tokens_of
-from luthier.core.training.parameters import lost, require_finite, trained_parameters
+from luthier.core.training.parameters import lost, require_finite
 from luthier.core.training.scheduling import scheduled
 from luthier.core.training.state import load_state, random_state, restore_random_state, save_state
 from luthier.core.training.streaming import Stream
@@ -55,7 +55,7 @@ class Trainer(transformers.Trainer):
         """
         settings.setdefault("compute_loss_func", token_mean_loss)
         super().__init__(
-            model=job.opened.model,
+            model=job.trainee,
             args=training_arguments(job),
             train_dataset=job.dataset,
             eval_dataset=dict(job.validation) or None,
@@ -71,7 +71,7 @@ class Trainer(transformers.Trainer):
                 require_isolated(job.opened.model, backend_of(job.opened.model))
         self.job = job
         # told now: some optimizers freeze in turn what they train
-        self._trained = trained_parameters(job.opened.model)
+        self._trained = job.opened.trained()
         self._sampler = None
         if job.run.training.group_by_length:
             rows = self._train_batch_size * self.args.gradient_accumulation_steps * world()
@@ -252,7 +252,17 @@ class Trainer(transformers.Trainer):
     def _own_state(self) -> dict[str, Any]:
         """Return what this process has for itself."""
         stream = self.train_dataset.state() if isinstance(self.train_dataset, Stream) else None
-        return {"random": random_state(), "window": self._window.sums, "stream": stream}
+        return {
+            "random": random_state(), "window": self._window.sums, "stream": stream,
+            "stage": self.stage_state(),
+        }  # fmt: skip
+
+    def stage_state(self) -> dict[str, Any]:
+        """Return what a stage goes on with besides: a tree that `save_state` can write."""
+        return {}
+
+    def restore_stage(self, state: dict[str, Any]) -> None:
+        """Go on with what `stage_state` told."""
 
     def _scaler_state(self) -> Any:
         scaler = self.accelerator.scaler
@@ -285,6 +295,7 @@ class Trainer(transformers.Trainer):
                 )
             own = loop["processes"][rank()]
             self._window.sums, self._written = own["window"], loop["written"]
+            self.restore_stage(own["stage"])
             if isinstance(self.train_dataset, Stream):
                 self.train_dataset.restore(own["stream"])
             if loop["scaler"] is not None:

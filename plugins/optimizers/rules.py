@@ -100,13 +100,12 @@ def matrices_of(job: TrainingJob, targets: Targets) -> set[str]:
         BadModel: a target matches no layer, or nothing of those that match is trained.
     """
     from luthier.core.training.groups import MATRIX
-    from luthier.core.training.parameters import trained_parameters
 
     layers = job.opened.layers
     chosen = set(layers.matching(targets))
     found = {
         name
-        for name, parameter in trained_parameters(job.opened.model).items()
+        for name, parameter in job.opened.trained().items()
         if parameter.ndim >= MATRIX and layers.layer_of(name) in chosen
     }
     if not found:

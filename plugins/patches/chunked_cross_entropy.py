@@ -30,6 +30,10 @@ class ChunkedCrossEntropy(Plugin):
 
     serves: ClassVar = "training"
     traits: ClassVar = frozenset({"head-loss"})
+    no_default: ClassVar = (
+        Refusal("scores", "the stage learns no logits", "Leave it out"),
+        Refusal("samples-answers", "the stage tells the entropy of all logits", "Leave it out"),
+    )
     refuses: ClassVar = (
         Refusal("head-loss", "the head and its loss are computed in one way", "Leave one out"),
         Refusal(

@@ -5,8 +5,7 @@ Each loss reads, of n pairs, the log-probabilities of the preferred and of the o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -14,6 +13,7 @@ from torch.nn.functional import cross_entropy, logsigmoid
 
 from luthier.core.templates import IGNORED
 from luthier.core.training import Trainer
+from luthier.plugins.stages.reference import Reference
 
 if TYPE_CHECKING:
     from luthier.core.run.job import TrainingJob
@@ -182,77 +182,77 @@ LOSSES: dict[str, tuple[Callable[..., Pair], Callable[..., torch.Tensor]]] = {
 """Of each loss the rewards of answers, and what is made of their difference."""
 
 
-class PreferenceTrainer(Trainer):
-    """Trains on pairs of answers; the reference is the model as it began.
+class PairTrainer(Trainer):
+    """Trains on pairs of answers: its loss is the mean over the pairs of a step."""
 
-    Only what is trained differs from that, so its first values are kept, and take the place of the
-    present ones while the reference is asked. With an adapter these are few; and an earlier adapter
-    that is trained on is a part of the reference, which one that is switched off would not be.
-    """
-
-    means = ("accuracy", "margin", "chosen_reward", "rejected_reward")
-
-    def __init__(self, job: TrainingJob, stage: DirectPreference) -> None:
-        """Keep the first values of what is trained, where the loss compares with them."""
-        super().__init__(job, compute_loss_func=self._loss)
-        self.stage = stage
-        self._first = {}
-        if stage.needs_reference:
-            self._first = {name: one.detach().clone() for name, one in self._trained.items()}
+    def __init__(self, job: TrainingJob) -> None:
+        """Set up the loop; `loss_of` gives the loss of each pair."""
+        super().__init__(job, compute_loss_func=self._mean)
         self._sums: list[torch.Tensor] = []
-        self._reference: Answers | None = None
-        self._numbers = torch.empty(0)  # of the batch at hand, which answer each token is of
+        self.answers_BT = torch.empty(0)
+        """Of the batch at hand, which answer each token is of."""
+
+    def loss_of(self, outputs: Any, labels_BT: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Return of each pair the loss, and then what `means` names: each of shape (n,)."""
+        raise NotImplementedError
 
     def compute_loss(self, model: Any, inputs: dict[str, Any], *args: Any, **settings: Any) -> Any:
         """Return the loss of a batch of n pairs, 2n answers."""
-        self._numbers = answers_in(inputs)
-        if self.stage.needs_reference:
-            with torch.no_grad(), self.as_it_began():
-                given = {key: one for key, one in inputs.items() if key != "labels"}
-                logits = self.job.opened.model(**given).logits
-                self._reference = self._answers(logits, inputs["labels"])
+        self.answers_BT = answers_in(inputs)
         return super().compute_loss(model, inputs, *args, **settings)
-
-    @contextmanager
-    def as_it_began(self) -> Iterator[None]:
-        """Have the model be what it was before the first step, without dropout."""
-        model = self.job.opened.model
-        now = {name: self._trained[name].data for name in self._first}
-        training = model.training
-        model.eval()
-        try:
-            for name, first in self._first.items():
-                self._trained[name].data = first
-            yield
-        finally:
-            for name, present in now.items():
-                self._trained[name].data = present
-            model.train(training)
 
     def items_of(self, inputs: dict[str, Any], trained: torch.Tensor) -> torch.Tensor:  # noqa: ARG002
         """Return how many pairs a batch has."""
         return _pairs_in(inputs)
 
     def sums_of_means(self) -> list[torch.Tensor]:
-        """Return how many pairs are told apart rightly, and the sums of margins and rewards."""
+        """Return the sums of `means` over the pairs."""
         return self._sums
 
-    def _answers(self, logits: torch.Tensor, labels: torch.Tensor) -> Answers:
-        return log_probabilities(logits, labels, self._numbers, self.stage.beyond_shorter)
-
-    def _loss(self, outputs: Any, labels: Any, num_items_in_batch: Any = None) -> torch.Tensor:
-        found = judged(self.stage, self._answers(outputs.logits, labels), self._reference)
-        margin = (found.chosen - found.rejected).detach()
-        told = ((margin > 0).float(), margin, found.chosen, found.rejected)
-        self._sums = [one.detach().sum() for one in told]
-        pairs = len(margin) if num_items_in_batch is None else num_items_in_batch
-        return found.loss.sum() / pairs
+    def _mean(self, outputs: Any, labels: Any, num_items_in_batch: Any = None) -> torch.Tensor:
+        loss_N, *told = self.loss_of(outputs, labels)
+        self._sums = [one.detach().float().sum() for one in told]
+        pairs = len(loss_N) if num_items_in_batch is None else num_items_in_batch
+        return loss_N.sum() / pairs
 
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: Any) -> torch.Tensor:
         """Return the pairs of all batches of a step, on all processes."""
         pairs = sum(_pairs_in(batch).to(device) for batch in batch_samples)
         found: torch.Tensor = self.accelerator.reduce(pairs, "sum")
         return found
+
+
+class PreferenceTrainer(PairTrainer):
+    """Trains on pairs of answers; the reference is the model as it began."""
+
+    means = ("accuracy", "margin", "chosen_reward", "rejected_reward")
+
+    def __init__(self, job: TrainingJob, stage: DirectPreference) -> None:
+        """Note the reference, where the loss compares with one."""
+        super().__init__(job)
+        self.stage = stage
+        self._as_it_began = Reference(job) if stage.needs_reference else None
+        self._reference: Answers | None = None
+
+    def compute_loss(self, model: Any, inputs: dict[str, Any], *args: Any, **settings: Any) -> Any:
+        """Ask the reference, and return the loss."""
+        if self._as_it_began is not None:
+            self.answers_BT = answers_in(inputs)
+            with self._as_it_began():
+                given = {key: one for key, one in inputs.items() if key != "labels"}
+                logits = self.job.opened.model(**given).logits
+                self._reference = self._answers(logits, inputs["labels"])
+        return super().compute_loss(model, inputs, *args, **settings)
+
+    def loss_of(self, outputs: Any, labels_BT: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Return the losses, which pairs are told apart rightly, and margins and rewards."""
+        found = judged(self.stage, self._answers(outputs.logits, labels_BT), self._reference)
+        margin = (found.chosen - found.rejected).detach()
+        return found.loss, margin > 0, margin, found.chosen, found.rejected
+
+    def _answers(self, logits_BTV: torch.Tensor, labels_BT: torch.Tensor) -> Answers:
+        beyond = self.stage.beyond_shorter
+        return log_probabilities(logits_BTV, labels_BT, self.answers_BT, beyond)
 
 
 def _pairs_in(batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
