@@ -134,8 +134,8 @@ class Matrix:
         chosen = [one.chosen for one in parts if one.chosen is not None]
         around = [one.circumstance for one in parts if one.circumstance is not None]
         told: list[list[Conflict]] = []
-        for others in self._others({one.kind for one in parts}):
-            others += self._brought([*chosen, *others])
+        for beside in self._others({one.kind for one in parts}):
+            others = [*beside, *self._brought([*chosen, *beside])]
             found = list(conflicts([*chosen, *others], device, *around))
             if not found:
                 return tuple(str(one) for one in others if one not in self._defaults)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from luthier.core.model.opening import LocatedModel
     from luthier.core.model.value_head import ValueHead
     from luthier.core.run.job import TrainingJob
-    from luthier.core.training.samples import Reward, Sample
+    from luthier.core.samples import Reward, Sample
 
 HEAD = "reward"
 """What the stage `rm` calls its value head, and what its adapter is called beside another."""
@@ -31,7 +31,11 @@ class Scorer:
     """Scores answers at their last tokens."""
 
     def __init__(
-        self, model: Any, head: ValueHead, size: int, switched: AbstractContextManager[None] | Any
+        self,
+        model: Any,
+        head: ValueHead,
+        size: int,
+        switched: Callable[[], AbstractContextManager[None]],
     ) -> None:
         """Score with a head on a model.
 

@@ -14,7 +14,7 @@ from luthier.core.training.recording import read_metrics
 PROMPTS = [
     {"prompt": f"What is {a} plus {b}?", "answer": str(a + b)} for a in range(8) for b in (1, 2)
 ]
-REWARD = {"name": "contains", "text": "e"}
+REWARD = {"name": "contains", "text": "an"}
 ONLINE = ("ppo", "grpo", "rloo")
 
 
@@ -46,17 +46,24 @@ def sampled_run(small_run, tmp_path):
     return make
 
 
+@pytest.mark.parametrize("seed", [1, 2, 3])
 @pytest.mark.parametrize("stage", ONLINE)
-def test_a_wanted_letter_becomes_more_frequent_on_held_out_prompts(sampled_run, stage):
+def test_a_wanted_text_becomes_more_frequent(sampled_run, stage, seed):
     run = sampled_run(
-        stage, 24, validation=4, evaluation={"every": 8},
-        training={"learning_rate": 1e-2, "batch_size": 8}, options={"kl_coefficient": 0.0},
+        stage, 12, tuner="full", validation=4, evaluation={"every": 12},
+        options={"kl_coefficient": 0.0, "minibatch_size": 16},
+        training={
+            "learning_rate": 5e-3 if stage == "ppo" else 1e-2, "scheduler": "constant",
+            "batch_size": 16 if stage == "ppo" else 4, "seed": seed,
+        },
     )  # fmt: skip
     folder = train(run)
     rewards = [row["reward"] for row in rows_of(folder, held_out=False)]
     begin, end = sum(rewards[:3]) / 3, sum(rewards[-3:]) / 3
-    assert end > begin + 0.3, rewards
-    assert rows_of(folder, held_out=True)[-1]["reward"] > begin + 0.2
+    # three of the answers, and by then the model has hardly changed, are the frozen control
+    assert begin < 0.4, rewards
+    assert end > begin + 0.4, rewards
+    assert rows_of(folder, held_out=True)[-1]["reward"] > begin + 0.4
 
 
 @pytest.mark.parametrize("stage", ONLINE)
