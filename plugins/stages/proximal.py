@@ -122,4 +122,5 @@ class RunningSpread:
         self.mean += gap * len(seen) / count
         self.count = count
         spread = (self.squares / max(count - 1, 1)) ** 0.5
-        return (scores - self.mean) / (spread + 1e-8)
+        normalized: torch.Tensor = (scores - self.mean) / (spread + 1e-8)
+        return normalized
