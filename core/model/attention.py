@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +39,18 @@ WITHOUT_SDPA = frozenset(
 code computes attention by itself, or there is none."""
 CAPPED = frozenset({"gemma2", "vaultgemma"})
 """Those of them whose scores have a cap, which our attention over SDPA computes."""
-UNWRAPPED = (WITHOUT_SDPA - CAPPED) | {"falcon"}
+SELECTIVE = frozenset(
+    {
+        "axk2", "deepseek_v32", "dots3_note", "dots3_note_text", "glm5_next", "glm5_next_text",
+        "glm_moe_dsa", "hy_v4", "minimax_m3_vl", "minimax_m3_vl_text", "mistral_large4",
+        "mistral_large4_text",
+    }
+)  # fmt: skip
+"""Those whose code chooses the keys that a token sees, and masks the others only where the backend
+has the name `eager` or `sdpa`: under any other name their attention would be full, in silence."""
+BIASED = frozenset({"inkling_text"})
+"""Those that take SDPA, and hand it a bias that is lost where anything is laid over it."""
+UNWRAPPED = (WITHOUT_SDPA - CAPPED) | SELECTIVE | BIASED | {"falcon"}
 """Model types whose attention nothing can be laid over; Falcon's code calls SDPA by itself."""
 FLASH = "flash"
 """What transformers knows a flash kernel by: a part of its name."""
@@ -82,10 +93,21 @@ def composed_attention(backend: str | None, manager: pluggy.PluginManager) -> st
     # wrappers may have other options
     stem = "kernel" if FLASH in name else backend or "attention"
     own = f"{_PREFIX}{stem}_{next(_numbers)}"
-    AttentionInterface.register(own, attention)
+    AttentionInterface.register(own, _in_order(attention))
     AttentionMaskInterface.register(own, ALL_MASK_ATTENTION_FUNCTIONS[name])
     _backends[own] = name
     return own
+
+
+def _in_order(attention: Attention) -> Attention:
+    """Return attention that may be called by transformers' names, as some models do."""
+
+    def called(
+        module: Any, query: Any, key: Any, value: Any, attention_mask: Any = None, **named: Any
+    ) -> Any:
+        return attention(module, query, key, value, attention_mask, **named)
+
+    return called
 
 
 def _not_wrapped(name: str, owners: str, there: Iterable[str]) -> BadModel:
@@ -101,6 +123,29 @@ def backend_of(model: PreTrainedModel) -> str:
     return _backends.get(name, name)
 
 
+def unwrapped(config: Mapping[str, Any]) -> str | None:
+    """Return the model type that a config tells, or that of its text, if nothing may be laid over
+    the attention of such models.
+    """
+    text = config.get("text_config")
+    kinds = [
+        config.get("model_type"),
+        text.get("model_type") if isinstance(text, Mapping) else None,
+    ]
+    return next((kind for kind in kinds if kind in UNWRAPPED), None)
+
+
+def why_unwrapped(kind: str) -> str:
+    """Return why nothing can be laid over the attention of models of an `UNWRAPPED` type."""
+    if kind in SELECTIVE:
+        how = "choose the keys that a token sees, and only under the names `sdpa` and `eager`"
+    elif kind in BIASED:
+        how = "add a bias to their attention"
+    else:
+        how = "compute attention in code of their own, or have none, or sinks or biases"
+    return f"models of the type {kind} {how}; nothing can be laid over it"
+
+
 def require_interface(attention: str | None, model: ModelSpec, location: Path | str) -> None:
     """Refuse attention for a model whose code would not call it, or needs another.
 
@@ -113,11 +158,16 @@ def require_interface(attention: str | None, model: ModelSpec, location: Path | 
         BadModel: the model computes attention in code of its own, not by transformers' interface,
             or as SDPA cannot.
     """
-    from luthier.core.model.architectures import class_at
+    from luthier.core.model.architectures import class_at, config_at
 
     ours = attention in _backends or attention == SEQUENCEWISE
     if not ours and attention != DEFAULT_BACKEND:
         return
+    kind = unwrapped(config_at(location, model.revision).to_dict()) if ours else None
+    if kind is not None and kind in SELECTIVE | BIASED:
+        raise BadModel(
+            f"{why_unwrapped(kind)}. Leave out the patches of attention, or choose another model."
+        )
     made: Any = class_at(location, model.revision)
     if made is None:
         return
