@@ -124,9 +124,7 @@ def backend_of(model: PreTrainedModel) -> str:
 
 
 def unwrapped(config: Mapping[str, Any]) -> str | None:
-    """Return the model type that a config tells, or that of its text, if nothing may be laid over
-    the attention of such models.
-    """
+    """Return a model's type, or that of its text, where nothing can be laid over its attention."""
     text = config.get("text_config")
     kinds = [
         config.get("model_type"),
