@@ -121,6 +121,8 @@ def _equip(job: TrainingJob, reporter: Reporter) -> None:
         tokenizer=opened.tokenizer, attention=backend_of(opened.model),
     )  # fmt: skip
     job.optimizer = hook.build_optimizer(job=job)
+    for subject, text in job.notes.items():
+        reporter.say(subject, text)
     require_rates(job)
     observers = [one for one in hook.build_callback(job=job) if one is not None]
     schedule = [EvaluationSchedule(job.run.evaluation.every)] if job.validation else []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +38,8 @@ class TrainingJob:
     """What makes a batch of encoded rows: what `build_collator` gave."""
     callbacks: Sequence[Any] = ()
     """Observers of the loop."""
+    notes: dict[str, str] = field(default_factory=dict)
+    """What the run tells of its optimizer and collator once they are built, by subject."""
 
     @cached_property
     def trainee(self) -> Any:

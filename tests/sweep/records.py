@@ -29,6 +29,7 @@ SWEEPS = {
     "architectures": Sweep(
         tests="tests/core/model/test_architectures.py",
         covers=(
+            "core/model/layer_finding.py",
             "core/model/layer_names.py",
             "core/model/layer_types.py",
             "core/model/layers.py",
