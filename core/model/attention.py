@@ -54,6 +54,7 @@ UNWRAPPED = (WITHOUT_SDPA - CAPPED) | SELECTIVE | BIASED | {"falcon"}
 """Model types whose attention nothing can be laid over; Falcon's code calls SDPA by itself."""
 FLASH = "flash"
 """What transformers knows a flash kernel by: a part of its name."""
+_WITHOUT = "Leave out the patches of attention, or choose another model."
 _PREFIX = "luthier_"
 _numbers = itertools.count(1)
 _backends: dict[str, str] = {}
@@ -163,30 +164,23 @@ def require_interface(attention: str | None, model: ModelSpec, location: Path | 
         return
     kind = unwrapped(config_at(location, model.revision).to_dict()) if ours else None
     if kind is not None and kind in SELECTIVE | BIASED:
-        raise BadModel(
-            f"{why_unwrapped(kind)}. Leave out the patches of attention, or choose another model."
-        )
+        raise BadModel(f"{why_unwrapped(kind)}. {_WITHOUT}")
     made: Any = class_at(location, model.revision)
     if made is None:
         return
     if ours and not made._can_set_attn_implementation():  # noqa: SLF001 - nothing else tells
         raise BadModel(
             f"{made.__name__} computes attention in code of its own, which nothing can be laid "
-            "over. Leave out the patches of attention, or choose another model."
+            f"over. {_WITHOUT}"
         )
     backend = _backends.get(str(attention), attention)
     if backend not in {DEFAULT_BACKEND, SEQUENCEWISE} or made._supports_sdpa:  # noqa: SLF001
         return
+    fault = f"{made.__name__} computes attention as SDPA cannot"
     if not ours:
-        raise BadModel(
-            f"{made.__name__} computes attention as SDPA cannot. Name no backend, or choose "
-            "another."
-        )
+        raise BadModel(f"{fault}. Name no backend, or choose another.")
     if getattr(made.config_class, "model_type", None) not in CAPPED:
-        raise BadModel(
-            f"{made.__name__} computes attention as SDPA cannot, which is to be beneath what is "
-            "laid over it. Leave out the patches of attention, or choose another model."
-        )
+        raise BadModel(f"{fault}, which is to be beneath what is laid over it. {_WITHOUT}")
 
 
 def folded(states_BHTD: torch.Tensor, count: int) -> torch.Tensor:

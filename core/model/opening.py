@@ -89,6 +89,8 @@ class LocatedModel:
     manager: pluggy.PluginManager
     known_tokens: int
     """How many tokens the tokenizer had before any were added."""
+    held_tokens: tuple[str, ...] = ()
+    """Those that were to be added, and that it had already."""
 
 
 @dataclass
@@ -167,12 +169,12 @@ def locate(spec: ModelSpec) -> LocatedModel:
     own = next((t for t in tokenizers[:-1] if (t / "tokenizer_config.json").is_file()), location)
     tokenizer = first_answer(manager, "load_tokenizer", model=spec, location=own)
     known = len(tokenizer)
-    add_tokens(tokenizer, spec.tokens, spec.special_tokens)
+    held = add_tokens(tokenizer, spec.tokens, spec.special_tokens)
     template = spec.template.plugin if spec.template else None
     if template is not None and not isinstance(template, ChatTemplate):
         raise BadModel(f"{spec.template} is no ChatTemplate. Choose another `template`.")
     template = template and fitted(template, tokenizer)
-    return LocatedModel(spec, location, tokenizer, template, manager, known)
+    return LocatedModel(spec, location, tokenizer, template, manager, known, held)
 
 
 def open_model(located: LocatedModel, *, training: bool) -> OpenModel:

@@ -93,6 +93,8 @@ def _job(
     _tell_of_template(run, prepared.counts, reporter)
     if stored is not None:
         require_same_data(stored, prepared)
+    if held := ", ".join(map(repr, located.held_tokens)):
+        reporter.warn(f"to be added, but tokens of the model already, as they stay: {held}")
     set_seed(run.training.seed)
     opened = open_model(located, training=True)
     opened.value_heads = dict(manager.hook.build_value_heads(opened=opened) or {})

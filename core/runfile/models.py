@@ -11,6 +11,7 @@ from luthier.core.device import Device
 from luthier.core.errors import BadModel
 from luthier.core.model.attention import unwrapped, why_unwrapped
 from luthier.core.model.evidence import config_of
+from luthier.core.model.vocabulary import why_fixed
 from luthier.core.problems import Finding
 from luthier.core.runfile.choosing import Chooser
 from luthier.core.runfile.nodes import Node, dotted, path_to
@@ -25,7 +26,8 @@ def findings(
 ) -> Iterator[tuple[str, Finding]]:
     """Yield what the chosen plugins find wrong with the model, each with the plugin's key.
 
-    Of plugins that would be laid over attention which takes nothing, it is found for them.
+    Of plugins that would be laid over attention which takes nothing, it is found for them; and of
+    tokens that are to be new to a model whose vocabulary cannot grow, without one.
 
     Args:
         folder: where the model's config lies, if it is at hand.
@@ -39,6 +41,9 @@ def findings(
         config = config_of(folder) or {}
     chosen = {id(one.plugin): key for one, _, key in chooser.chosen}
     scope = [one for one, _, _ in chooser.chosen if one.kind not in {"sources", "formats"}]
+    for field in ("add_tokens", "add_special_tokens"):
+        if getattr(model, field) and (reason := why_fixed(config)):
+            yield "model", Finding(field, reason, "Leave it out, or choose another model.")
     manager = manager_of(scope)
     if kind := unwrapped(config):
         for step in steps(manager, "wrap_attention"):
