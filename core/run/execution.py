@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from luthier.core.data.dataset import VALIDATION
 from luthier.core.errors import Diverged
-from luthier.core.problems import counted
+from luthier.core.problems import counted, cut
 from luthier.core.run.folder import RunFolder, step_of, write_json_whole
 from luthier.core.run.previous import forget
 from luthier.core.run.ranks import is_first
@@ -157,6 +158,10 @@ def _tell_of_model(run: Run, opened: OpenModel, counts: dict[str, Any], reporter
     for one in run.of("quantizers"):
         place = run.tree.at(("quantizer", "name")).place
         reporter.say("quantizer", one.name if place.line else f"{one.name} ({place})")
+    for field, value in opened.config_changes.items():
+        parts = value if isinstance(value, Mapping) else {"now": value}
+        listed = (f"{key} {cut(json.dumps(one))}" for key, one in parts.items())
+        reporter.say("config", f"{field}: {', '.join(listed)}")
     if opened.vocabulary.changed:
         reporter.say("vocabulary", str(opened.vocabulary))
     for folder in run.model.adapters:

@@ -53,6 +53,7 @@ def manifest_of(run: Run, opened: OpenModel, prepared: PreparedData) -> dict[str
         "tokenizer_sha256": _sha256(opened.tokenizer.backend_tokenizer.to_str())
         if hasattr(opened.tokenizer, "backend_tokenizer") else None,
         "vocabulary": asdict(opened.vocabulary),
+        "config_changes": dict(opened.config_changes),
         "template_sha256": _sha256(opened.template.jinja()) if opened.template else None,
         "git_commit": _git_commit(),
         "hardware": {
