@@ -22,8 +22,10 @@ sweep: .venv/dev
 architectures: .venv/dev
 	$(BIN)/python -m tests.sweep architectures
 
-## the one of them that trains beside every quantizer, in an environment of its own
+## the one of them that trains beside every quantizer, in an environment of its own; before it what
+## `make test` skips for want of these packages
 quantizers: .venv-quantizers/ready
+	OMP_NUM_THREADS=1 .venv-quantizers/bin/python -m pytest -m "not sweep" tests/plugins/quantizers
 	OMP_NUM_THREADS=1 .venv-quantizers/bin/python -m tests.sweep quantizers
 
 ## formatting, lint, types, and the direction of imports

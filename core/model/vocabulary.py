@@ -22,8 +22,8 @@ FIXED: Mapping[str, str] = {
 }
 """The model types of transformers whose vocabulary cannot grow, each with the reason."""
 REMEDY = (
-    "Leave out `add_tokens`, `add_special_tokens` and `pad_vocabulary`, take the tokenizer that the "
-    "model was trained with, or choose another model."
+    "Leave out `add_tokens`, `add_special_tokens` and `pad_vocabulary`, take the tokenizer that "
+    "the model was trained with, or choose another model."
 )
 
 SEED = 0
@@ -76,9 +76,8 @@ MOST_SHOWN = 5
 
 def why_fixed(config: Mapping[str, Any]) -> str | None:
     """Return why a model's vocabulary cannot grow, where its config, or that of its text, tells."""
-    text = config.get("text_config")
-    kinds = (config.get("model_type"), text.get("model_type") if isinstance(text, Mapping) else "")
-    for kind in kinds:
+    parts = [config, config.get("text_config")]
+    for kind in (str(one.get("model_type")) for one in parts if isinstance(one, Mapping)):
         if kind in FIXED:
             return f"the vocabulary of models of the type {kind} cannot grow: {FIXED[kind]}"
     return None

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from luthier.core.data.dataset import VALIDATION
 from luthier.core.errors import Diverged
-from luthier.core.problems import counted, cut
+from luthier.core.problems import counted
 from luthier.core.run.folder import RunFolder, step_of, write_json_whole
 from luthier.core.run.previous import forget
 from luthier.core.run.ranks import is_first
 from luthier.core.run.reporting import Reporter, quiet_libraries
+from luthier.core.run.telling import tell_of_model
 from luthier.core.runfile import Run
 from luthier.core.runfile.templating import OWN
 from luthier.core.wiring import first_answer, manager_of
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from luthier.core.data.prepared import PreparedData
     from luthier.core.data.shards import Counts
     from luthier.core.hooks import Items
-    from luthier.core.model.opening import OpenModel
     from luthier.core.run.job import TrainingJob
 
 
@@ -100,7 +99,7 @@ def _job(
     opened = open_model(located, training=True)
     opened.value_heads = dict(manager.hook.build_value_heads(opened=opened) or {})
     manifest = manifest_of(run, opened, prepared)
-    _tell_of_model(run, opened, manifest["parameters"], reporter)
+    tell_of_model(run, opened, manifest["parameters"], reporter)
     manifest |= {"created": stored["created"]} if stored is not None else {}
     _write(folder, manifest)
     rows, of_stage = _arranged(run, prepared, manager)
@@ -150,31 +149,6 @@ def _arranged(
         dataset=prepared.dataset, encoding=run.encoding
     )
     return (prepared.dataset, False) if items is None else (items, True)
-
-
-def _tell_of_model(run: Run, opened: OpenModel, counts: dict[str, Any], reporter: Reporter) -> None:
-    family = run.family.name if run.family else "?"
-    reporter.say("model", f"{run.model.path} (family {family}), {run.dtype} on {run.device}")
-    for one in run.of("quantizers"):
-        place = run.tree.at(("quantizer", "name")).place
-        reporter.say("quantizer", one.name if place.line else f"{one.name} ({place})")
-    for field, value in opened.config_changes.items():
-        parts = value if isinstance(value, Mapping) else {"now": value}
-        listed = (f"{key} {cut(json.dumps(one))}" for key, one in parts.items())
-        reporter.say("config", f"{field}: {', '.join(listed)}")
-    if opened.vocabulary.changed:
-        reporter.say("vocabulary", str(opened.vocabulary))
-    for folder in run.model.adapters:
-        goes_on = run.continues_adapter and folder == run.model.adapters[-1]
-        reporter.say(
-            "adapter", f"{folder}, {'trained on' if goes_on else 'made part of the model'}"
-        )
-    if opened.layers.resolved:
-        reporter.say("targets", str(opened.layers))
-    share = counts["trained"] / counts["all"]
-    reporter.say("training", f"{counts['trained']:,} of {counts['all']:,} parameters ({share:.2%})")
-    listed = [f"{kind} {count:,}" for kind, count in counts["trained_by_type"].items()]
-    reporter.say("by type", ", ".join(listed))
 
 
 def _tell_of_template(run: Run, counts: Counts, reporter: Reporter) -> None:

@@ -116,8 +116,9 @@ def _run_of(path: str | Path, base: str | None, *, trust_plugins: bool) -> Run:
     if not fitted_to_quantized(adapter):
         if _is_quantized(run):
             raise BadModel(
-                f"the weights of {run.model.path} are stored in few bits, and the adapter is merged "
-                f"into whole ones. Name them: `luthier merge {path} NEW_FOLDER --base WHOLE_MODEL`."
+                f"the weights of {run.model.path} are stored in few bits, and the adapter is "
+                "merged into whole ones. Name them: "
+                f"`luthier merge {path} NEW_FOLDER --base WHOLE_MODEL`."
             )
         return run
     run = run_to_serve(path, other, trust_plugins=trust_plugins)

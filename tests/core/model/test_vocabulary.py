@@ -169,15 +169,17 @@ def test_a_model_whose_vocabulary_cannot_grow_is_refused_by_check_and_as_it_load
             check(small_run(model=section, template="chatml"))
 
 
-def test_a_model_of_unknown_code_that_cannot_grow_is_refused_too(tmp_path):
-    tokenizer = tokenizer_of(tmp_path)
-    for fault in ("fails", "forgets the head"):
-        model = miniature("gpt_neox")
-        model.resize_token_embeddings = {
-            "fails": lambda *_, **__: model.nothing_of_this_name,
-            "forgets the head": lambda rows, **_: model.set_input_embeddings(
-                torch.nn.Embedding(rows, 32)
-            ),
-        }[fault]
-        with pytest.raises(BadModel, match=r"of GPTNeoXForCausalLM cannot grow: .*(nothing|99)"):
-            fit_vocabulary(model, tokenizer, 99)
+def fails(model, rows):
+    return model.nothing_of_this_name
+
+
+def forgets_the_head(model, rows):
+    model.set_input_embeddings(torch.nn.Embedding(rows, 32))
+
+
+@pytest.mark.parametrize(("resize", "said"), [(fails, "nothing_of"), (forgets_the_head, "has 99")])
+def test_a_model_of_unknown_code_that_cannot_grow_is_refused_too(resize, said, tmp_path):
+    model = miniature("gpt_neox")
+    model.resize_token_embeddings = lambda rows, **_: resize(model, rows)
+    with pytest.raises(BadModel, match=rf"of GPTNeoXForCausalLM cannot grow: .*{said}"):
+        fit_vocabulary(model, tokenizer_of(tmp_path), 99)
