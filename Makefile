@@ -46,6 +46,7 @@ bench: .venv/dev
 	$(BIN)/python benchmarks/templates.py
 	$(BIN)/python benchmarks/cross_entropy.py
 	$(BIN)/python benchmarks/gradient_checkpointing.py
+	$(BIN)/python benchmarks/s2_attention.py
 	$(BIN)/python benchmarks/training.py --steps 6 --rounds 1 --methods lora
 	$(BIN)/python benchmarks/methods.py --tokens 4096
 

@@ -42,6 +42,23 @@ SWEEPS = {
         ),
         tabulated=True,
     ),
+    "decoders": Sweep(
+        tests="tests/plugins/patches/test_every_decoder.py",
+        covers=(
+            "core/model/attention.py",
+            "core/model/isolation.py",
+            "core/model/sequencewise.py",
+            "core/model/vocabulary.py",
+            "core/training/packed.py",
+            "plugins/patches/chunked_cross_entropy.py",
+            "plugins/patches/deferred_logits.py",
+            "plugins/patches/padding_free.py",
+            "plugins/patches/s2_attention.py",
+            "tests/plugins/patches/test_every_decoder.py",
+            "tests/sweep/miniatures.py",
+        ),
+        tabulated=True,
+    ),
     "kills": Sweep(
         tests="tests/e2e",
         covers=(
