@@ -419,6 +419,7 @@ ANSWERED_BY: Mapping[str, str] = {
     "align_dataset": "formats",
     "encode_dataset": "stages",
     "arrange_dataset": "stages",
+    "build_value_heads": "stages",
     "build_collator": "stages",
     "build_trainer": "stages",
     "build_optimizer": "optimizers",
