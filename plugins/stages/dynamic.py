@@ -17,10 +17,9 @@ if TYPE_CHECKING:
 
 
 def dynamic_loss(logps_K: torch.Tensor) -> torch.Tensor:
-    """Return -sg(p) log p of tokens, by their log-probabilities, (K,) (equation 9).
+    """Return -sg(p) log p of tokens, by their log-probabilities; both (K,).
 
-    Where cross entropy's gradient is weighted by 1 / p, as of a policy that is rewarded for the
-    rare, this one's is not.
+    sg(p) has no gradient, so that the gradient is p times that of cross entropy.
     """
     return -logps_K.detach().exp() * logps_K
 

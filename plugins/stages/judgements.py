@@ -27,7 +27,7 @@ and another row's answer."""
 def judged_losses(
     stage: KahnemanTversky, ratios_N: torch.Tensor, desirable_N: torch.Tensor, kl: torch.Tensor
 ) -> torch.Tensor:
-    """Return lambda_y - v(x, y) of answers, (n,) (equation 8).
+    """Return lambda_y - v(x, y) of answers, (n,).
 
     Args:
         stage: beta, and the weights of good and of bad answers.
@@ -36,9 +36,10 @@ def judged_losses(
         kl: z, the point that log-ratios are compared with; a number.
     """
     over_N = stage.beta * (ratios_N - kl)
-    weight_N = torch.where(desirable_N, stage.desirable_weight, stage.undesirable_weight)
     # lambda - lambda sigmoid(x) is lambda sigmoid(-x)
-    return weight_N.to(over_N) * torch.where(desirable_N, -over_N, over_N).sigmoid()
+    good_N = stage.desirable_weight * (-over_N).sigmoid()
+    bad_N = stage.undesirable_weight * over_N.sigmoid()
+    return torch.where(desirable_N, good_N, bad_N)
 
 
 class JudgedCollator:
