@@ -94,6 +94,8 @@ def judged_run(small_run, tmp_path):
         settings |= changes.pop("training", {})
         stage, tuner = {"name": "kto", **changes.pop("stage", {})}, {"name": "lora", "rank": 4}
         changes = {"tuner": tuner, "validation": 0.25, **changes}
+        if changes["validation"] is None:
+            del changes["validation"]
         return small_run(stage=stage, training=settings, **changes)
 
     return make
@@ -105,7 +107,7 @@ def rows_of(folder, *, held_out):
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_held_out_answers_part_as_those_of_a_frozen_model_never_do(judged_run, seed):
-    run = judged_run(20, training={"seed": seed})
+    run = judged_run(10, training={"seed": seed, "learning_rate": 1e-2})
     frozen = judged_run(
         1, training={"seed": seed, "learning_rate": 1e-12}, output=run["output"] + "-frozen"
     )
@@ -113,7 +115,7 @@ def test_held_out_answers_part_as_those_of_a_frozen_model_never_do(judged_run, s
     assert learned["desirable_reward"] > learned["undesirable_reward"] + 0.5
     assert learned["margin"] == learned["desirable_reward"] - learned["undesirable_reward"]
     assert abs(control["margin"]) < 1e-3
-    assert learned["loss"] < control["loss"] - 0.1
+    assert learned["loss"] < control["loss"] - 0.02
 
 
 def summed(model, ids, start):
@@ -164,11 +166,11 @@ def test_the_loss_of_a_run_is_what_the_formula_makes_of_its_models(judged_run, t
 
 @pytest.mark.parametrize("tuner", ["full", {"name": "lora", "rank": 4, "dropout": 0.1}])
 def test_a_run_that_is_gone_on_with_ends_with_the_same_weights(judged_run, tmp_path, tuner):
-    folder = train(judged_run(6, tuner=tuner, checkpoints={"every": 3}))
+    folder = train(judged_run(4, tuner=tuner, checkpoints={"every": 2}))
     again = RunFolder(tmp_path / "copy")
     shutil.copytree(folder.path, again.path)
     shutil.rmtree(again.model)
-    shutil.rmtree(again.checkpoints / "checkpoint-6")
+    shutil.rmtree(again.checkpoints / "checkpoint-4")
     resume(again.path)
     (file,) = folder.model.glob("*model.safetensors")
     assert (again.model / file.name).read_bytes() == file.read_bytes()
@@ -184,20 +186,27 @@ def test_batches_that_are_accumulated_are_one_batch_but_for_their_own_estimates(
     whole = {"batch_size": 6, "gradient_accumulation": 1}
     parts = {"batch_size": 2, "gradient_accumulation": 3}
     first, second = (
-        rows_of(train(judged_run(2, training=one, output=str(tmp_path / name))), held_out=False)
+        rows_of(
+            train(judged_run(3, training=one, output=str(tmp_path / name), validation=None)),
+            held_out=False,
+        )
         for name, one in (("whole", whole), ("parts", parts))
     )
-    # before the first update z is zero, however it is estimated; so the update is the same
-    assert first[0]["loss"] == pytest.approx(second[0]["loss"], abs=1e-6)
-    assert first[0]["kl"] == second[0]["kl"] == 0
+    # before the first update, which the rate of the second step makes, z is zero however it is
+    # estimated; so the update is the same
+    for one, other in zip(first[:2], second, strict=False):
+        assert one["loss"] == pytest.approx(other["loss"], abs=1e-6)
+        assert one["kl"] == other["kl"] == 0
     for name in ("desirable_reward", "undesirable_reward"):
-        assert first[1][name] == pytest.approx(second[1][name], abs=1e-5)
-        assert first[1][name] != 0
+        assert first[2][name] == pytest.approx(second[2][name], abs=1e-5)
+        assert first[2][name] != 0
 
 
 def test_a_batch_of_one_row_has_no_estimate(judged_run):
-    rows = rows_of(train(judged_run(4, training={"batch_size": 1})), held_out=False)
-    assert [row["kl"] for row in rows] == [0] * 4
+    rows = rows_of(
+        train(judged_run(3, training={"batch_size": 1}, validation=None)), held_out=False
+    )
+    assert [row["kl"] for row in rows] == [0] * 3
     assert all("margin" not in row for row in rows)
     assert all(("desirable_reward" in row) != ("undesirable_reward" in row) for row in rows)
 
@@ -218,7 +227,8 @@ def test_the_logits_of_all_tokens_are_not_computed(judged_run, tmp_path):
     assert "chunked-cross-entropy" in [one.name for one in check(judged_run()).of("patches")]
     plain, chunked = (
         rows_of(
-            train(judged_run(3, patches=patches, output=str(tmp_path / str(n)))), held_out=False
+            train(judged_run(3, patches=patches, output=str(tmp_path / str(n)), validation=None)),
+            held_out=False,
         )
         for n, patches in enumerate(
             (["~chunked-cross-entropy"], [{"name": "chunked-cross-entropy", "tokens": 5}])
