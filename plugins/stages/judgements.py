@@ -104,8 +104,8 @@ class JudgedTrainer(AnswerTrainer):
         self._desirable_N = inputs[DESIRABLE]
         with self._reference() as reference:
             self._told_N = _summed(reference, batch)
-            told_N = None if mismatched is None else _summed(reference, mismatched)
-        self._kl = self._estimated(mismatched, told_N)
+            found = None if mismatched is None else (mismatched, _summed(reference, mismatched))
+        self._kl = self._estimated(found)
         return super().compute_loss(model, batch, *args, **settings)
 
     def loss_of(self, outputs: Any, labels_BT: torch.Tensor) -> tuple[torch.Tensor, ...]:
@@ -129,19 +129,23 @@ class JudgedTrainer(AnswerTrainer):
 
     @torch.no_grad()
     def _estimated(
-        self, mismatched: Mapping[str, torch.Tensor] | None, told_N: torch.Tensor | None
+        self, mismatched: tuple[Mapping[str, torch.Tensor], torch.Tensor] | None
     ) -> torch.Tensor:
         """Return z, the mean log-ratio of mismatched pairs on all processes, zero at the least.
 
-        Where there are no such pairs it is zero.
+        Args:
+            mismatched: a batch of them, and what the reference makes of it; None where there are
+                none. If no process has any, z is zero.
         """
         total = torch.zeros(2, device=self._told_N.device)
         if mismatched is not None:
-            ratios_N = _summed(self.job.opened.model, mismatched) - told_N
+            batch, told_N = mismatched
+            ratios_N = _summed(self.job.opened.model, batch) - told_N
             # of a long prompt the answer may be cut off
-            total += torch.stack([ratios_N.sum(), counted_answers(mismatched).sum()])
-        summed, pairs = self.accelerator.reduce(total, "sum")
-        return (summed / pairs.clamp(min=1)).clamp(min=0)
+            total += torch.stack([ratios_N.sum(), counted_answers(batch).sum()])
+        summed, pairs = self.accelerator.reduce(total, "sum").unbind()
+        kl: torch.Tensor = (summed / pairs.clamp(min=1)).clamp(min=0)
+        return kl
 
 
 def _summed(model: Any, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:

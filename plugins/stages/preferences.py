@@ -233,7 +233,7 @@ class PreferenceTrainer(PairTrainer):
 
         A run that is gone on with asks again: its weights are read when this is done.
         """
-        sets: Mapping[str, Any] = self.eval_dataset or {}
+        sets: Any = self.eval_dataset or {}
         self.train_dataset = self._told_rows(self.train_dataset)
         self.eval_dataset = {name: self._told_rows(rows) for name, rows in sets.items()} or None
         self.data_collator = ToldCollator(self.data_collator)

@@ -240,7 +240,7 @@ def test_the_logits_of_all_tokens_are_not_computed(judged_run, tmp_path):
     assert "of all tokens are computed" not in (tmp_path / "1" / "log.txt").read_text()
 
 
-def test_the_example_runs(repository, tmp_path):
+def test_the_example_learns_what_is_good(repository, tmp_path):
     file = repository / "examples" / "kto.yaml"
     rows = read_metrics(train(str(file), [f"output={tmp_path / 'kto'}"]))
     assert rows[-1]["margin"] > rows[0]["margin"] + 1
