@@ -76,7 +76,7 @@ class Trainer(transformers.Trainer):
         if job.run.training.group_by_length:
             rows = self._train_batch_size * self.args.gradient_accumulation_steps * world()
             self._sampler = GroupedByLength(job.dataset, rows, self.args.seed)
-        self._window, self._evaluated = (Figures(self.means, self.told) for _ in range(2))
+        self._window, self._evaluated = (Figures(self.means, self.logged_means) for _ in range(2))
         self._lost = 0  # logs in a row whose loss was no finite number
         self._written = 0  # rows of a stream that stand in rejected.jsonl
 
@@ -174,7 +174,7 @@ class Trainer(transformers.Trainer):
         """Return the sums of `means` over the items of the batch whose loss was just computed."""
         return []
 
-    def told(self, means: dict[str, float]) -> dict[str, float]:
+    def logged_means(self, means: dict[str, float]) -> dict[str, float]:
         """Return what is logged of the means of `means` over many batches: here all of them."""
         return means
 
@@ -196,7 +196,7 @@ class Trainer(transformers.Trainer):
         metric_key_prefix: str = "eval",
     ) -> Any:
         """Return transformers' result, its loss the mean over all tokens that are counted."""
-        self._evaluated = Figures(self.means, self.told)
+        self._evaluated = Figures(self.means, self.logged_means)
         output: Any = super().evaluation_loop(
             dataloader, description, prediction_loss_only, ignore_keys, metric_key_prefix
         )

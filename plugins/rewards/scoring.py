@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +28,11 @@ class Scorer:
     """Scores answers at their last tokens."""
 
     def __init__(
-        self, model: Any, head: ValueHead, size: int, switched: AbstractContextManager[None] | Any
+        self,
+        model: Any,
+        head: ValueHead,
+        size: int,
+        switched: Callable[[], AbstractContextManager[None]],
     ) -> None:
         """Score with a head on a model.
 

@@ -116,7 +116,7 @@ class JudgedTrainer(AnswerTrainer):
         rewards_N = self.stage.beta * ratios_N.detach()
         return loss_N, good_N, rewards_N * good_N, rewards_N * ~good_N, kl.expand_as(ratios_N)
 
-    def told(self, means: dict[str, float]) -> dict[str, float]:
+    def logged_means(self, means: dict[str, float]) -> dict[str, float]:
         """Return the rewards, each the mean over the answers of its kind, their margin, and z."""
         share, found = means["desirable"], {"kl": means["kl"]}
         if share > 0:
