@@ -12,8 +12,10 @@ from luthier.core import check, resume, train
 from luthier.core.errors import BadData, BadModel
 from luthier.core.run.folder import RunFolder
 from luthier.core.templates import IGNORED
+from luthier.core.training import PackedCollator, PaddingCollator
+from luthier.core.training.filling import Filled
 from luthier.core.training.recording import read_metrics
-from luthier.plugins.stages.answers import answers_in
+from luthier.plugins.stages.answers import answers_in, counted_answers
 from luthier.plugins.stages.dpo import DirectPreference
 from luthier.plugins.stages.preferences import Answers, judged, log_probabilities
 
@@ -107,6 +109,15 @@ def test_the_log_probability_of_an_answer_is_that_of_its_tokens():
     less = log_probabilities(logits, labels, rows, beyond=0.25)  # LD-DPO, equation 10
     torch.testing.assert_close(less.chosen[1], summed(1, 2) + 0.25 * summed(1, 3, 4))
     torch.testing.assert_close(less.rejected[0], summed(2, 1, 2) + 0.25 * summed(2, 3, 4))
+
+
+def test_pairs_that_only_fill_a_batch_are_not_counted():
+    pair = {f"{name}_{key}": [1, 2, 3] for name in ("chosen", "rejected")
+            for key in ("input_ids", "labels")}  # fmt: skip
+    rows = Filled([{**pair, "other_labels": None}], 3)
+    for collate in (PaddingCollator(0), PackedCollator(0, "line")):
+        batch = collate([rows[n] for n in range(3)])
+        assert counted_answers(batch).tolist() == [True, False, False] * 2
 
 
 def test_smoothing_is_refused_where_the_loss_has_none():
