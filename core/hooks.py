@@ -36,10 +36,10 @@ if TYPE_CHECKING:
     from luthier.core.model.vocabulary import Vocabulary
     from luthier.core.problems import Finding
     from luthier.core.run.job import TrainingJob
+    from luthier.core.samples import Reward
     from luthier.core.sections import EncodingSection, GenerationSection, ModelSection
     from luthier.core.templates import ChatTemplate
     from luthier.core.training import Trainer
-    from luthier.core.training.samples import Reward
 
 PROJECT = "luthier"
 API_VERSION = "1.0"
@@ -369,7 +369,7 @@ def build_optimizer(job: TrainingJob) -> torch.optim.Optimizer | None:
 
 @hookspec
 def build_reward(job: TrainingJob) -> Reward | None:
-    """Return what scores answers: of `luthier.core.training.samples.Sample`s a number for each.
+    """Return what scores answers: of `luthier.core.samples.Sample`s a number for each.
 
     Called once a training run whose stage samples answers, when the model is open. The scores of
     several rewards are added.

@@ -41,6 +41,7 @@ def training_arguments(job: TrainingJob) -> transformers.TrainingArguments:
         save_strategy="steps",
         save_steps=job.run.checkpoints.every,
         remove_unused_columns=False,
+        label_names=["labels"],  # which a model with value heads does not tell by its arguments
         disable_tqdm=True,
         report_to="none",
         ignore_data_skip=isinstance(job.dataset, Stream),  # it goes to its place by itself

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from luthier.core.model.opening import LocatedModel
     from luthier.core.model.value_head import ValueHead
     from luthier.core.run.job import TrainingJob
-    from luthier.core.training.samples import Reward, Sample
+    from luthier.core.samples import Reward, Sample
 
 HEAD = "reward"
 """What the stage `rm` calls its value head, and what its adapter is called beside another."""

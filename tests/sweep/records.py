@@ -12,7 +12,7 @@ class Sweep(NamedTuple):
     """Tests that take too long for every change."""
 
     tests: str
-    """The file whose tests with the mark `sweep` are run."""
+    """The file, or folder, whose tests with the mark `sweep` are run."""
     covers: tuple[str, ...]
     """The files and folders that the tests pass through: a change makes its result stale."""
     tabulated: bool = False
@@ -42,7 +42,7 @@ SWEEPS = {
         tabulated=True,
     ),
     "kills": Sweep(
-        tests="tests/e2e/test_resume.py",
+        tests="tests/e2e",
         covers=(
             "core/data",
             "core/model",
@@ -50,6 +50,8 @@ SWEEPS = {
             "core/training",
             "plugins/stages",
             "plugins/tuners",
+            "tests/e2e/killing.py",
+            "tests/e2e/test_killed_stages.py",
             "tests/e2e/test_resume.py",
         ),
     ),
