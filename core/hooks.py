@@ -339,12 +339,15 @@ def build_value_heads(opened: OpenModel) -> Mapping[str, ValueHead] | None:
 
 
 @hookspec(firstresult=True)
-def build_collator(tokenizer: PreTrainedTokenizerBase, attention: str) -> Collator | None:
+def build_collator(
+    tokenizer: PreTrainedTokenizerBase, attention: str, encoding: EncodingSection
+) -> Collator | None:
     """Return what makes a batch of encoded rows: a dict of tensors of shape (batch, tokens).
 
     Args:
         tokenizer: the model's.
         attention: transformers' name of the model's attention backend.
+        encoding: the run file's section of that name.
 
     Answered by stages; a patch that lays sequences end to end answers in their place.
     """

@@ -76,7 +76,7 @@ class Trainer(transformers.Trainer):
         if job.run.training.group_by_length:
             rows = self._train_batch_size * self.args.gradient_accumulation_steps * world()
             self._sampler = GroupedByLength(job.dataset, rows, self.args.seed)
-        self._window, self._evaluated = Figures(self.means), Figures(self.means)
+        self._window, self._evaluated = (Figures(self.means, self.logged_means) for _ in range(2))
         self._lost = 0  # logs in a row whose loss was no finite number
         self._written = 0  # rows of a stream that stand in rejected.jsonl
 
@@ -174,6 +174,10 @@ class Trainer(transformers.Trainer):
         """Return the sums of `means` over the items of the batch whose loss was just computed."""
         return []
 
+    def logged_means(self, means: dict[str, float]) -> dict[str, float]:
+        """Return what is logged of the means of `means` over many batches: here all of them."""
+        return means
+
     def evaluate(self, *args: Any, **settings: Any) -> dict[str, float]:
         """Return the losses of the validation sets; the training goes on as if nobody had asked."""
         state = random_state()
@@ -192,7 +196,7 @@ class Trainer(transformers.Trainer):
         metric_key_prefix: str = "eval",
     ) -> Any:
         """Return transformers' result, its loss the mean over all tokens that are counted."""
-        self._evaluated = Figures(self.means)
+        self._evaluated = Figures(self.means, self.logged_means)
         output: Any = super().evaluation_loop(
             dataloader, description, prediction_loss_only, ignore_keys, metric_key_prefix
         )
