@@ -88,6 +88,13 @@ class Trainer(transformers.Trainer):
             leave()
         return result
 
+    def _run_epoch(self, *args: Any, **settings: Any) -> None:
+        """Take the steps of an epoch; none where the checkpoint that is gone on with has all."""
+        if self.state.global_step >= self.state.max_steps:
+            self.control.should_training_stop = True
+            return
+        super()._run_epoch(*args, **settings)
+
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
         """Return the run's scheduler, made once."""
         if self.lr_scheduler is None:
