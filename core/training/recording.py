@@ -160,6 +160,19 @@ def read_metrics(folder: RunFolder) -> list[dict[str, Any]]:
     return rows
 
 
+def figures_of(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the last figures of the training, and of each validation set by its name."""
+    found: dict[str, Any] = {}
+    beside = {VALIDATION, "epoch", "seconds", "trained_tokens"}
+    for row in rows:
+        if VALIDATION in row:
+            of_sets = found.setdefault(VALIDATION, {})
+            of_sets[row[VALIDATION]] = {k: v for k, v in row.items() if k not in beside}
+        else:
+            found["training"] = {"step": row["step"], "loss": row["loss"]}
+    return found
+
+
 def plot_loss(folder: RunFolder) -> None:
     """Draw loss.png: the logged loss, and its running mean over a tenth of the run."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg

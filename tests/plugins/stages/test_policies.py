@@ -108,7 +108,7 @@ def test_scores_are_normalized_by_all_that_were_seen():
     spread, seen = RunningSpread(), []
     for size in (1, 4, 3):
         scores = torch.randn(size, dtype=torch.float64, generator=generator) * 3 + 5
-        seen = torch.cat([*seen, scores]) if len(seen) else scores
+        seen = torch.cat([*seen, scores]) if seen else scores
         found = spread.normalized(scores, scores)
         seen = [seen]
     everything = seen[0]
