@@ -112,12 +112,7 @@ def _method(settings: Mapping[str, Any], manifest: Mapping[str, Any]) -> Iterato
     for key in TOLD:
         name = settings.get(f"{key}.name")
         if name:
-            options = {
-                option.removeprefix(f"{key}."): one
-                for option, one in settings.items()
-                if option.startswith(f"{key}.") and option != f"{key}.name" and one is not None
-            }
-            told = ", ".join(f"{option} {_plain(one)}" for option, one in options.items())
+            told = ", ".join(f"{k} {one}" for k, one in _options(key, settings).items())
             yield key, f"`{name}`" + (f" ({told})" if told else "")
     patches = [f"`{one['name']}`" for one in manifest["plugins"] if one["kind"] == "patches"]
     yield "patches", ", ".join(patches)
@@ -130,6 +125,19 @@ def _method(settings: Mapping[str, Any], manifest: Mapping[str, Any]) -> Iterato
         yield key.replace("_", " "), _plain(settings.get(f"training.{key}"))
     yield "steps", f"{manifest['steps']:,}"
     yield "seed", str(settings["training.seed"])
+
+
+def _options(key: str, settings: Mapping[str, Any]) -> dict[str, str]:
+    """Return what a plugin was given: the items of a list together, nothing that is empty."""
+    found: dict[str, str] = {}
+    for option, one in settings.items():
+        name = option.removeprefix(f"{key}.")
+        if name in {option, "name"} or one is None or one in ([], {}):
+            continue
+        stem, _, last = name.rpartition(".")
+        name = stem if last.isdecimal() else name
+        found[name] = f"{found[name]} {_plain(one)}" if name in found else _plain(one)
+    return found
 
 
 def _figures(manifest: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:

@@ -15,7 +15,7 @@ from luthier.core.run.folder import CHECKPOINT, discard, step_of, written_whole
 from luthier.core.run.ranks import rank, world
 from luthier.core.training.checkpoints import STATE
 from luthier.core.training.figures import Figures
-from luthier.core.training.making import put_back
+from luthier.core.training.making import NAMES, Made, put_back, regrouped
 from luthier.core.training.parameters import require_finite
 from luthier.core.training.state import load_state, random_state, restore_random_state, save_state
 from luthier.core.training.streaming import Stream
@@ -37,7 +37,7 @@ class Checkpointing(transformers.Trainer):
     _trained: dict[str, torch.nn.Parameter]
     _window: Figures
     _written: int
-    _made: list[dict[str, Any]]
+    _made: Made
 
     def _write_rejected(self, *, ended: bool = False) -> None:
         raise NotImplementedError
@@ -118,23 +118,20 @@ class Checkpointing(transformers.Trainer):
         if checkpoint is None:
             return
         loop = load_state(Path(checkpoint) / "loop")
-        if loop["optimizer"] == self._optimizer_name:
-            stored = load_state(Path(checkpoint) / "optimizer")
-            try:
-                self._optimizer.load_state_dict(stored)
-            except ValueError as fault:  # other groups of parameters
-                raise BadRunFolder(
-                    f"the optimizer cannot go on from {checkpoint}: {fault}. Put `optimizer`, "
-                    "`schedule` and `tuner` back as they were, or train anew with `--overwrite`."
-                ) from fault
-        else:
+        before = loop["made"]
+        if loop["optimizer"] != self._optimizer_name:
             logger.warning(
                 "the optimizer is another than that of %s, so it begins anew: what that one knew "
                 "of the gradients is lost", Path(checkpoint).name,
             )  # fmt: skip
-            loop["made"] = self._made
+            before = self._made
+        else:
+            stored = load_state(Path(checkpoint) / "optimizer")
+            if [one[NAMES] for one in before] != [one[NAMES] for one in self._made]:
+                stored, before = regrouped(stored, before, self._made)
+            self._optimizer.load_state_dict(stored)
         self._scheduler.load_state_dict(load_state(Path(checkpoint) / "scheduler"))
-        put_back(self._optimizer, self._scheduler, self._made, loop["made"])
+        put_back(self._optimizer, self._scheduler, self._made, before)
 
     @property
     def _optimizer_name(self) -> str | None:

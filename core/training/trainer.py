@@ -119,7 +119,7 @@ class Trainer(Checkpointing):
                 warmup=self.args.get_warmup_steps(num_training_steps), steps=num_training_steps,
             )  # fmt: skip
             self._created_lr_scheduler = True
-            self._made = made_with(self.optimizer)
+            self._made = made_with(self.optimizer, self._trained)
         return self.lr_scheduler
 
     # --- data ---------------------------------------------------------------------------------

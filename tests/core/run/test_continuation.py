@@ -93,7 +93,7 @@ def test_changed_rows_are_told_with_why(stopped, data_file):
 def test_another_template_is_told_by_its_name_and_what_may_change_is_not(stopped):
     folder = stopped(template="chatml")
     text = folder.run_file.read_text().replace("every: 2", "every: 3")
-    folder.run_file.write_text(text.replace("name: chatml", "name: vicuna"))
+    folder.run_file.write_text(text.replace('name: "chatml"', "name: vicuna"))
     with pytest.raises(BadRunFolder) as refused:
         resume(folder.path)
     assert "template.name: chatml -> vicuna" in str(refused.value)

@@ -43,6 +43,7 @@ def needed(small_run, free, tmp_path):
         free(0)
         with pytest.raises(BadRunFolder):
             train(small_run(output=str(tmp_path / "measured")))
+        free(10**12)
     return seen[0]
 
 

@@ -98,7 +98,8 @@ def test_the_rows_of_the_step_are_named_and_kept(contents, bad_in, data_file, mo
     original = PackedCollator.__call__
 
     def noting(self, items):
-        seen.append([item["row"] + 1 for item in items])
+        if isinstance(items[0], dict):  # and not the packs that a model is tried with
+            seen.append([item["row"] + 1 for item in items])
         return original(self, items)
 
     monkeypatch.setattr(PackedCollator, "__call__", noting)
@@ -134,7 +135,7 @@ def test_a_step_is_skipped_as_if_it_had_not_been(contents, bad_in):
     assert "in step 3" in warning
     assert "1 more may be" in warning
     assert json.loads(folder.manifest.read_text())["skipped_steps"] == 1
-    (found,), (expected,) = metrics_of(folder), metrics_of(plain)
+    found, expected = metrics_of(folder)[-1], metrics_of(plain)[-1]
     assert found["loss"] == pytest.approx(expected["loss"], rel=0.3)
     assert found["trained_tokens"] < expected["trained_tokens"]
     assert all(torch.isfinite(one).all() for one in weights_of(folder).values())
@@ -175,7 +176,7 @@ def test_a_run_that_was_stopped_goes_on_where_such_steps_may_be_skipped(contents
     with pytest.raises(Diverged):
         train(run)
     file = folder_of(run).run_file
-    file.write_text(file.read_text().replace("non_finite: stop", "non_finite: skip"))
+    file.write_text(file.read_text().replace('non_finite: "stop"', "non_finite: skip"))
     assert resume(run["output"]).model.is_dir()
 
 
@@ -213,8 +214,9 @@ def test_a_step_in_which_no_token_is_trained_is_a_fault_too(contents, monkeypatc
     original, calls = PackedCollator.__call__, []
 
     def uncounted(self, items):
+        nonlocal calls
         batch = original(self, items)
-        calls.append(1)
+        calls += [1] * isinstance(items[0], dict)
         if len(calls) in {3, 4}:
             batch["labels"].fill_(-100)
         return batch
