@@ -135,15 +135,16 @@ def _plugin_files(run: Run, stored: Mapping[str, Any]) -> Iterator[Difference]:
     """Yield plugin files that were changed; packages are what is installed."""
     from luthier.core.run.manifest import plugins_of
 
-    before, now = (
-        {one["distribution"]: one["sha256"] for one in plugins if "sha256" in one}
-        for plugins in (stored.get("plugins", []), plugins_of(run))
-    )
+    before, now = (_digests(one) for one in (stored.get("plugins", []), plugins_of(run)))
     for name, digest in before.items():
         if now.get(name) != digest:
             yield Difference(
                 f"the plugin file {name}", digest[:SHOWN], (now.get(name) or "")[:SHOWN]
             )
+
+
+def _digests(plugins: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    return {one["distribution"]: one["sha256"] for one in plugins if "sha256" in one}
 
 
 def _processes(stored: Mapping[str, Any]) -> Iterator[Difference]:
@@ -182,18 +183,19 @@ def _rendering(located: LocatedModel, stored: Mapping[str, Any]) -> Iterator[Dif
 
 def _rows(stored: Mapping[str, Any], prepared: PreparedData) -> Iterator[Difference]:
     """Yield the sets of rows that are others: what is trained on, or what is evaluated on."""
-    before = {DATA: stored[DATA], **_by_set(stored[DATA].get(VALIDATION, {}))}
-    now = {DATA: prepared.facts(), **_by_set(prepared.facts().get(VALIDATION, {}))}
+    before, now = _by_set(stored[DATA]), _by_set(prepared.facts())
     for name in {**before, **now}:
         old, new = before.get(name, {}), now.get(name, {})
         if old.get("fingerprint") != new.get("fingerprint"):
             yield Difference(f"the rows of {name}", _told(old), _told(new))
 
 
-def _by_set(sets: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        f"{VALIDATION} {name}" if name != VALIDATION else name: one for name, one in sets.items()
-    }
+def _by_set(facts: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the facts of the rows to train on, and of each validation set, by a name."""
+    found = {DATA: facts}
+    for name, one in facts.get(VALIDATION, {}).items():
+        found[name if name == VALIDATION else f"{VALIDATION} {name}"] = one
+    return found
 
 
 def _told(facts: Mapping[str, Any]) -> str:

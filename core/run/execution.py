@@ -31,6 +31,8 @@ from luthier.core.runfile import Run
 from luthier.core.wiring import first_answer, manager_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pluggy
 
     from luthier.core.data.prepared import PreparedData
@@ -67,28 +69,41 @@ def execute(
     with _logged(folder), quiet_libraries(), reporter.hearing():
         from luthier.core.run.continuation import Continuation
         from luthier.core.training.checkpoints import newest_whole
-        from luthier.core.training.parameters import require_finite
 
         checkpoint = newest_whole(folder, reporter) if resuming else None
         begun = Continuation.of(folder, accepts_changes=accept_changes) if checkpoint else None
         job, manifest = _job(run, folder, reporter, begun)
+        trainer = first_answer(job.manager, "build_trainer", job=job)
+        _write(folder, manifest)  # from here on it can be gone on with
         if is_first():
             forget(folder)  # the run that this one overwrites
-        trainer = first_answer(job.manager, "build_trainer", job=job)
-        if checkpoint is not None:
-            reporter.say("resuming", f"from {checkpoint.relative_to(folder.path)}")
         began = time.monotonic()
-        try:
-            with reporter.progress(_total_steps(trainer)):
-                trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-            require_finite(job.opened.trained(), trainer.state.global_step)
-        except KeyboardInterrupt:
-            _interrupted(trainer, folder, manifest, reporter)
-            raise
-        except Diverged:
-            _write(folder, {**manifest, "status": "diverged"})
-            raise
+        _train(trainer, job, manifest, reporter, checkpoint)
         _finish(trainer, job, manifest, reporter, time.monotonic() - began)
+
+
+def _train(
+    trainer: Any,
+    job: TrainingJob,
+    manifest: dict[str, Any],
+    reporter: Reporter,
+    checkpoint: Path | None,
+) -> None:
+    """Take all steps; where that fails, write down how the run stands."""
+    from luthier.core.training.parameters import require_finite
+
+    if checkpoint is not None:
+        reporter.say("resuming", f"from {checkpoint.relative_to(job.folder.path)}")
+    try:
+        with reporter.progress(_total_steps(trainer)):
+            trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        require_finite(job.opened.trained(), trainer.state.global_step)
+    except KeyboardInterrupt:
+        _interrupted(trainer, job.folder, manifest, reporter)
+        raise
+    except Diverged:
+        _write(job.folder, {**manifest, "status": "diverged"})
+        raise
 
 
 def _job(
@@ -122,7 +137,6 @@ def _job(
     require_space(run, folder, opened, rows, reporter)
     manifest["model"] = model_facts(run, located, opened)
     manifest |= begun.kept(changes) if begun else {}
-    _write(folder, manifest)
     validation = {k: _arranged(run, v, manager)[0] for k, v in prepared.validation.items()}
     job = TrainingJob(run, folder, opened, rows, validation, spec.dtype, manager)
     job.origins = prepared.origins
@@ -187,16 +201,8 @@ def _finish(
         tell_of_thoughts(job.run, read, reporter)
     plot_loss(folder)
     rows = read_metrics(folder)
+    manifest |= _ended(trainer, seconds, reporter) | {"figures": figures_of(rows)}
     manifest["memory"]["measured_peak_bytes"] = measured_peak_bytes()
-    manifest["status"] = "finished"
-    manifest["steps"] = trainer.state.global_step
-    manifest["seconds"] = round(seconds, 1)
-    manifest["figures"] = figures_of(rows)
-    if trainer.watch.skipped:
-        manifest["skipped_steps"] = trainer.watch.skipped
-    if trainer.best is not None and trainer.best.step is not None:
-        manifest["best"] = {**trainer.best.facts(), "saved": not trainer.best.lost}
-        tell_of_best(trainer.best, trainer.state, reporter)
     write_json_whole(folder.manifest, manifest)
     job.opened.unpatch()
     # last: where there is a model, the run has ended
@@ -213,6 +219,17 @@ def _finish(
             f"step {lost[0]['step']}; look at {folder.metrics}"
         )
     reporter.say("model", f"written to {folder.model}")
+
+
+def _ended(trainer: Any, seconds: float, reporter: Reporter) -> dict[str, Any]:
+    """Return what the manifest keeps of how a run ended, and say which step was the best."""
+    found = {"status": "finished", "steps": trainer.state.global_step, "seconds": round(seconds, 1)}
+    if trainer.watch.skipped:
+        found["skipped_steps"] = trainer.watch.skipped
+    if trainer.best is not None and trainer.best.step is not None:
+        found["best"] = {**trainer.best.facts(), "saved": not trainer.best.lost}
+        tell_of_best(trainer.best, trainer.state, reporter)
+    return found
 
 
 def _write(folder: RunFolder, manifest: dict[str, Any]) -> None:

@@ -165,7 +165,7 @@ class Checkpointing(transformers.Trainer):
         if same:
             self._window.sums = own["window"]
         elif rank() == 0:
-            self._window.sums = sum(one["window"].cpu() for one in processes)  # type: ignore[assignment]
+            self._window.sums = sum(one["window"].cpu() for one in processes)
         self.restore_stage(own["stage"])
         if isinstance(self.train_dataset, Stream):
             self.train_dataset.restore(own["stream"])

@@ -35,7 +35,7 @@ class Numbered(Dataset[Any]):
 class NumberedCollator:
     """Makes a batch as another collator does, and adds the numbers of its items."""
 
-    def __init__(self, collator: Callable[[Sequence[Any]], Any]) -> None:
+    def __init__(self, collator: Callable[[Any], Any]) -> None:
         """Make batches as `collator` does."""
         self.collator = collator
 

@@ -70,7 +70,6 @@ class Trainer(Checkpointing):
             **settings,
         )
         self.remove_callback(transformers.PrinterCallback)
-        place_reports(self.callback_handler.callbacks, job.folder)
         if isinstance(job.collator, PackedCollator):
             with self.accelerator.autocast():  # by now the model is on its device
                 require_isolated(job.opened.model, backend_of(job.opened.model))
@@ -82,12 +81,17 @@ class Trainer(Checkpointing):
             rows = self._train_batch_size * self.args.gradient_accumulation_steps * world()
             self._sampler = GroupedByLength(job.dataset, rows, self.args.seed)
         self._window, self._evaluated = Figures(self.means), Figures(self.means)
-        self.watch, self.best = Watch(self), Best.of(job, (LOSS, *self.means))
+        self._lost = 0  # logs in a row whose loss was no finite number
+        self._written = 0  # rows of a stream that stand in rejected.jsonl
+        self._observe()
+
+    def _observe(self) -> None:
+        """Set up what looks at steps and evaluations for the run itself."""
+        self.watch, self.best = Watch(self), Best.of(self.job, (LOSS, *self.means))
         for one in (self.watch, self.best):
             if one is not None:
                 self.add_callback(one)
-        self._lost = 0  # logs in a row whose loss was no finite number
-        self._written = 0  # rows of a stream that stand in rejected.jsonl
+        place_reports(self.callback_handler.callbacks, self.job.folder)
 
     def train(self, *args: Any, **settings: Any) -> Any:
         """Train, and leave the weights as they are to be used: the best, or those of the end."""

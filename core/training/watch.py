@@ -176,7 +176,7 @@ class Watch(TrainerCallback):
             )
         return (
             "The run has been stopped before that step changed a weight.\n"
-            "  Look at these rows. Lower `training.learning_rate`, raise `training.warmup`, or "
+            "    Look at these rows. Lower `training.learning_rate`, raise `training.warmup`, or "
             "choose a `model.dtype` of a wider range than float16, and train anew with "
             "`--overwrite`. Or set `faults.non_finite: skip` in the run folder's run.yaml and go "
             f"on: `luthier resume {self.trainer.job.folder.path}`."
@@ -186,7 +186,7 @@ class Watch(TrainerCallback):
 
     def _skip(self) -> None:
         """Have the optimizer take no step, and leave no trace of this one."""
-        for parameter in self.trainer.model.parameters():
+        for parameter in self.trainer.job.opened.trained().values():
             if parameter.grad is not None:
                 parameter.grad.zero_()
         # accelerate's optimizer takes no step where gradients are still to be added up

@@ -1,6 +1,7 @@
 """The best step of a run is kept, becomes the model, and may end the run."""
 
 import json
+from pathlib import Path
 
 import pytest
 import safetensors.torch
@@ -111,7 +112,7 @@ def test_the_run_ends_when_it_has_waited_long_enough_for_a_better_step(run_of, l
     assert ("stopped", "early, at step 9 of 12: none better in 3 evaluations") in told.said
 
 
-@pytest.mark.parametrize("step", [2, 5, 8, 9])
+@pytest.mark.parametrize("step", [5, 9])
 def test_a_run_that_was_killed_waits_no_longer_than_one_that_was_not(
     run_of, losses, monkeypatch, step
 ):
@@ -137,6 +138,7 @@ def test_a_run_that_was_killed_waits_no_longer_than_one_that_was_not(
 def test_a_figure_that_the_stage_does_not_tell_is_answered_with_those_there_are(run_of):
     with pytest.raises(LuthierError, match=r"no figure 'los'\. Did you mean 'loss'\?.*tells: loss"):
         train(run_of(best="los"))
+    assert not Path(run_of()["output"]).exists()
 
 
 def test_of_other_figures_than_losses_more_is_better():
