@@ -160,7 +160,8 @@ def _sources(run: Run, stored: Mapping[str, Any]) -> Iterator[Difference]:
     data = stored[DATA]
     if "settings" in data:
         yield from _unequal(data["settings"], data_settings_of(run))
-    for before, now in zip_longest(data.get("sources", []), sources_of(run), fillvalue={}):
+    absent: dict[str, Any] = {}
+    for before, now in zip_longest(data.get("sources", []), sources_of(run), fillvalue=absent):
         digests = before.get("sha256"), now.get("sha256")
         if before.get("path") == now.get("path") and digests[0] != digests[1]:
             name = f"the file {Path(now['path']).name}"

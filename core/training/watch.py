@@ -88,13 +88,17 @@ class Watch(TrainerCallback):
             logger.warning("%s\n    The step is skipped, as float16 has it.", told)
             return
         faults = self.trainer.job.run.faults
-        if faults.non_finite == "stop" or self.skipped >= faults.most_skipped:
-            after = f", and {self.skipped} were skipped before it" if self.skipped else ""
-            raise Diverged(f"{told}{after}\n    {self._remedy()}")
+        left = faults.most_skipped - self.skipped if faults.non_finite == "skip" else 0
+        if left <= 0 or self._is_lost():
+            raise Diverged(f"{told}\n    {self._remedy()}")
         self.skipped += 1
         self._skip()
-        left = faults.most_skipped - self.skipped
-        logger.warning("%s\n    The step is skipped; %d more may be.", told, left)
+        logger.warning("%s\n    The step is skipped; %d more may be.", told, left - 1)
+
+    def _is_lost(self) -> bool:
+        """Return whether a weight that is trained is no number already, so that no skip helps."""
+        trained = self.trainer.job.opened.trained().values()
+        return not all(bool(torch.isfinite(parameter).all()) for parameter in trained)
 
     def _fault(self) -> str | None:
         """Return what is wrong with the step, the same in all processes."""
@@ -169,17 +173,25 @@ class Watch(TrainerCallback):
         ]  # fmt: skip
 
     def _remedy(self) -> str:
-        if self._items_are_none():
+        folder = self.trainer.job.folder.path
+        if self._is_lost():
             return (
-                "Raise `training.batch_size`, leave these rows out, or go on without such steps: "
-                "`faults: {non_finite: skip}`."
+                "Weights are no numbers already, so the training has been stopped: it would come "
+                f"to nothing. Go on from the newest checkpoint: `luthier resume {folder}`."
+            )
+        skips = "Or go on without such steps: set `faults.non_finite: skip`"
+        if self.skipped:
+            skips = f"{self.skipped} were skipped before it. Or raise `faults.most_skipped`"
+        causes = "Raise `training.batch_size`, or leave these rows out."
+        if not self._items_are_none():
+            causes = (
+                "Look at these rows. Lower `training.learning_rate`, raise `training.warmup`, or "
+                "choose a `model.dtype` of a wider range than float16, and train anew with "
+                "`--overwrite`."
             )
         return (
             "The run has been stopped before that step changed a weight.\n"
-            "    Look at these rows. Lower `training.learning_rate`, raise `training.warmup`, or "
-            "choose a `model.dtype` of a wider range than float16, and train anew with "
-            "`--overwrite`. Or set `faults.non_finite: skip` in the run folder's run.yaml and go "
-            f"on: `luthier resume {self.trainer.job.folder.path}`."
+            f"    {causes} {skips} in the run folder's run.yaml, and `luthier resume {folder}`."
         )
 
     # --- skipping ---------------------------------------------------------------------------

@@ -59,7 +59,7 @@ def test_a_tracker_that_there_is_not_is_answered_with_those_there_are(small_run)
     "changes",
     [
         {"optimizer": "lomo", "tuner": "full"},
-        {"stage": "grpo", "rewards": [{"name": "contains", "texts": ["Yes"]}]},
+        {"stage": "grpo", "rewards": [{"name": "contains", "text": "Yes"}]},
     ],
 )
 def test_steps_are_not_skipped_where_weights_change_before_they_end(small_run, changes):
