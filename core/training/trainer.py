@@ -103,10 +103,23 @@ class Trainer(Checkpointing):
             # it was written after an evaluation, so its weights are as they are to be used
             folder = self.job.folder.checkpoints / f"{CHECKPOINT}{self.best.step}"
             if folder.is_dir():
-                self._load_from_checkpoint(str(folder))
+                self._take(str(folder))
             else:
                 self.best.lost = True
         return result
+
+    def _take(self, checkpoint: str) -> None:
+        """Take the weights of a checkpoint, and have observers know what they knew by then.
+
+        An observer that keeps something in the optimizer's state, such as which ranks are cut, has
+        a method `on_restored` that is given the optimizer.
+        """
+        self._load_from_checkpoint(checkpoint)
+        knowing = [one.on_restored for one in self.job.callbacks if hasattr(one, "on_restored")]
+        if knowing:
+            self._load_optimizer_and_scheduler(checkpoint)
+        for restored in knowing:
+            restored(self.optimizer)
 
     def _run_epoch(self, *args: Any, **settings: Any) -> None:
         if self.best is not None and self.best.ended:  # before it was interrupted

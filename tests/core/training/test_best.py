@@ -7,9 +7,10 @@ import pytest
 import safetensors.torch
 import torch
 
-from luthier.core import LuthierError, resume, train
+from luthier.core import LuthierError, load, resume, train
 from luthier.core.run.folder import discard
 from luthier.core.run.reporting import Reporter
+from luthier.core.training import recording
 from luthier.core.training.best import Best
 from luthier.core.training.recording import Recorder
 from luthier.core.training.state import load_state
@@ -20,6 +21,12 @@ TRAINING = {
     "max_steps": 12, "batch_size": 2, "log_every": 1, "learning_rate": 0.02, "warmup": 0.0,
     "scheduler": "constant",
 }  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def no_curve(monkeypatch):
+    """Draw none: that takes as long as the run."""
+    monkeypatch.setattr(recording, "plot_loss", lambda folder: None)
 
 
 class Listener(Reporter):
@@ -168,3 +175,41 @@ def test_the_weights_of_the_end_are_saved_where_the_best_are_lost(run_of, losses
     folder = train(run_of(best="loss"))
     assert manifest_of(folder)["best"]["saved"] is False
     assert_saved(folder, 12)
+
+
+ADALORA = {
+    "name": "adalora", "rank": 2, "initial_rank": 6, "warmup": 0.3, "settled": 0.2, "every": 1,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"tuner": {"name": "lora", "rank": 4}},
+        {"tuner": ADALORA},
+        {"optimizer": "schedule-free"},
+        {"optimizer": {"name": "badam", "update_interval": 1}},
+    ],
+    ids=["lora", "adalora", "schedule-free", "badam"],
+)
+def test_what_is_saved_answers_as_the_model_did_at_its_best_step(
+    run_of, losses, monkeypatch, changes
+):
+    if changes.get("optimizer") == "schedule-free":
+        pytest.importorskip("schedulefree", reason='needs pip install "luthier[schedule-free]"')
+    losses(5, 4, 3, 2, 3, 4, 5, 6, 7, 8, 9, 10)
+    seen, original = {}, Trainer.evaluate
+    ids = torch.arange(10, 40)[None]
+
+    def evaluate(self, *args, **settings):
+        found = original(self, *args, **settings)
+        with torch.no_grad():
+            seen[self.state.global_step] = self.job.opened.model.eval()(input_ids=ids).logits
+        return found
+
+    monkeypatch.setattr(Trainer, "evaluate", evaluate)
+    folder = train({**run_of(best="loss"), **changes})
+    with torch.no_grad():
+        found = load(folder.path).model.eval()(input_ids=ids).logits
+    torch.testing.assert_close(found, seen[4], rtol=1e-5, atol=1e-5)
+    assert (seen[12] - seen[4]).abs().max() > 1e-3
