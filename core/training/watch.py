@@ -125,10 +125,10 @@ class Watch(TrainerCallback):
         model = job.opened.model
         found = [(None, None)] if self._items_are_none() else self._looked_at(model)
         number, module = next((one for one in found if one[1] is not None), (None, None))
-        rows = self._rows(number)
-        everywhere = gather_object([(rows, module)])
-        rows = [row for own, _ in everywhere for row in own]
-        module = next((one for _, one in everywhere if one is not None), None)
+        everywhere = gather_object([(self._rows(number), module)])
+        # of the processes those count in which something was found, if there are any
+        guilty = [one for one in everywhere if one[1] is not None] or everywhere
+        rows, module = [row for own, _ in guilty for row in own], guilty[0][1]
         if is_first():
             facts = {"step": step, "problem": fault}
             with job.folder.faults.open("a", encoding="utf-8") as stream:
