@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from torch import nn
 
 
+GIVEN = ("input_ids", "attention_mask", "position_ids", "use_cache", "cu_seq_lens", "max_length")
+"""What the keys of a batch begin with that a model itself takes; others are a stage's."""
+
+
 def first_bad(model: nn.Module, batch: Mapping[str, Any], context: Callable[[], Any]) -> str | None:
     """Return the name and the class of the first module whose output is not finite; None if none.
 
@@ -20,7 +24,7 @@ def first_bad(model: nn.Module, batch: Mapping[str, Any], context: Callable[[], 
 
     Args:
         model: the model; its modules are asked in the order in which they end.
-        batch: what it is given; labels are left out, so that no loss is computed.
+        batch: what it is given, without its labels, so that no loss is computed.
         context: what gives the precision that it is computed in.
     """
     found: list[str] = []
@@ -39,7 +43,7 @@ def first_bad(model: nn.Module, batch: Mapping[str, Any], context: Callable[[], 
     given = {
         key: one.to(device) if isinstance(one, torch.Tensor) else one
         for key, one in batch.items()
-        if key != "labels" and not isinstance(one, list)
+        if key.startswith(GIVEN)
     }
     state = random_state()
     try:

@@ -21,6 +21,7 @@ from luthier.core.model.attention import backend_of
 from luthier.core.problems import counted
 from luthier.core.run.folder import write_text_whole
 from luthier.core.run.ranks import is_first
+from luthier.core.runfile.measuring import NO_SKIP
 from luthier.core.training.locating import first_bad
 from luthier.core.training.numbering import NUMBERS
 
@@ -103,7 +104,7 @@ class Watch(TrainerCallback):
     def _fault(self) -> str | None:
         """Return what is wrong with the step, the same in all processes."""
         trainer = self.trainer
-        loss = trainer.step_losses.detach().double()
+        loss = trainer.step_losses.detach().float()
         norm = torch.as_tensor(0.0 if self.norm is None else self.norm).to(loss)
         items = torch.as_tensor(1.0 if self._items is None else self._items).to(loss)
         found = torch.stack([loss.reshape(()), norm.reshape(()), items.max().reshape(())])
@@ -181,7 +182,8 @@ class Watch(TrainerCallback):
             )
         skips = "Or go on without such steps: set `faults.non_finite: skip`"
         if self.skipped:
-            skips = f"{self.skipped} were skipped before it. Or raise `faults.most_skipped`"
+            before = counted(self.skipped, "step was", "steps were")
+            skips = f"{before} skipped before it. Or raise `faults.most_skipped`"
         causes = "Raise `training.batch_size`, or leave these rows out."
         if not self._items_are_none():
             causes = (
@@ -189,8 +191,10 @@ class Watch(TrainerCallback):
                 "choose a `model.dtype` of a wider range than float16, and train anew with "
                 "`--overwrite`."
             )
+        traits = frozenset[str]().union(*(one.traits for one in self.trainer.job.run.selected))
+        early = not traits.isdisjoint(NO_SKIP)
         return (
-            "The run has been stopped before that step changed a weight.\n"
+            f"The run has been stopped{'' if early else ' before that step changed a weight'}.\n"
             f"    {causes} {skips} in the run folder's run.yaml, and `luthier resume {folder}`."
         )
 

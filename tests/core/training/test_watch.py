@@ -170,9 +170,9 @@ def test_a_skipped_step_leaves_weights_and_moments_as_they_were(contents, bad_in
 def test_more_skips_than_are_allowed_stop_the_run_also_after_a_resume(contents, bad_in):
     bad_in(1, 3, 5)
     run = contents(faults=SKIP)
-    with pytest.raises(Diverged, match=r"in step 5(.|\n)*2 were skipped before it"):
+    with pytest.raises(Diverged, match=r"in step 5(.|\n)*2 steps were skipped before it"):
         train(run)
-    with pytest.raises(Diverged, match=r"in step 5(.|\n)*2 were skipped before it"):
+    with pytest.raises(Diverged, match=r"in step 5(.|\n)*2 steps were skipped before it"):
         resume(run["output"])
     assert {row["step"] for row in faults_of(run)} == {1, 3, 5}
 
