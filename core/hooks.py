@@ -36,10 +36,10 @@ if TYPE_CHECKING:
     from luthier.core.model.vocabulary import Vocabulary
     from luthier.core.problems import Finding
     from luthier.core.run.job import TrainingJob
+    from luthier.core.samples import Reward
     from luthier.core.sections import EncodingSection, GenerationSection, ModelSection
     from luthier.core.templates import ChatTemplate
     from luthier.core.training import Trainer
-    from luthier.core.training.samples import Reward
 
 PROJECT = "luthier"
 API_VERSION = "1.0"
@@ -339,12 +339,15 @@ def build_value_heads(opened: OpenModel) -> Mapping[str, ValueHead] | None:
 
 
 @hookspec(firstresult=True)
-def build_collator(tokenizer: PreTrainedTokenizerBase, attention: str) -> Collator | None:
+def build_collator(
+    tokenizer: PreTrainedTokenizerBase, attention: str, encoding: EncodingSection
+) -> Collator | None:
     """Return what makes a batch of encoded rows: a dict of tensors of shape (batch, tokens).
 
     Args:
         tokenizer: the model's.
         attention: transformers' name of the model's attention backend.
+        encoding: the run file's section of that name.
 
     Answered by stages; a patch that lays sequences end to end answers in their place.
     """
@@ -366,7 +369,7 @@ def build_optimizer(job: TrainingJob) -> torch.optim.Optimizer | None:
 
 @hookspec
 def build_reward(job: TrainingJob) -> Reward | None:
-    """Return what scores answers: of `luthier.core.training.samples.Sample`s a number for each.
+    """Return what scores answers: of `luthier.core.samples.Sample`s a number for each.
 
     Called once a training run whose stage samples answers, when the model is open. The scores of
     several rewards are added.
@@ -419,6 +422,7 @@ ANSWERED_BY: Mapping[str, str] = {
     "align_dataset": "formats",
     "encode_dataset": "stages",
     "arrange_dataset": "stages",
+    "build_value_heads": "stages",
     "build_collator": "stages",
     "build_trainer": "stages",
     "build_optimizer": "optimizers",

@@ -58,7 +58,8 @@ class Stretches:
         import torch
 
         parts = states_1HTD.split_with_sizes(self.lengths, dim=2)
-        return [torch.cat([parts[n] for n in group.members]) for group in self.groups]
+        found = ([parts[n] for n in group.members] for group in self.groups)
+        return [torch.cat(one) if len(one) > 1 else one[0] for one in found]  # no copy of one alone
 
     def in_row(self, outputs: list[torch.Tensor]) -> torch.Tensor:
         """Return the outputs of all groups, each (stretches, length, heads, size), as one row."""

@@ -153,7 +153,7 @@ def _equip(job: TrainingJob, reporter: Reporter) -> None:
     opened, hook = job.opened, job.manager.hook
     job.collator = first_answer(
         job.manager, "build_collator",
-        tokenizer=opened.tokenizer, attention=backend_of(opened.model),
+        tokenizer=opened.tokenizer, attention=backend_of(opened.model), encoding=job.run.encoding,
     )  # fmt: skip
     job.optimizer = hook.build_optimizer(job=job)
     require_rates(job)

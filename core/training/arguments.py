@@ -45,6 +45,7 @@ def training_arguments(job: TrainingJob) -> transformers.TrainingArguments:
         save_strategy="steps",
         save_steps=job.run.checkpoints.every,
         remove_unused_columns=False,
+        label_names=["labels"],  # which a model with value heads does not tell by its arguments
         disable_tqdm=True,
         report_to=list(settings.report_to) or "none",
         run_name=job.folder.path.name,

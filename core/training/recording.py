@@ -78,11 +78,11 @@ class Recorder(TrainerCallback):
             "tokens": logs["tokens"],
             "trained_tokens": logs["trained_tokens"],
             "tokens_per_second": round(logs["tokens"] / seconds, 1),
-            **_means(logs, MEAN),
+            **(means := _means(logs, MEAN)),
         }
         self._last = (now, step)
         self._write(row)
-        self.reporter.advance(step, self._figures(row, now, step, state.max_steps))
+        self.reporter.advance(step, self._figures(row, means, now, step, state.max_steps))
         if not self._warned and not math.isfinite(row["loss"]):
             self._warned = True
             self.reporter.warn(
@@ -119,12 +119,19 @@ class Recorder(TrainerCallback):
         with self.folder.metrics.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(row) + "\n")
 
-    def _figures(self, row: dict[str, Any], now: float, step: int, total: int) -> str:
-        text = f"loss {row['loss']:.4f}  {row['tokens_per_second']:,.0f} tokens/s"
+    def _figures(
+        self, row: dict[str, Any], means: dict[str, float], now: float, step: int, total: int
+    ) -> str:
+        first = (f"  {name} {value:.4g}" for name, value in list(means.items())[:SHOWN_MEANS])
+        text = f"loss {row['loss']:.4f}{''.join(first)}  {row['tokens_per_second']:,.0f} tokens/s"
         if self._began is not None and step > self._began[1]:
             rate = (step - self._began[1]) / max(now - self._began[0], 1e-9)
             text += f"  {rate:.3g} steps/s  {duration((total - step) / rate)} left"
         return text
+
+
+SHOWN_MEANS = 2
+"""How many of a stage's own figures the line of a step shows; metrics.jsonl has all."""
 
 
 def _means(logs: dict[str, Any], prefix: str) -> dict[str, float]:

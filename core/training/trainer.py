@@ -80,7 +80,7 @@ class Trainer(Checkpointing):
         if job.run.training.group_by_length:
             rows = self._train_batch_size * self.args.gradient_accumulation_steps * world()
             self._sampler = GroupedByLength(job.dataset, rows, self.args.seed)
-        self._window, self._evaluated = Figures(self.means), Figures(self.means)
+        self._window, self._evaluated = (Figures(self.means, self.logged_means) for _ in range(2))
         self._lost = 0  # logs in a row whose loss was no finite number
         self._written = 0  # rows of a stream that stand in rejected.jsonl
         self._observe()
@@ -122,7 +122,9 @@ class Trainer(Checkpointing):
             restored(self.optimizer)
 
     def _run_epoch(self, *args: Any, **settings: Any) -> None:
-        if self.best is not None and self.best.ended:  # before it was interrupted
+        """Take the steps of an epoch; none where the checkpoint that is gone on with has all."""
+        has_all = self.state.global_step >= self.state.max_steps
+        if has_all or (self.best is not None and self.best.ended):
             self.control.should_training_stop = True
             return
         super()._run_epoch(*args, **settings)  # type: ignore[no-untyped-call]
@@ -244,6 +246,10 @@ class Trainer(Checkpointing):
         """Return the sums of `means` over the items of the batch whose loss was just computed."""
         return []
 
+    def logged_means(self, means: dict[str, float]) -> dict[str, float]:
+        """Return what is logged of the means of `means` over many batches: here all of them."""
+        return means
+
     def evaluate(self, *args: Any, **settings: Any) -> dict[str, float]:
         """Return the losses of the validation sets; the training goes on as if nobody had asked."""
         state = random_state()
@@ -262,7 +268,7 @@ class Trainer(Checkpointing):
         metric_key_prefix: str = "eval",
     ) -> Any:
         """Return transformers' result, its loss the mean over all tokens that are counted."""
-        self._evaluated = Figures(self.means)
+        self._evaluated = Figures(self.means, self.logged_means)
         output: Any = super().evaluation_loop(
             dataloader, description, prediction_loss_only, ignore_keys, metric_key_prefix
         )

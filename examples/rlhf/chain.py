@@ -4,6 +4,8 @@ Each run begins with the model of the one before. At the end answers are sampled
 before preferences and after: the share of kind ones, and some of them.
 
     python examples/rlhf/chain.py
+
+The run folders are written to `examples/rlhf/runs`.
 """
 
 from __future__ import annotations
@@ -27,11 +29,11 @@ def main() -> int:
     began = time.monotonic()
     for stage in STAGES:
         command = [sys.executable, "-m", "luthier.core", "train", str(HERE / f"{stage}.yaml")]
-        print(f"\n$ luthier train {HERE.name}/{stage}.yaml", flush=True)
-        subprocess.run([*command, "--overwrite"], check=True)
+        print(f"\n$ luthier train {stage}.yaml", flush=True)
+        subprocess.run([*command, "--overwrite"], cwd=HERE, check=True)
     lines = (HERE / "data" / "prompts.jsonl").read_text(encoding="utf-8").splitlines()
     prompts = [json.loads(line)["prompt"] for line in lines[:PROMPTS]]
-    answers = {stage: sampled(f"runs/{stage}", prompts) for stage in COMPARED}
+    answers = {stage: sampled(HERE / "runs" / stage, prompts) for stage in COMPARED}
     shares = {stage: share_of_kind(found) for stage, found in answers.items()}
     print(f"\n{'':28}" + "".join(f"{COMPARED[stage]:32}" for stage in answers))
     print(f"{'kind answers':28}" + "".join(f"{f'{share:.0%}':32}" for share in shares.values()))
@@ -42,7 +44,7 @@ def main() -> int:
     return 0 if min(shares["ppo"], shares["dpo"]) > shares["sft"] else 1
 
 
-def sampled(run: str, prompts: list[str]) -> list[list[str]]:
+def sampled(run: Path, prompts: list[str]) -> list[list[str]]:
     """Return answers that a run's model gives to each prompt."""
     from luthier.core import load
 

@@ -35,6 +35,9 @@ class PaddingFree(Plugin):
     traits: ClassVar = frozenset({"rows-end-to-end"})
     serves: ClassVar = "training"
     after: ClassVar = frozenset({"attention-backend"})
+    no_default: ClassVar = (
+        Refusal("samples-answers", "answers are sampled in padded batches", "Leave it out"),
+    )
     refuses: ClassVar = (
         Refusal(
             "attention-masked",

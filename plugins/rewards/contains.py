@@ -10,7 +10,7 @@ from luthier.plugins.rewards.weighted import WeightedReward
 
 if TYPE_CHECKING:
     from luthier.core.run.job import TrainingJob
-    from luthier.core.training.samples import Reward
+    from luthier.core.samples import Reward
 
 
 class ContainsReward(WeightedReward):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.error import URLError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
@@ -22,7 +22,7 @@ from luthier.plugins.rewards.weighted import WeightedReward
 
 if TYPE_CHECKING:
     from luthier.core.run.job import TrainingJob
-    from luthier.core.training.samples import Reward, Sample
+    from luthier.core.samples import Reward, Sample
 
 
 class HttpReward(WeightedReward):
@@ -62,13 +62,15 @@ class HttpReward(WeightedReward):
                 f"the reward server {self.url} did not answer as it should: {fault}. Start it, or "
                 "name another `url`, then go on with `luthier resume`."
             ) from fault
-        scores = found.get("scores") if isinstance(found, dict) else None
-        numbers = isinstance(scores, list) and all(
-            isinstance(score, int | float) and not isinstance(score, bool) for score in scores
-        )
-        if not numbers or len(scores) != len(texts):
+        scores: Any = found.get("scores") if isinstance(found, dict) else None
+        listed = isinstance(scores, list) and all(map(_is_number, scores))
+        if not listed or len(scores) != len(texts):
             raise LuthierError(
                 f"the reward server {self.url} was asked for {len(texts)} scores and replied "
                 f'{shown(found)}. It is to reply {{"scores": [...]}}, a number for each message.'
             )
         return [float(score) for score in scores]
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

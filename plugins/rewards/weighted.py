@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from luthier.core import Need, Plugin, hookimpl
-from luthier.core.training.samples import Reward, Sample
+from luthier.core.samples import Reward, Sample
 
 if TYPE_CHECKING:
     from luthier.core.run.job import TrainingJob

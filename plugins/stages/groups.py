@@ -11,7 +11,8 @@ from luthier.plugins.stages.policies import (
     leave_one_out,
     masked_mean,
 )
-from luthier.plugins.stages.rollouts import Rollout, RolloutTrainer, Told
+from luthier.plugins.stages.rollouts import RolloutTrainer
+from luthier.plugins.stages.sampled import Rollout, Told
 
 if TYPE_CHECKING:
     import torch

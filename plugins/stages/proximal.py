@@ -13,7 +13,8 @@ from luthier.plugins.stages.policies import (
     whitened,
 )
 from luthier.plugins.stages.ppo import VALUE
-from luthier.plugins.stages.rollouts import Rollout, RolloutTrainer, Told
+from luthier.plugins.stages.rollouts import RolloutTrainer
+from luthier.plugins.stages.sampled import Rollout, Told
 
 if TYPE_CHECKING:
     import torch
@@ -55,7 +56,7 @@ class ProximalTrainer(RolloutTrainer):
         if self.stage.normalize_scores:
             scores_B = self.scores.normalized(self.accelerator.gather(scores_B), scores_B)
         limit = self.stage.clip_scores
-        return scores_B if limit is None else scores_B.clamp(-limit, limit)
+        return scores_B if limit is None else scores_B.clip(-limit, limit)
 
     def loss_of(self, told: Told, rollout: Rollout) -> torch.Tensor:
         """Return the loss of the policy and, with its weight, that of the values."""
@@ -121,4 +122,5 @@ class RunningSpread:
         self.mean += gap * len(seen) / count
         self.count = count
         spread = (self.squares / max(count - 1, 1)) ** 0.5
-        return (scores - self.mean) / (spread + 1e-8)
+        normalized: torch.Tensor = (scores - self.mean) / (spread + 1e-8)
+        return normalized

@@ -16,8 +16,8 @@ from transformers import GenerationConfig
 
 from luthier.core.model.value_head import position_ids_of
 from luthier.core.run.reporting import quiet_libraries
+from luthier.core.samples import Sample
 from luthier.core.training import Trainer
-from luthier.core.training.samples import Sample
 from luthier.plugins.stages.policies import masked_mean
 from luthier.plugins.stages.reference import Reference
 from luthier.plugins.stages.sampled import Rollout, Told
@@ -86,13 +86,14 @@ class RolloutTrainer(Trainer):
         """Yield the numbers of the answers of each update, in an order of chance."""
         size = self.stage.minibatch_size or answers
         for _ in range(self.stage.update_epochs):
-            yield from torch.randperm(answers).split(size)
+            yield from torch.split(torch.randperm(answers), size)
 
     def _take_step(self, model: Any) -> None:
         if self.args.max_grad_norm:
             self.accelerator.clip_grad_norm_(model.parameters(), self.args.max_grad_norm)
-        self.optimizer.step()
-        self.optimizer.zero_grad()
+        optimizer: Any = self.optimizer
+        optimizer.step()
+        optimizer.zero_grad()
 
     def prediction_step(self, model: Any, inputs: dict[str, Any], *_: Any, **__: Any) -> Any:
         """Sample answers to prompts that are held out; the loss is their mean reward, negated."""
@@ -100,7 +101,7 @@ class RolloutTrainer(Trainer):
         model.eval()
         with torch.no_grad(), self.compute_loss_context_manager():
             entropies = [
-                (self.told(model, part).entropy_BA * part.mask).sum()
+                (self.told(model, part).entropy * part.mask).sum()
                 for part in map(rollout.at, self._parts(len(rollout)))
             ]
         loss = -rollout.scores.mean()
@@ -162,7 +163,7 @@ class RolloutTrainer(Trainer):
         rollout.reference = torch.cat(found)
 
     def _parts(self, answers: int) -> Sequence[torch.Tensor]:
-        return torch.arange(answers).split(self.stage.minibatch_size or answers)
+        return torch.split(torch.arange(answers), self.stage.minibatch_size or answers)
 
     def told(self, model: Any, rollout: Rollout) -> Told:
         """Return what a model makes of answers: the policy, or what the loop wraps it in."""
@@ -218,21 +219,25 @@ class RolloutTrainer(Trainer):
         for reward in self.rewards:
             scores += torch.tensor(reward(samples), dtype=scores.dtype, device=scores.device)
         cut = ~self._ended(answers_BA, mask_BA)
-        return scores - self.stage.missing_end_penalty * cut
+        penalty: float = self.stage.missing_end_penalty
+        return scores - penalty * cut
 
     def _samples(
         self, prompts: dict[str, Any], answers_BA: torch.Tensor, mask_BA: torch.Tensor
     ) -> list[Sample]:
-        decode = self.job.opened.tokenizer.decode
-        pairs = [
-            (prompts["input_ids"], prompts["attention_mask"]), (answers_BA, mask_BA),
-        ]  # fmt: skip
-        asked, answered = (
-            [row[kept.bool()].tolist() for row, kept in zip(*pair, strict=True)] for pair in pairs
-        )
+        def kept(ids_BT: torch.Tensor, mask_BT: torch.Tensor) -> list[list[int]]:
+            return [ids[seen.bool()].tolist() for ids, seen in zip(ids_BT, mask_BT, strict=True)]
+
+        def text(ids: list[int]) -> str:
+            return str(self.job.opened.tokenizer.decode(ids, skip_special_tokens=True))
+
+        asked = kept(prompts["input_ids"], prompts["attention_mask"])
+        answered = kept(answers_BA, mask_BA)
         return [
-            Sample(*(decode(ids, skip_special_tokens=True) for ids in row), *row[:2])
-            for row in zip(asked, answered, prompts["references"], strict=True)
+            Sample(text(prompt), text(answer), text(reference), prompt, answer)
+            for prompt, answer, reference in zip(
+                asked, answered, prompts["references"], strict=True
+            )
         ]
 
 
@@ -241,7 +246,7 @@ def _sampling_of(job: TrainingJob, stage: OnlineStage) -> GenerationConfig:
     tokenizer, template = job.opened.tokenizer, job.opened.template
     stops = template.stop_ids(tokenizer) if template is not None else [tokenizer.eos_token_id]
     pad = tokenizer.pad_token_id
-    return GenerationConfig(
+    return GenerationConfig(  # type: ignore[no-untyped-call]
         do_sample=True, temperature=stage.temperature, top_k=0, top_p=1.0,
         max_new_tokens=stage.max_new_tokens, eos_token_id=stops, use_cache=True,
         pad_token_id=int(pad) if pad is not None else 0, repetition_penalty=1.0,

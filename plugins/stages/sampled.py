@@ -68,7 +68,7 @@ class Rollout:
 
     def __len__(self) -> int:
         """Return how many answers there are."""
-        return len(self.ids_BT)
+        return len(self.ids)
 
     def at(self, numbers: torch.Tensor) -> Rollout:
         """Return some of the answers, by their numbers."""

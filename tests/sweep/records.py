@@ -25,6 +25,9 @@ class Sweep(NamedTuple):
     """Distributions that the tests' environment has not; `make NAME` runs it in one that has."""
 
 
+RUN_THROUGH = ("core/data", "core/model", "core/run", "core/training", "plugins/stages")
+"""What every training run goes through, but what it reads."""
+
 SWEEPS = {
     "architectures": Sweep(
         tests="tests/core/model/test_architectures.py",
@@ -44,13 +47,19 @@ SWEEPS = {
     "kills": Sweep(
         tests="tests/e2e/test_resume.py",
         covers=(
-            "core/data",
-            "core/model",
-            "core/run",
-            "core/training",
-            "plugins/stages",
+            *RUN_THROUGH,
             "plugins/tuners",
+            "tests/e2e/killing.py",
             "tests/e2e/test_resume.py",
+        ),
+    ),
+    "stage-kills": Sweep(
+        tests="tests/e2e/test_killed_stages.py",
+        covers=(
+            *RUN_THROUGH,
+            "plugins/rewards",
+            "tests/e2e/killing.py",
+            "tests/e2e/test_killed_stages.py",
         ),
     ),
     # what runs go through changes daily, and the record says of which day it is

@@ -105,14 +105,11 @@ def test_the_cost_of_leaving_the_reference_is_steered_to_its_target():
 
 
 def test_scores_are_normalized_by_all_that_were_seen():
-    spread, seen = RunningSpread(), []
-    for size in (1, 4, 3):
-        scores = torch.randn(size, dtype=torch.float64, generator=generator) * 3 + 5
-        seen = torch.cat([*seen, scores]) if seen else scores
-        found = spread.normalized(scores, scores)
-        seen = [seen]
-    everything = seen[0]
-    wanted = (scores - everything.mean()) / everything.std()
+    spread = RunningSpread()
+    parts = (torch.randn(16, dtype=torch.float64, generator=generator) * 3 + 5).split([1, 4, 11])
+    for part in parts:
+        found = spread.normalized(part, part)
+    seen = torch.cat(parts)
+    wanted = (parts[-1] - seen.mean()) / seen.std()
     torch.testing.assert_close(found, wanted, atol=1e-6, rtol=1e-6)
-    again = RunningSpread(**spread.state())
-    assert again.state() == spread.state()
+    assert RunningSpread(**spread.state()).state() == spread.state()

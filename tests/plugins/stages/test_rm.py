@@ -75,14 +75,22 @@ def test_held_out_answers_are_told_apart_as_an_untrained_head_never_does(scored_
 def test_rows_end_to_end_have_the_scores_of_padded_ones(scored_run, tmp_path, tuner):
     found = [
         rows_of(
-            train(scored_run(3, tuner=tuner, patches=patches, output=str(tmp_path / str(n)))),
+            train(
+                scored_run(
+                    3,
+                    tuner=tuner,
+                    patches=patches,
+                    training={"learning_rate": 1e-4},
+                    output=str(tmp_path / str(n)),
+                )
+            ),
             held_out=False,
         )
         for n, patches in enumerate(([], ["~padding-free"]))
     ]
     for one, other in zip(*found, strict=True):
-        assert one["loss"] == pytest.approx(other["loss"], abs=1e-5)
-        assert one["chosen_score"] == pytest.approx(other["chosen_score"], abs=1e-5)
+        assert one["loss"] == pytest.approx(other["loss"], abs=1e-4)
+        assert one["chosen_score"] == pytest.approx(other["chosen_score"], abs=1e-4)
 
 
 @pytest.mark.parametrize("tuner", ["full", {"name": "lora", "rank": 4}])
