@@ -87,7 +87,8 @@ class Trainer(Checkpointing):
 
     def _observe(self) -> None:
         """Set up what looks at steps and evaluations for the run itself."""
-        self.watch, self.best = Watch(self), Best.of(self.job, (LOSS, *self.means))
+        figures = (LOSS, *self.logged_means(dict.fromkeys(self.means, 0.5)))  # shares, for one
+        self.watch, self.best = Watch(self), Best.of(self.job, figures)
         for one in (self.watch, self.best):
             if one is not None:
                 self.add_callback(one)
