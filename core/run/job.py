@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from luthier.core.data.origins import Origins
 from luthier.core.hooks import Collator, Items
 from luthier.core.model.opening import OpenModel
 from luthier.core.run.folder import RunFolder
@@ -38,6 +39,15 @@ class TrainingJob:
     """What makes a batch of encoded rows: what `build_collator` gave."""
     callbacks: Sequence[Any] = ()
     """Observers of the loop."""
+    origins: Origins | None = None
+    """Where the rows of the dataset come from; None where they are streamed."""
+
+    def rows_of(self, item: int) -> list[dict[str, Any]]:
+        """Return which rows of which datasets an item of `dataset` is made of."""
+        if self.origins is None:
+            return []
+        rows_of = getattr(self.dataset, "rows_of", None)
+        return [self.origins.of(number) for number in (rows_of(item) if rows_of else [item])]
 
     @cached_property
     def trainee(self) -> Any:

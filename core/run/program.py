@@ -123,17 +123,22 @@ def _begin(folder: RunFolder, run: Run, *, overwrite: bool) -> None:
 
 
 def resume(
-    path: str | Path, *, trust_plugins: bool = False, reporter: Reporter | None = None
+    path: str | Path,
+    *,
+    accept_changes: bool = False,
+    trust_plugins: bool = False,
+    reporter: Reporter | None = None,
 ) -> RunFolder:
     """Go on with a run that was interrupted, as if it never had been.
 
     Args:
         path: the run folder.
+        accept_changes: go on though settings, data, plugin files or processes have changed.
         trust_plugins: let the plugin files that its run.yaml names be run.
         reporter: who is told of it.
 
     Raises:
-        BadRunFolder: there is no run there, its data has changed, or it is in use.
+        BadRunFolder: there is no run there, something of it has changed, or it is in use.
         LuthierError: as for `train`.
     """
     folder = RunFolder(Path(path).absolute())
@@ -145,7 +150,7 @@ def resume(
         if folder.model.is_dir():
             told.say("run", f"{path} has ended already; its model is {folder.model}")
             return folder
-        execute(resolved, folder, told, resuming=True)
+        execute(resolved, folder, told, resuming=True, accept_changes=accept_changes)
     return folder
 
 

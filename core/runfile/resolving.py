@@ -16,6 +16,7 @@ from luthier.core.runfile.answering import INFERENCE, TRAINING, require_answers
 from luthier.core.runfile.choosing import Chooser, put_defaults
 from luthier.core.runfile.datasets import datasets_of
 from luthier.core.runfile.defaulting import leave_out_conflicting, leave_out_faulted
+from luthier.core.runfile.measuring import judge_measuring
 from luthier.core.runfile.models import findings, tell_findings
 from luthier.core.runfile.nodes import (
     COMMAND_LINE,
@@ -119,6 +120,7 @@ class _Resolver:
         self._judge(sections)
         tell_findings(found, tree, self.chooser)
         judge_order(tree, sections, data, validation, self.chooser)
+        judge_measuring(tree, sections, validation, self.chooser)
         judge_precision(tree, sections, self._folder(tree), self.device, self.chooser)
         if self.problems or not all(sections.values()):
             raise BadRunFile([_placed(problem, tree) for problem in self.problems])

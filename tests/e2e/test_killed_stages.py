@@ -25,7 +25,7 @@ STAGES = {
 }  # fmt: skip
 FAULTS = {
     "between two checkpoints": ("luthier.core.training.recording.Recorder.on_step_end", 5),
-    "as the weights are written": ("luthier.core.training.trainer.save_state", 6),
+    "as the weights are written": ("luthier.core.training.checkpointing.save_state", 6),
     "as the model is written": ("luthier.core.model.saving.written_whole", 1),
 }
 
