@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
+Token = Annotated[str, Field(min_length=1)]
 Memory = Annotated[str, Field(pattern=r"^[0-9]+ ?[KMG]i?B$")]
 
 
@@ -44,9 +45,9 @@ class ModelSection(Section):
     continue_adapter: bool = True
     """Whether the last of `adapters` is trained on, where the tuner trains one; else they all
     become part of the model, and a new one is laid on it."""
-    add_tokens: tuple[str, ...] = ()
+    add_tokens: tuple[Token, ...] = ()
     """Texts that become one token each; their rows of embedding and head are trained too."""
-    add_special_tokens: tuple[str, ...] = ()
+    add_special_tokens: tuple[Token, ...] = ()
     """Likewise, of texts that are tokens only where a chat template prints them."""
     pad_vocabulary: Count = 1
     """The rows of the embedding are padded to a multiple of this."""

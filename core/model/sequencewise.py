@@ -153,8 +153,8 @@ def sequencewise_attention(
         if named.get(name) is not None:
             raise BadModel(
                 f"{type(module).__name__} adds `{name}` to its attention, which cannot be computed "
-                "by sequences. Leave out what lays rows end to end (`~NAME` in `patches`), or "
-                "choose another model."
+                "by sequences. Leave out what lays rows end to end or is laid over attention "
+                "(`~NAME` in `patches`), or choose another model."
             )
     if not isinstance(attention_mask, Stretches):
         return _attention(module, query, key, value, attention_mask, **named)

@@ -126,6 +126,8 @@ def _job(
     tell_of_template(run, prepared.counts, reporter)
     changes += begun.after_reading(run, located, prepared) if begun else []
     tell_of_changes(changes, reporter)
+    if held := ", ".join(map(repr, located.held_tokens)):
+        reporter.warn(f"to be added, but tokens of the model already, as they stay: {held}")
     set_seed(run.training.seed)
     opened = open_model(located, training=True)
     opened.value_heads = dict(manager.hook.build_value_heads(opened=opened) or {})
@@ -156,6 +158,8 @@ def _equip(job: TrainingJob, reporter: Reporter) -> None:
         tokenizer=opened.tokenizer, attention=backend_of(opened.model), encoding=job.run.encoding,
     )  # fmt: skip
     job.optimizer = hook.build_optimizer(job=job)
+    for subject, text in job.notes.items():
+        reporter.say(subject, text)
     require_rates(job)
     observers = [one for one in hook.build_callback(job=job) if one is not None]
     schedule = [EvaluationSchedule(job.run.evaluation.every)] if job.validation else []

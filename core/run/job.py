@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +41,8 @@ class TrainingJob:
     """Observers of the loop."""
     origins: Origins | None = None
     """Where the rows of the dataset come from; None where they are streamed."""
+    notes: dict[str, str] = field(default_factory=dict)
+    """What the run tells of its optimizer and collator once they are built, by subject."""
 
     def rows_of(self, item: int) -> list[dict[str, Any]]:
         """Return which rows of which datasets an item of `dataset` is made of."""

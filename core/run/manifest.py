@@ -62,6 +62,7 @@ def manifest_of(run: Run, opened: OpenModel, prepared: PreparedData) -> dict[str
         },
         "tokenizer_sha256": tokenizer_sha256(opened.tokenizer),
         "vocabulary": asdict(opened.vocabulary),
+        "config_changes": dict(opened.config_changes),
         "template_sha256": template_sha256(opened.template),
         "git_commit": _git_commit(),
         "hardware": {

@@ -101,7 +101,8 @@ def _run_of(path: str | Path, base: str | None, *, trust_plugins: bool) -> Run:
     """Return the run by which the adapter is laid on the weights that it belongs to.
 
     Raises:
-        BadModel: there is no adapter, or it is not told how its weights were held.
+        BadModel: there is no adapter, the weights are in few bits to which it was not fitted, or
+            it was fitted to some and is not told to which.
     """
     from luthier.core.model.adapters import fitted_to_quantized
 
@@ -113,6 +114,12 @@ def _run_of(path: str | Path, base: str | None, *, trust_plugins: bool) -> Run:
         raise BadModel(f"{path} holds no adapter, so there is nothing to merge.")
     adapter = Path(run.model.adapters[-1])
     if not fitted_to_quantized(adapter):
+        if _is_quantized(run):
+            raise BadModel(
+                f"the weights of {run.model.path} are stored in few bits, and the adapter is "
+                "merged into whole ones. Name them: "
+                f"`luthier merge {path} NEW_FOLDER --base WHOLE_MODEL`."
+            )
         return run
     run = run_to_serve(path, other, trust_plugins=trust_plugins)
     if not _is_quantized(run):

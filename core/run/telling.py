@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from luthier.core.data.dataset import VALIDATION
-from luthier.core.problems import counted
+from luthier.core.problems import counted, cut
 from luthier.core.run.folder import RunFolder
 from luthier.core.run.ranks import is_first
 from luthier.core.run.reporting import Reporter
@@ -40,6 +42,10 @@ def tell_of_model(run: Run, opened: OpenModel, counts: dict[str, Any], reporter:
     for one in run.of("quantizers"):
         place = run.tree.at(("quantizer", "name")).place
         reporter.say("quantizer", one.name if place.line else f"{one.name} ({place})")
+    for field, value in opened.config_changes.items():
+        parts = value if isinstance(value, Mapping) else {"now": value}
+        shown = (f"{key} {cut(json.dumps(one))}" for key, one in parts.items())
+        reporter.say("config", f"{field}: {', '.join(shown)}")
     if opened.vocabulary.changed:
         reporter.say("vocabulary", str(opened.vocabulary))
     for folder in run.model.adapters:

@@ -92,6 +92,8 @@ class Projecting(WithMoments):
 def matrices_of(job: TrainingJob, targets: Targets) -> set[str]:
     """Return the names of the trained parameters that are matrices of layers, or stacks of them.
 
+    The run is told which layers these are of.
+
     Args:
         job: the run; its model is open.
         targets: what the layer registry resolves.
@@ -113,6 +115,8 @@ def matrices_of(job: TrainingJob, targets: Targets) -> set[str]:
             f"no matrix is trained of the layers that the optimizer's `targets` ({targets}) name. "
             "Choose other `targets`, or `optimizer: adamw`."
         )
+    reached = dict.fromkeys(filter(None, map(layers.layer_of, found)))
+    job.notes["optimizer"] = f"its targets are {layers.described(list(reached))}"
     return found
 
 

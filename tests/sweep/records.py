@@ -32,6 +32,7 @@ SWEEPS = {
     "architectures": Sweep(
         tests="tests/core/model/test_architectures.py",
         covers=(
+            "core/model/layer_finding.py",
             "core/model/layer_names.py",
             "core/model/layer_types.py",
             "core/model/layers.py",
@@ -40,6 +41,23 @@ SWEEPS = {
             "plugins/tuners/lora.py",
             "tests/core/model/test_architectures.py",
             "tests/sweep/architectures.py",
+            "tests/sweep/miniatures.py",
+        ),
+        tabulated=True,
+    ),
+    "decoders": Sweep(
+        tests="tests/plugins/patches/test_every_decoder.py",
+        covers=(
+            "core/model/attention.py",
+            "core/model/isolation.py",
+            "core/model/sequencewise.py",
+            "core/model/vocabulary.py",
+            "core/training/packed.py",
+            "plugins/patches/chunked_cross_entropy.py",
+            "plugins/patches/deferred_logits.py",
+            "plugins/patches/padding_free.py",
+            "plugins/patches/s2_attention.py",
+            "tests/plugins/patches/test_every_decoder.py",
             "tests/sweep/miniatures.py",
         ),
         tabulated=True,
