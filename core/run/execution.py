@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from luthier.core.data.dataset import VALIDATION
 from luthier.core.errors import Diverged
 from luthier.core.problems import counted
+from luthier.core.run.conclusion import conclude
 from luthier.core.run.folder import RunFolder, step_of, write_json_whole
 from luthier.core.run.previous import forget
 from luthier.core.run.ranks import is_first
@@ -100,11 +101,11 @@ def _job(
     _tell_of_model(run, opened, manifest["parameters"], reporter)
     manifest |= {"created": stored["created"]} if stored is not None else {}
     _write(folder, manifest)
-    rows, of_stage = _arranged(run, prepared, manager)
+    rows, of_stage = arranged(run, prepared, manager)
     if of_stage:
         reporter.say("packing", str(rows))
-    validation = {k: _arranged(run, v, manager)[0] for k, v in prepared.validation.items()}
-    job = TrainingJob(run, folder, opened, rows, validation, spec.dtype, manager)
+    validation = {k: arranged(run, v, manager)[0] for k, v in prepared.validation.items()}
+    job = TrainingJob(run, folder, opened, rows, validation, spec.dtype, manager, reporter)
     _equip(job, reporter)
     return job, manifest
 
@@ -137,9 +138,7 @@ def _tell_of_data(folder: RunFolder, prepared: PreparedData, reporter: Reporter)
         reporter.warn(_left_out(len(prepared.rejected), folder))
 
 
-def _arranged(
-    run: Run, prepared: PreparedData, manager: pluggy.PluginManager
-) -> tuple[Items, bool]:
+def arranged(run: Run, prepared: PreparedData, manager: pluggy.PluginManager) -> tuple[Items, bool]:
     """Return what batches are made of, and whether the stage made it of the rows."""
     items: Items | None = manager.hook.arrange_dataset(
         dataset=prepared.dataset, encoding=run.encoding
@@ -242,6 +241,7 @@ def _finish(
             f"step {lost[0]['step']}; look at {folder.metrics}"
         )
     reporter.say("model", f"written to {folder.model}")
+    conclude(job, manifest)
 
 
 def _tell_of_stream(folder: RunFolder, read: Counts, reporter: Reporter) -> None:

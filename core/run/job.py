@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from luthier.core.hooks import Collator, Items
 from luthier.core.model.opening import OpenModel
 from luthier.core.run.folder import RunFolder
+from luthier.core.run.reporting import Reporter
 from luthier.core.runfile import Run
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ class TrainingJob:
     """Name of the precision of the weights."""
     manager: pluggy.PluginManager
     """The plugins of the run."""
+    reporter: Reporter = field(default_factory=Reporter)
+    """Who is told of the run."""
     optimizer: torch.optim.Optimizer | None = None
     """What replaces the default optimizer, if anything does."""
     collator: Collator | None = None
