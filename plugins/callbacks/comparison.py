@@ -45,10 +45,9 @@ def compared(pairs: Sequence[tuple[str, str]]) -> dict[str, float]:
     corpus = bleu.corpus_score([one for one, _ in spaced], [[other for _, other in spaced]])
     rouge = RougeScorer(list(ROUGE.values()), tokenizer=_Words())
     scores = [rouge.score(other, one) for one, other in spaced]
-    return {
-        "accuracy": accuracy, "bleu-4": corpus.score,
-        **{name: 100 * fmean(one[key].fmeasure for one in scores) for name, key in ROUGE.items()},
-    }  # fmt: skip
+    rouges = {name: 100 * fmean(one[key].fmeasure for one in scores) for name, key in ROUGE.items()}
+    found = {"accuracy": accuracy, "bleu-4": corpus.score, **rouges}
+    return {name: round(value, 4) for name, value in found.items()}
 
 
 def with_spaces(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from transformers import TrainerCallback
 from luthier.core.run.folder import write_text_whole
 from luthier.core.run.ranks import is_first
 from luthier.core.training.answering import answers, require_questions
+from luthier.core.training.recording import Recorder
 
 if TYPE_CHECKING:
     from luthier.core.run.job import TrainingJob
@@ -74,6 +76,13 @@ class Sampling(TrainerCallback):
         if not is_first() or step == self._answered:
             return
         self._answered = step
+        began = time.monotonic()
+        self._answer(step)
+        for one in self.job.callbacks:
+            if isinstance(one, Recorder):
+                one.leave_out(time.monotonic() - began)
+
+    def _answer(self, step: int) -> None:
         names = [name for name, _ in self.questions]
         found = answers(self.job, [one for _, one in self.questions])
         rows = [
@@ -100,4 +109,4 @@ def _end_of(text: str) -> str:
 
 def _beginning_of(text: str) -> str:
     line = " ".join(text.split())
-    return line if len(line) <= SHOWN else f"{line[:SHOWN]} ..."
+    return (line or "(empty)") if len(line) <= SHOWN else f"{line[:SHOWN]} ..."
