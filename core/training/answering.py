@@ -21,7 +21,10 @@ from luthier.core.templates import IGNORED
 from luthier.core.training.state import random_state, restore_random_state
 
 if TYPE_CHECKING:
+    from transformers import GenerationConfig
+
     from luthier.core.hooks import Items
+    from luthier.core.model.opening import OpenModel
     from luthier.core.run.job import TrainingJob
 
 PROMPT, ANSWERED = "prompt_", "answered_"
@@ -112,10 +115,12 @@ def answers(job: TrainingJob, questions: Sequence[Question]) -> list[Answer]:
     # a batch which does not fit is the first one
     order = sorted(range(len(questions)), key=lambda n: -len(questions[n].prompt))
     found: dict[int, list[int]] = {}
+    settings = generation_config(job.opened, job.run.generation, greedy=True)
+    settings.use_cache = True  # training may have it off
     with _asked(job), quiet_libraries():
         for begin in range(0, len(order), size):
             numbers = order[begin : begin + size]
-            made = _generated(job, [questions[n].prompt for n in numbers])
+            made = _generated(job.opened, settings, [questions[n].prompt for n in numbers])
             found.update(zip(numbers, made, strict=True))
     text = job.opened.tokenizer.decode
     return [
@@ -144,13 +149,12 @@ def _asked(job: TrainingJob) -> Iterator[None]:
         restore_random_state(state)
 
 
-def _generated(job: TrainingJob, prompts: Sequence[list[int]]) -> list[list[int]]:
+def _generated(
+    opened: OpenModel, settings: GenerationConfig, prompts: Sequence[list[int]]
+) -> list[list[int]]:
     """Return the ids of answers, each up to the one that ended it."""
-    opened = job.opened
     longest = max(map(len, prompts))
-    settings = generation_config(opened, job.run.generation, greedy=True)
     settings = within_positions(opened, settings, longest)
-    settings.use_cache = True  # training may have it off
     ids_BP = torch.full((len(prompts), longest), settings.pad_token_id, dtype=torch.long)
     seen_BP = torch.zeros_like(ids_BP)
     for n, prompt in enumerate(prompts):  # on the left, so that all answers begin at one place

@@ -93,10 +93,7 @@ class Sampling(TrainerCallback):
             stream.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         say = self.job.reporter.say
         for name, group in groupby(rows, key=lambda row: row["validation"]):
-            say(
-                "samples",
-                f"at step {step}, of {name}:" if len(set(names)) > 1 else f"at step {step}:",
-            )
+            say("samples", f"at step {step}{f', of {name}' if len(set(names)) > 1 else ''}:")
             for row in group:
                 say("  prompt", _end_of(str(row["prompt"])))
                 say("  answer", _beginning_of(str(row["answer"])))
