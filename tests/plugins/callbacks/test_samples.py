@@ -10,7 +10,7 @@ import torch
 from luthier.core import BadData, check, load, resume, train
 from luthier.core.cli.application import main
 from luthier.core.problems import BadRunFile
-from luthier.core.run.folder import discard
+from luthier.core.run.folder import RunFolder, discard
 from tests.conftest import ROWS
 
 LORA = {"name": "lora", "rank": 4, "dropout": 0.1}
@@ -77,17 +77,26 @@ def test_samples_of_steps_that_are_done_again_are_written_once(small_run, tmp_pa
     assert (folder.path / "samples.jsonl").read_text() == expected
 
 
+LEARNED = [
+    {"instruction": f"Tell me of the {colour}.", "output": "I like red and sweet."}
+    for colour in ("red", "green", "blue", "white")
+]
+
+
 @pytest.fixture(scope="module")
-def predicted(module_run):
-    """A run that learned its rows by heart, and one that learned nothing."""
+def predicted(module_run, tmp_path_factory):
+    """A run that learned its answer by heart, and one that learned nothing."""
+    folder = tmp_path_factory.mktemp("predicted")
+    rows = folder / "learned.jsonl"
+    rows.write_text("".join(json.dumps(row) + "\n" for row in LEARNED))
 
     def run(name, rate):
-        rows = module_run()["data"][0]["path"]
         return train(
             module_run(
-                training={"max_steps": 60, "batch_size": 12, "learning_rate": rate},
-                validation=rows, evaluation={"every": 60, "batch_size": 5}, callbacks=["predict"],
-                generation={"max_new_tokens": 40}, output=str(module_run()["output"]) + name,
+                data=[str(rows)], validation=str(rows), callbacks=["predict"],
+                training={"max_steps": 30, "batch_size": 4, "learning_rate": rate},
+                evaluation={"every": 30, "batch_size": 3}, checkpoints={"every": 30},
+                generation={"max_new_tokens": 24}, output=str(folder / name),
             )
         )  # fmt: skip
 
@@ -100,7 +109,7 @@ def figures_of(folder):
 
 def test_a_model_that_has_learned_its_rows_answers_them_and_a_frozen_one_does_not(predicted):
     learned, frozen = map(figures_of, predicted)
-    assert learned["answers"] == frozen["answers"] == len(ROWS)
+    assert learned["answers"] == frozen["answers"] == len(LEARNED)
     assert learned["accuracy"] > 0.5
     assert frozen["accuracy"] == 0
     for name in ("bleu-4", "rouge-1", "rouge-2", "rouge-l"):
@@ -111,8 +120,8 @@ def test_predictions_are_what_a_chat_with_the_model_answers(predicted):
     folder = predicted[0]
     engine = load(folder.path, ["generation.temperature=0"])
     rows = lines_of(folder, "predictions.jsonl")
-    assert [row["label"] for row in rows] == [row["output"] for row in ROWS]
-    for row, given in zip(rows, ROWS, strict=True):
+    assert [row["label"] for row in rows] == [row["output"] for row in LEARNED]
+    for row, given in zip(rows, LEARNED, strict=True):
         assert row["answer"] == engine.answer([{"role": "user", "content": given["instruction"]}])
 
 
@@ -124,7 +133,8 @@ def luthier(monkeypatch, *words):
 
 
 def test_the_command_predicts_again_what_the_run_did(predicted, tmp_path, monkeypatch, capsys):
-    folder = predicted[0]
+    folder = RunFolder(tmp_path / "copy")
+    shutil.copytree(predicted[0].path, folder.path)
     expected, figures = lines_of(folder, "predictions.jsonl"), figures_of(folder)
     assert not luthier(monkeypatch, "predict", folder.path)
     assert "accuracy" in capsys.readouterr().out
