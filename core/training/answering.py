@@ -6,7 +6,7 @@ are trained on, since text is cut where the loss changes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -101,7 +101,9 @@ def _question(row: Mapping[str, Any]) -> Question | None:
 # --- answers --------------------------------------------------------------------------------
 
 
-def answers(job: TrainingJob, questions: Sequence[Question]) -> list[Answer]:
+def answers(
+    job: TrainingJob, questions: Sequence[Question], tell: Callable[[int], None] | None = None
+) -> list[Answer]:
     """Return what the model of a run answers, by its `generation`: greedily without a temperature.
 
     The training goes on as if nobody had asked.
@@ -109,6 +111,7 @@ def answers(job: TrainingJob, questions: Sequence[Question]) -> list[Answer]:
     Args:
         job: the run.
         questions: what is asked, in batches of `evaluation.batch_size`.
+        tell: is told after each batch how many are answered.
     """
     size = job.run.evaluation.batch_size or job.run.training.batch_size
     # those of about one length together, so that few places are pads; the longest first, so that
@@ -122,6 +125,8 @@ def answers(job: TrainingJob, questions: Sequence[Question]) -> list[Answer]:
             numbers = order[begin : begin + size]
             made = _generated(job.opened, settings, [questions[n].prompt for n in numbers])
             found.update(zip(numbers, made, strict=True))
+            if tell is not None:
+                tell(len(found))
     text = job.opened.tokenizer.decode
     return [
         Answer(*(str(text(ids, skip_special_tokens=True)) for ids in (prompt, found[n], label)))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from luthier.core.data.dataset import VALIDATION
@@ -29,7 +31,7 @@ def predicted(job: TrainingJob, rows: int | None) -> dict[str, dict[str, float]]
     for name, questions in require_questions(job, rows).items():
         of = "" if name == VALIDATION else f"{name}: "
         job.reporter.say("predict", f"{of}{counted(len(questions), 'prompt', 'prompts')} to answer")
-        found = answers(job, questions)
+        found = answers(job, questions, _telling(job, of, len(questions)))
         lines += [
             json.dumps({VALIDATION: name, **one._asdict()}, ensure_ascii=False) for one in found
         ]
@@ -42,3 +44,19 @@ def predicted(job: TrainingJob, rows: int | None) -> dict[str, dict[str, float]]
     write_text_whole(file, "".join(f"{line}\n" for line in lines))
     job.reporter.say("predict", f"written to {file}")
     return figures
+
+
+TOLD_EVERY = 30.0
+"""Seconds between two lines that tell how far it is."""
+
+
+def _telling(job: TrainingJob, of: str, total: int) -> Callable[[int], None]:
+    """Return what tells now and then how many prompts are answered."""
+    last = [time.monotonic()]
+
+    def tell(count: int) -> None:
+        if time.monotonic() - last[0] >= TOLD_EVERY and count < total:
+            last[0] = time.monotonic()
+            job.reporter.say("predict", f"{of}{count:,} of {total:,} answered")
+
+    return tell
