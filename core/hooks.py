@@ -390,6 +390,20 @@ def build_callback(job: TrainingJob) -> TrainerCallback | None:
     """
 
 
+@hookspec
+def conclude_run(job: TrainingJob) -> Mapping[str, Any] | None:
+    """Return what the manifest is to keep of what was done with the trained model, by key.
+
+    Called once, in the first of all processes, when the model is saved and its patches are taken
+    back; and by `luthier predict`, which opens the model anew.
+
+    Args:
+        job: the run, its model trained.
+
+    Answered by callbacks.
+    """
+
+
 # --- use ------------------------------------------------------------------------------------
 
 

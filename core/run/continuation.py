@@ -99,6 +99,20 @@ class Continuation:
         )
 
 
+def require_same_data(folder: RunFolder, prepared: PreparedData) -> None:
+    """Refuse other rows than a run was trained on.
+
+    Raises:
+        BadRunFolder: what it was trained on, or evaluated on, is another.
+    """
+    if found := list(_rows(stored_manifest(folder), prepared)):
+        listed = "".join(f"\n    {one}" for one in found)
+        raise BadRunFolder(
+            f"the data, the template or the tokenizer of {folder.path} has changed since:{listed}\n"
+            "  Put it back, or name other rows: `validation=FILE`."
+        )
+
+
 def stored_manifest(folder: RunFolder) -> dict[str, Any]:
     """Return the manifest of a run that is to be gone on with.
 

@@ -13,6 +13,7 @@ from luthier.core.data.dataset import VALIDATION
 from luthier.core.errors import Diverged
 from luthier.core.problems import counted
 from luthier.core.run.card import card_of
+from luthier.core.run.conclusion import conclude
 from luthier.core.run.folder import RunFolder, step_of, write_json_whole
 from luthier.core.run.previous import forget
 from luthier.core.run.ranks import is_first
@@ -133,14 +134,14 @@ def _job(
     opened.value_heads = dict(manager.hook.build_value_heads(opened=opened) or {})
     manifest = manifest_of(run, opened, prepared)
     tell_of_model(run, opened, manifest["parameters"], reporter)
-    rows, of_stage = _arranged(run, prepared, manager)
+    rows, of_stage = arranged(run, prepared, manager)
     if of_stage:
         reporter.say("packing", str(rows))
     require_space(run, folder, opened, rows, reporter)
     manifest["model"] = model_facts(run, located, opened)
     manifest |= begun.kept(changes) if begun else {}
-    validation = {k: _arranged(run, v, manager)[0] for k, v in prepared.validation.items()}
-    job = TrainingJob(run, folder, opened, rows, validation, spec.dtype, manager)
+    validation = {k: arranged(run, v, manager)[0] for k, v in prepared.validation.items()}
+    job = TrainingJob(run, folder, opened, rows, validation, spec.dtype, manager, reporter)
     job.origins = prepared.origins
     _equip(job, reporter)
     return job, manifest
@@ -166,9 +167,7 @@ def _equip(job: TrainingJob, reporter: Reporter) -> None:
     job.callbacks = (Recorder(job.folder, reporter), *schedule, *observers)
 
 
-def _arranged(
-    run: Run, prepared: PreparedData, manager: pluggy.PluginManager
-) -> tuple[Items, bool]:
+def arranged(run: Run, prepared: PreparedData, manager: pluggy.PluginManager) -> tuple[Items, bool]:
     """Return what batches are made of, and whether the stage made it of the rows."""
     items: Items | None = manager.hook.arrange_dataset(
         dataset=prepared.dataset, encoding=run.encoding
@@ -223,6 +222,7 @@ def _finish(
             f"step {lost[0]['step']}; look at {folder.metrics}"
         )
     reporter.say("model", f"written to {folder.model}")
+    conclude(job, manifest)
 
 
 def _ended(trainer: Any, seconds: float, reporter: Reporter) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from luthier.core.data.origins import Origins
 from luthier.core.hooks import Collator, Items
 from luthier.core.model.opening import OpenModel
 from luthier.core.run.folder import RunFolder
+from luthier.core.run.reporting import Reporter
 from luthier.core.runfile import Run
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ class TrainingJob:
     """Name of the precision of the weights."""
     manager: pluggy.PluginManager
     """The plugins of the run."""
+    reporter: Reporter = field(default_factory=Reporter)
+    """Who is told of the run."""
     optimizer: torch.optim.Optimizer | None = None
     """What replaces the default optimizer, if anything does."""
     collator: Collator | None = None

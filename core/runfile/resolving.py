@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from luthier.core.circumstances import Circumstance, Precision, Processes
+from luthier.core.circumstances import Circumstance, HeldOut, Precision, Processes
 from luthier.core.compatibility import conflicts
 from luthier.core.data.dataset import Validation
 from luthier.core.device import Device, probe
@@ -117,7 +117,7 @@ class _Resolver:
         ]
         require_answers(TRAINING if self.training else INFERENCE, selected, self.chooser)
         sections = settle(tree, sections, self.chooser)
-        self._judge(sections)
+        self._judge(sections, validation)
         tell_findings(found, tree, self.chooser)
         judge_order(tree, sections, data, validation, self.chooser)
         judge_measuring(tree, sections, validation, self.chooser)
@@ -221,10 +221,11 @@ class _Resolver:
 
     # --- all of it together ----------------------------------------------------
 
-    def _judge(self, sections: dict[str, Any]) -> None:
+    def _judge(self, sections: dict[str, Any], validation: Validation) -> None:
         places = {id(one): (place, key) for one, place, key in self.chooser.chosen}
         model, training = sections["model"], sections["training"]
-        around: list[Circumstance] = [Processes(world())]
+        held_out = HeldOut(validation.holds_out or bool(validation.sets))
+        around: list[Circumstance] = [Processes(world()), held_out]
         if model and training:
             around.append(Precision.of(model, training, self.device))
         chosen = [one for one, _, _ in self.chooser.chosen]

@@ -105,13 +105,17 @@ class Recorder(TrainerCallback):
             **(means := _means(metrics, f"{prefix}_{MEAN}")),
         }
         self._write(row)
-        self._last = (self._last[0] + seconds, self._last[1])
-        if self._began is not None:
-            self._began = (self._began[0] + seconds, self._began[1])
+        self.leave_out(seconds)
         of = "" if name == VALIDATION else f"{name}: "
         found = "".join(f", {name} {value:.4f}" for name, value in means.items())
         step = f"at step {state.global_step}"
         self.reporter.say(VALIDATION, f"{of}loss {row['loss']:.4f}{found} {step}")
+
+    def leave_out(self, seconds: float) -> None:
+        """Leave a time that something else took out of what steps take."""
+        self._last = (self._last[0] + seconds, self._last[1])
+        if self._began is not None:
+            self._began = (self._began[0] + seconds, self._began[1])
 
     def _write(self, row: dict[str, Any]) -> None:
         if not is_first():
