@@ -49,6 +49,8 @@ bench: .venv/dev
 	$(BIN)/python benchmarks/s2_attention.py
 	$(BIN)/python benchmarks/training.py --steps 6 --rounds 1 --methods lora
 	$(BIN)/python benchmarks/methods.py --tokens 4096
+	$(BIN)/python benchmarks/ppo.py
+	$(BIN)/python benchmarks/evaluation.py --steps 4
 
 clean:
 	rm -rf .venv .venv-quantizers build dist runs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -339,12 +339,15 @@ def build_value_heads(opened: OpenModel) -> Mapping[str, ValueHead] | None:
 
 
 @hookspec(firstresult=True)
-def build_collator(tokenizer: PreTrainedTokenizerBase, attention: str) -> Collator | None:
+def build_collator(
+    tokenizer: PreTrainedTokenizerBase, attention: str, encoding: EncodingSection
+) -> Collator | None:
     """Return what makes a batch of encoded rows: a dict of tensors of shape (batch, tokens).
 
     Args:
         tokenizer: the model's.
         attention: transformers' name of the model's attention backend.
+        encoding: the run file's section of that name.
 
     Answered by stages; a patch that lays sequences end to end answers in their place.
     """
@@ -387,6 +390,20 @@ def build_callback(job: TrainingJob) -> TrainerCallback | None:
     """
 
 
+@hookspec
+def conclude_run(job: TrainingJob) -> Mapping[str, Any] | None:
+    """Return what the manifest is to keep of what was done with the trained model, by key.
+
+    Called once, in the first of all processes, when the model is saved and its patches are taken
+    back; and by `luthier predict`, which opens the model anew.
+
+    Args:
+        job: the run, its model trained.
+
+    Answered by callbacks.
+    """
+
+
 # --- use ------------------------------------------------------------------------------------
 
 
@@ -419,6 +436,7 @@ ANSWERED_BY: Mapping[str, str] = {
     "align_dataset": "formats",
     "encode_dataset": "stages",
     "arrange_dataset": "stages",
+    "build_value_heads": "stages",
     "build_collator": "stages",
     "build_trainer": "stages",
     "build_optimizer": "optimizers",

@@ -22,6 +22,7 @@ TRAITS = {
     "preferences": "It is a stage whose rows are pairs of answers.",
     "scores": "It is a stage that learns a score of an answer, and no logits.",
     "samples-answers": "It is a stage that trains on answers which the model gives.",
+    "answers-held-out": "It has the model answer prompts of the validation set.",
     "reward": "It scores answers.",
     "packed-rows": "It puts several rows into one sequence, none of which sees another.",
     "rows-end-to-end": "It lays the rows of a batch end to end, without pads.",

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
     from luthier.core.chat import Engine
+    from luthier.core.model.opening import LocatedModel, OpenModel
 
 logger = logging.getLogger(__name__)
 
@@ -123,17 +124,22 @@ def _begin(folder: RunFolder, run: Run, *, overwrite: bool) -> None:
 
 
 def resume(
-    path: str | Path, *, trust_plugins: bool = False, reporter: Reporter | None = None
+    path: str | Path,
+    *,
+    accept_changes: bool = False,
+    trust_plugins: bool = False,
+    reporter: Reporter | None = None,
 ) -> RunFolder:
     """Go on with a run that was interrupted, as if it never had been.
 
     Args:
         path: the run folder.
+        accept_changes: go on though settings, data, plugin files or processes have changed.
         trust_plugins: let the plugin files that its run.yaml names be run.
         reporter: who is told of it.
 
     Raises:
-        BadRunFolder: there is no run there, its data has changed, or it is in use.
+        BadRunFolder: there is no run there, something of it has changed, or it is in use.
         LuthierError: as for `train`.
     """
     folder = RunFolder(Path(path).absolute())
@@ -145,7 +151,7 @@ def resume(
         if folder.model.is_dir():
             told.say("run", f"{path} has ended already; its model is {folder.model}")
             return folder
-        execute(resolved, folder, told, resuming=True)
+        execute(resolved, folder, told, resuming=True, accept_changes=accept_changes)
     return folder
 
 
@@ -166,21 +172,27 @@ def load(
         BadRunFolder: the run has not ended, so there is no model yet.
         BadModel: there is no model there.
     """
-    from luthier.core.model.opening import locate, model_spec, open_model
-
     run = run_to_serve(path, overrides, trust_plugins=trust_plugins)
     for note in run.notes:
         logger.warning("%s", note)
     with quiet_libraries():
-        located = locate(model_spec(run, training=False))
-        opened = open_model(located, training=False)
-        if not hasattr(opened.model, "hf_device_map"):  # else each layer is where it belongs
-            opened.model.to({"rocm": "cuda"}.get(run.device.kind, run.device.kind))
+        _, opened = opened_to_serve(run)
         manager = manager_of(run.selected)
         engine: Engine = first_answer(
             manager, "build_engine", opened=opened, generation=run.generation
         )
     return engine
+
+
+def opened_to_serve(run: Run) -> tuple[LocatedModel, OpenModel]:
+    """Return the model of a run that `run_to_serve` gave, on the run's device."""
+    from luthier.core.model.opening import locate, model_spec, open_model
+
+    located = locate(model_spec(run, training=False))
+    opened = open_model(located, training=False)
+    if not hasattr(opened.model, "hf_device_map"):  # else each layer is where it belongs
+        opened.model.to({"rocm": "cuda"}.get(run.device.kind, run.device.kind))
+    return located, opened
 
 
 def load_tokenizer(path: str | Path) -> PreTrainedTokenizerBase:

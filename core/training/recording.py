@@ -16,6 +16,9 @@ from luthier.core.run.ranks import is_first
 from luthier.core.run.reporting import Reporter
 from luthier.core.training.figures import MEAN
 
+NEAR_ZERO = 0.5
+"""A curve is drawn from zero on where its least loss is below this share of its highest."""
+
 
 class EvaluationSchedule(TrainerCallback):
     """Has the model evaluated every so many steps, or after each epoch; and after the last step."""
@@ -102,13 +105,17 @@ class Recorder(TrainerCallback):
             **(means := _means(metrics, f"{prefix}_{MEAN}")),
         }
         self._write(row)
-        self._last = (self._last[0] + seconds, self._last[1])
-        if self._began is not None:
-            self._began = (self._began[0] + seconds, self._began[1])
+        self.leave_out(seconds)
         of = "" if name == VALIDATION else f"{name}: "
         found = "".join(f", {name} {value:.4f}" for name, value in means.items())
         step = f"at step {state.global_step}"
         self.reporter.say(VALIDATION, f"{of}loss {row['loss']:.4f}{found} {step}")
+
+    def leave_out(self, seconds: float) -> None:
+        """Leave a time that something else took out of what steps take."""
+        self._last = (self._last[0] + seconds, self._last[1])
+        if self._began is not None:
+            self._began = (self._began[0] + seconds, self._began[1])
 
     def _write(self, row: dict[str, Any]) -> None:
         if not is_first():
@@ -167,8 +174,21 @@ def read_metrics(folder: RunFolder) -> list[dict[str, Any]]:
     return rows
 
 
+def figures_of(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the last figures of the training, and of each validation set by its name."""
+    found: dict[str, Any] = {}
+    beside = {VALIDATION, "epoch", "seconds", "trained_tokens"}
+    for row in rows:
+        if VALIDATION in row:
+            of_sets = found.setdefault(VALIDATION, {})
+            of_sets[row[VALIDATION]] = {k: v for k, v in row.items() if k not in beside}
+        else:
+            found["training"] = {"step": row["step"], "loss": row["loss"]}
+    return found
+
+
 def plot_loss(folder: RunFolder) -> None:
-    """Draw loss.png: the logged loss, and its running mean over a tenth of the run."""
+    """Draw loss.png: the loss as it was logged, its running mean, and what evaluations found."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -187,7 +207,9 @@ def plot_loss(folder: RunFolder) -> None:
         at, found = _curve([row for row in rows if row.get(VALIDATION) == name])
         axes.plot(at, found, "o-", color=f"C{number}", markersize=4, label=name)
     axes.set(xlabel="optimizer step", ylabel="loss", title=folder.path.name)
-    axes.set_ylim(bottom=0)
+    every = [row["loss"] for row in rows]
+    if 0 <= min(every) < NEAR_ZERO * max(every):  # else it would press the curve together
+        axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)
     axes.legend(frameon=False)
     beside = folder.loss_plot.with_name(f".{folder.loss_plot.name}{PARTIAL}")
@@ -200,8 +222,8 @@ def _curve(rows: list[dict[str, Any]]) -> tuple[list[int], list[float]]:
 
 
 def smoothed(values: list[float]) -> list[float]:
-    """Return the mean of each value and those before it, over at most a tenth of them."""
-    width = max(1, len(values) // 10)
+    """Return the mean of each value and those before it: a tenth of them all, three at least."""
+    width = max(3, len(values) // 10)
     return [
         math.fsum(values[max(0, n + 1 - width) : n + 1]) / (n + 1 - max(0, n + 1 - width))
         for n in range(len(values))

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from functools import partial
-from pathlib import Path
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
 from luthier.core import BadModel
-from luthier.core.model.opening import locate, model_spec, open_model, saved_heads
-from luthier.core.model.sharing import lay_beside, shares_base, switched_to
+from luthier.core.model.opening import saved_heads
 from luthier.core.model.value_head import ValuedModel, last_values
-from luthier.core.run.program import run_to_serve
+from luthier.core.run.companions import Companion, located_beside
 
 if TYPE_CHECKING:
     from luthier.core.model.opening import LocatedModel
@@ -79,24 +76,13 @@ def scorer_of(job: TrainingJob, path: str, size: int) -> Reward:
     Raises:
         BadModel: the folder holds no reward model, or one of another tokenizer.
     """
-    run = run_to_serve(job.run.model_base / Path(path).expanduser(), (), trust_plugins=False)
-    spec = model_spec(run, training=False)
-    located = locate(spec)
+    remedy = (
+        "Train it from the same model, or serve it and name `rewards: [{name: http, url: ...}]`."
+    )
+    located = located_beside(job, path, "the reward model", remedy)
     head = _head_of(located, path)
-    model = job.opened.model
-    if located.tokenizer.get_vocab() != job.opened.tokenizer.get_vocab():
-        raise BadModel(
-            f"the reward model {path} has another tokenizer than the model that is trained. Train "
-            "it from the same model, or serve it and name `rewards: [{name: http, url: ...}]`."
-        )
-    if shares_base(model, model_spec(job.run, training=True), spec):
-        job.opened.undo.append(lay_beside(model, spec.base / spec.adapters[-1], HEAD))
-        return Scorer(model, head, size, partial(switched_to, model, HEAD))
-    opened = open_model(located, training=False)
-    opened.model.requires_grad_(requires_grad=False).eval()
-    if not hasattr(opened.model, "hf_device_map"):
-        opened.model.to(model.device)
-    return Scorer(opened.model, head, size, nullcontext)
+    companion = Companion.opened(job, located, HEAD)
+    return Scorer(companion.model, head, size, companion.switched)
 
 
 def _head_of(located: LocatedModel, path: str) -> ValueHead:

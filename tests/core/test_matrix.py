@@ -2,6 +2,7 @@
 
 import json
 from functools import cache
+from pathlib import Path
 
 import pytest
 
@@ -137,6 +138,11 @@ def run_of(small_run, one, matrix):
     if contents.get("stage", {}).get("name") in {"dpo", "rm"}:
         pairs = {"name": "preference", "chosen": "output", "rejected": "instruction"}
         contents["data"] = [{**contents["data"][0], "format": pairs}]
+    if contents.get("stage", {}).get("name") == "kto":
+        judged = Path(small_run()["output"]).with_name("judged.jsonl")
+        rows = [{"prompt": "Who?", "completion": f"I, {n}.", "label": n > 2} for n in range(6)]
+        judged.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        contents["data"] = [{"path": str(judged), "format": "kto"}]
     return contents
 
 

@@ -25,7 +25,7 @@ STAGES = {
 }  # fmt: skip
 FAULTS = {
     "between two checkpoints": ("luthier.core.training.recording.Recorder.on_step_end", 5),
-    "as the weights are written": ("luthier.core.training.trainer.save_state", 6),
+    "as the weights are written": ("luthier.core.training.checkpointing.save_state", 6),
     "as the model is written": ("luthier.core.model.saving.written_whole", 1),
 }
 
@@ -48,6 +48,7 @@ def long_run(stage, module_run, tmp_path_factory):
             **options, data=data, tuner={"name": "lora", "rank": 4}, output=str(folder / name),
             training={
                 "max_steps": max_steps, "batch_size": 2, "log_every": 2, "learning_rate": 1e-3,
+                "scheduler": "constant",  # so that a step too many would be seen
             },
         )  # fmt: skip
 

@@ -60,13 +60,13 @@ FAULTS = {
     "in the first steps, before any checkpoint": (
         "luthier.core.training.recording.Recorder.on_step_end", 1),
     "between two checkpoints": ("luthier.core.training.recording.Recorder.on_step_end", 5),
-    "as the weights are written": ("luthier.core.training.trainer.save_state", 6),
-    "as the optimizer is written": ("luthier.core.training.trainer.save_state", 7),
-    "as the schedule is written": ("luthier.core.training.trainer.save_state", 8),
-    "as the random state is written": ("luthier.core.training.trainer.save_state", 9),
-    "as the rest is written": ("luthier.core.training.trainer.save_state", 10),
+    "as the weights are written": ("luthier.core.training.checkpointing.save_state", 6),
+    "as the optimizer is written": ("luthier.core.training.checkpointing.save_state", 7),
+    "as the schedule is written": ("luthier.core.training.checkpointing.save_state", 8),
+    "as the random state is written": ("luthier.core.training.checkpointing.save_state", 9),
+    "as the rest is written": ("luthier.core.training.checkpointing.save_state", 10),
     "as a checkpoint takes its name": ("os.replace", 4),
-    "as an old checkpoint is dropped": ("luthier.core.training.trainer.discard", 1),
+    "as an old checkpoint is dropped": ("luthier.core.training.checkpointing.discard", 1),
     "as an old checkpoint is deleted": ("os.replace", 7),
     "as the curve is drawn": ("luthier.core.training.recording.plot_loss", 1),
     "as the model is written": ("luthier.core.model.saving.written_whole", 1),
@@ -162,7 +162,7 @@ def stop_at(monkeypatch, step, begin):
 def test_a_run_whose_data_has_changed_is_not_continued(small_run, data_file, monkeypatch, tmp_path):
     stop_at(monkeypatch, 5, lambda: train(small_run()))
     data_file.write_text(data_file.read_text().replace("It is", "That is"))
-    with pytest.raises(BadRunFolder, match="has changed"):
+    with pytest.raises(BadRunFolder, match="the rows of data: 12 rows"):
         resume(tmp_path / "run")
 
 

@@ -12,7 +12,7 @@ class Sweep(NamedTuple):
     """Tests that take too long for every change."""
 
     tests: str
-    """The file, or folder, whose tests with the mark `sweep` are run."""
+    """The file whose tests with the mark `sweep` are run."""
     covers: tuple[str, ...]
     """The files and folders that the tests pass through: a change makes its result stale."""
     tabulated: bool = False
@@ -24,6 +24,9 @@ class Sweep(NamedTuple):
     needs: tuple[str, ...] = ()
     """Distributions that the tests' environment has not; `make NAME` runs it in one that has."""
 
+
+RUN_THROUGH = ("core/data", "core/model", "core/run", "core/training", "plugins/stages")
+"""What every training run goes through, but what it reads."""
 
 SWEEPS = {
     "architectures": Sweep(
@@ -60,17 +63,21 @@ SWEEPS = {
         tabulated=True,
     ),
     "kills": Sweep(
-        tests="tests/e2e",
+        tests="tests/e2e/test_resume.py",
         covers=(
-            "core/data",
-            "core/model",
-            "core/run",
-            "core/training",
-            "plugins/stages",
+            *RUN_THROUGH,
             "plugins/tuners",
             "tests/e2e/killing.py",
-            "tests/e2e/test_killed_stages.py",
             "tests/e2e/test_resume.py",
+        ),
+    ),
+    "stage-kills": Sweep(
+        tests="tests/e2e/test_killed_stages.py",
+        covers=(
+            *RUN_THROUGH,
+            "plugins/rewards",
+            "tests/e2e/killing.py",
+            "tests/e2e/test_killed_stages.py",
         ),
     ),
     # what runs go through changes daily, and the record says of which day it is

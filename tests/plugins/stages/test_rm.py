@@ -89,8 +89,8 @@ def test_rows_end_to_end_have_the_scores_of_padded_ones(scored_run, tmp_path, tu
         for n, patches in enumerate(([], ["~padding-free"]))
     ]
     for one, other in zip(*found, strict=True):
-        assert one["loss"] == pytest.approx(other["loss"], abs=1e-5)
-        assert one["chosen_score"] == pytest.approx(other["chosen_score"], abs=1e-5)
+        assert one["loss"] == pytest.approx(other["loss"], abs=1e-4)
+        assert one["chosen_score"] == pytest.approx(other["chosen_score"], abs=1e-4)
 
 
 @pytest.mark.parametrize("tuner", ["full", {"name": "lora", "rank": 4}])
