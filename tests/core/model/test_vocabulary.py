@@ -65,9 +65,9 @@ def test_new_and_old_tokens_keep_their_logits(stored, small_run, data_file, tied
     training = {"max_steps": 3, "batch_size": 2, "learning_rate": 1e-2}
     trained = {}
 
-    def kept(opened, _):
+    def kept(opened, *others, **named):
         trained["model"] = opened.model
-        original(opened, _)
+        original(opened, *others, **named)
 
     from luthier.core.model import saving
 
