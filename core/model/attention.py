@@ -139,10 +139,10 @@ def why_unwrapped(kind: str) -> str:
     if kind in SELECTIVE:
         how = "choose the keys that a token sees, and only under the names `sdpa` and `eager`"
     elif kind in BIASED:
-        how = "add a bias to their attention"
+        how = "add a bias to their scores"
     else:
         how = "compute attention in code of their own, or have none, or sinks or biases"
-    return f"models of the type {kind} {how}; nothing can be laid over it"
+    return f"models of the type {kind} {how}; nothing can be laid over their attention"
 
 
 def require_interface(attention: str | None, model: ModelSpec, location: Path | str) -> None:

@@ -141,7 +141,7 @@ def test_nothing_of_anybody_is_laid_over_attention_that_would_lose_by_it(kind, s
         )
         with pytest.raises(BadRunFile, match=rf"patches\.0: models of the type {kind} ") as fault:
             check(run)
-        assert "nothing can be laid over it\n" in str(fault.value)
+        assert "nothing can be laid over their attention\n" in str(fault.value)
     miniature(kind).config.save_pretrained(folder)
     spec = ModelSpec("a-model", folder, family=None, template=None)
     require_interface("sdpa", spec, folder)
