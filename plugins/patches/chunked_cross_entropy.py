@@ -36,6 +36,7 @@ class ChunkedCrossEntropy(Plugin):
     )
     refuses: ClassVar = (
         Refusal("head-loss", "the head and its loss are computed in one way", "Leave one out"),
+        Refusal("samples-answers", "the stage tells the entropy of all logits", "Leave it out"),
         Refusal(
             "shards-weights",
             "the head is computed where its weights are no longer gathered",

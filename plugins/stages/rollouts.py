@@ -67,6 +67,8 @@ class RolloutTrainer(Trainer):
         rollout = self.sampled(self._prepare_inputs(inputs))
         self.weigh(rollout)
         model.train()
+        if begin := getattr(self.optimizer, "train", None):  # of one that averages
+            begin()
         losses, entropies = [], []
         for number, numbers in enumerate(self._updates(len(rollout))):
             if number:
