@@ -71,6 +71,18 @@ SWEEPS = {
             "tests/e2e/test_resume.py",
         ),
     ),
+    "sampling": Sweep(
+        tests="tests/plugins/stages/test_ppo.py",
+        covers=(
+            "plugins/rewards",
+            "plugins/stages/groups.py",
+            "plugins/stages/online.py",
+            "plugins/stages/policies.py",
+            "plugins/stages/rollouts.py",
+            "plugins/stages/sampled.py",
+            "tests/plugins/stages/test_ppo.py",
+        ),
+    ),
     "stage-kills": Sweep(
         tests="tests/e2e/test_killed_stages.py",
         covers=(

@@ -215,15 +215,14 @@ def test_batches_that_are_accumulated_are_one_batch(pairs_run, tmp_path):
         assert one["margin"] == pytest.approx(other["margin"], abs=1e-4)
 
 
-@pytest.mark.parametrize("beyond", [1.0, 0.5])
-@pytest.mark.parametrize("tuner", ["full", {"name": "lora", "rank": 4}])
+@pytest.mark.parametrize(("tuner", "beyond"), [("full", 0.5), ({"name": "lora", "rank": 4}, 1.0)])
 def test_answers_that_lie_end_to_end_have_the_losses_of_padded_ones(
     pairs_run, tmp_path, tuner, beyond
 ):
     def rows(name, patches):
         stage = {"name": "dpo", "beyond_shorter": beyond}
         run = pairs_run(
-            stage, steps=4, tuner=tuner, patches=patches, training={"log_every": 1},
+            stage, steps=2, tuner=tuner, patches=patches, training={"log_every": 1},
             output=str(tmp_path / name),
         )  # fmt: skip
         return rows_of(train(run), held_out=False)

@@ -46,8 +46,15 @@ def sampled_run(small_run, tmp_path):
     return make
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
-@pytest.mark.parametrize("stage", ONLINE)
+OFTEN = [(stage, seed) for stage in ONLINE for seed in (1, 2, 3)]
+HERE = {("ppo", 1), ("ppo", 2), ("ppo", 3), ("grpo", 1), ("rloo", 1)}
+"""The others are run by a sweep, for their time."""
+
+
+@pytest.mark.parametrize(
+    ("stage", "seed"),
+    [one if one in HERE else pytest.param(*one, marks=pytest.mark.sweep) for one in OFTEN],
+)
 def test_a_wanted_text_becomes_more_frequent(sampled_run, stage, seed):
     steps = 20 if stage == "rloo" else 12
     run = sampled_run(
