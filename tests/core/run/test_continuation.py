@@ -13,18 +13,11 @@ from luthier.core.errors import BadRunFolder
 from luthier.core.run import continuation
 from luthier.core.run.folder import RunFolder
 from luthier.core.run.reporting import Reporter
-from luthier.core.training import recording
 from luthier.core.training.recording import Recorder
 
 
 class Killed(BaseException):
     """Stands for a SIGKILL in this process."""
-
-
-@pytest.fixture(autouse=True)
-def no_curve(monkeypatch):
-    """Draw none: that takes as long as the run."""
-    monkeypatch.setattr(recording, "plot_loss", lambda folder: None)
 
 
 class Listener(Reporter):

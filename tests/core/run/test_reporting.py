@@ -126,6 +126,12 @@ def test_the_smoothed_curve_is_a_running_mean():
     assert smoothed([0.0] * 39 + [1.0])[-1] == 0.25
 
 
+def test_the_curve_of_a_run_is_drawn_as_a_picture(small_run, plot_loss):
+    folder = train(small_run(validation=3))
+    plot_loss(folder)
+    assert (folder.path / "loss.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_what_a_plugin_warns_of_is_shown_and_stands_in_the_log_once(small_run):
     run = small_run(patches=["rope-scaling"])
     text = run_on(Console(file=io.StringIO(), width=60), run)

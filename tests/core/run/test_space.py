@@ -11,15 +11,8 @@ from luthier.core.errors import BadRunFolder
 from luthier.core.run import space
 from luthier.core.run.reporting import Reporter
 from luthier.core.run.space import shown
-from luthier.core.training import recording
 
 Usage = namedtuple("Usage", "total used free")
-
-
-@pytest.fixture(autouse=True)
-def no_curve(monkeypatch):
-    """Draw none: that takes as long as the run."""
-    monkeypatch.setattr(recording, "plot_loss", lambda folder: None)
 
 
 class Listener(Reporter):

@@ -10,7 +10,6 @@ import torch
 from luthier.core import LuthierError, load, resume, train
 from luthier.core.run.folder import discard
 from luthier.core.run.reporting import Reporter
-from luthier.core.training import recording
 from luthier.core.training.best import Best
 from luthier.core.training.recording import Recorder
 from luthier.core.training.state import load_state
@@ -21,12 +20,6 @@ TRAINING = {
     "max_steps": 12, "batch_size": 2, "log_every": 1, "learning_rate": 0.02, "warmup": 0.0,
     "scheduler": "constant",
 }  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def no_curve(monkeypatch):
-    """Draw none: that takes as long as the run."""
-    monkeypatch.setattr(recording, "plot_loss", lambda folder: None)
 
 
 class Listener(Reporter):

@@ -11,18 +11,11 @@ from luthier.core import resume, train
 from luthier.core.errors import Diverged
 from luthier.core.run.folder import RunFolder
 from luthier.core.run.reporting import Reporter
-from luthier.core.training import recording
 from luthier.core.training.packed import PackedCollator
 from luthier.core.training.watch import Watch
 
 SKIP = {"non_finite": "skip", "most_skipped": 2}
 LAYER = "model.layers.1.mlp"
-
-
-@pytest.fixture(autouse=True)
-def no_curve(monkeypatch):
-    """Draw none: that takes as long as the run."""
-    monkeypatch.setattr(recording, "plot_loss", lambda folder: None)
 
 
 class Listener(Reporter):
