@@ -126,7 +126,7 @@ def test_what_is_stored_in_few_bits_is_told_of_the_base_to_name(run, tmp_path, c
     assert "to which it was fitted" not in said
     assert said.endswith(
         f"error: the weights of {stored} are stored in few bits, and the adapter is merged into "
-        f"whole ones. Name them: `luthier merge {folder.path} NEW_FOLDER --base WHOLE_MODEL`.\n"
+        f"whole ones. Name them: `luthier merge {folder.model} NEW_FOLDER --base WHOLE_MODEL`.\n"
     )
     code, said = command(folder.path, tmp_path / "out", "--base", "tiny")
     assert not code
