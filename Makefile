@@ -22,8 +22,10 @@ sweep: .venv/dev
 architectures: .venv/dev
 	$(BIN)/python -m tests.sweep architectures
 
-## the one of them that trains beside every quantizer, in an environment of its own
+## the one of them that trains beside every quantizer, in an environment of its own; before it what
+## `make test` skips for want of these packages
 quantizers: .venv-quantizers/ready
+	OMP_NUM_THREADS=1 .venv-quantizers/bin/python -m pytest -m "not sweep" tests/plugins/quantizers
 	OMP_NUM_THREADS=1 .venv-quantizers/bin/python -m tests.sweep quantizers
 
 ## formatting, lint, types, and the direction of imports
@@ -44,8 +46,11 @@ bench: .venv/dev
 	$(BIN)/python benchmarks/templates.py
 	$(BIN)/python benchmarks/cross_entropy.py
 	$(BIN)/python benchmarks/gradient_checkpointing.py
+	$(BIN)/python benchmarks/s2_attention.py
 	$(BIN)/python benchmarks/training.py --steps 6 --rounds 1 --methods lora
 	$(BIN)/python benchmarks/methods.py --tokens 4096
+	$(BIN)/python benchmarks/ppo.py
+	$(BIN)/python benchmarks/evaluation.py --steps 4
 
 clean:
 	rm -rf .venv .venv-quantizers build dist runs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -48,7 +48,7 @@ def main() -> None:
             "per_device_train_batch_size": 4, "gradient_accumulation_steps": 1,
             "num_train_epochs": 1, "learning_rate": 1e-4, "lr_scheduler_type": "cosine",
             "disable_shuffling": True, "disable_gradient_checkpointing": True, "use_cpu": True,
-            "output_dir": str(folder / "other"), "overwrite_output_dir": True,
+            "output_dir": str(folder / f"other-{method}"), "overwrite_output_dir": True,
             "save_strategy": "no", "report_to": "none", "logging_steps": 10, **METHODS[method],
         },
         callbacks=[Clock(folder / "seen.json", int(marks))],

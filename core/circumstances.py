@@ -1,4 +1,4 @@
-"""What a run takes place in besides its device: its precision, and its processes.
+"""What a run takes place in besides its device: its precision, its processes, its data.
 
 Their rules stand beside those of the plugins when a run file is judged.
 """
@@ -89,3 +89,23 @@ class Processes:
         """What trains in one process alone, where they are several."""
         rule = Refusal("one-process", "each would train a model of its own", "Begin one process")
         return (rule,) if self.count > 1 else ()
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Whether there are rows that the model is evaluated on."""
+
+    some: bool
+
+    @property
+    def where(self) -> str:
+        """How it is said of a run."""
+        return "with held-out rows" if self.some else "without held-out rows"
+
+    @property
+    def refuses(self) -> tuple[Refusal, ...]:
+        """What has the model answer their prompts, where there are none."""
+        rule = Refusal(
+            "answers-held-out", "it has the model answer them", "Add such as `validation: 0.05`"
+        )
+        return () if self.some else (rule,)

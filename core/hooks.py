@@ -32,9 +32,11 @@ if TYPE_CHECKING:
     from luthier.core.model.layers import LayerMap
     from luthier.core.model.loading import LoadPlan
     from luthier.core.model.opening import ModelSpec, OpenModel
+    from luthier.core.model.value_head import ValueHead
     from luthier.core.model.vocabulary import Vocabulary
     from luthier.core.problems import Finding
     from luthier.core.run.job import TrainingJob
+    from luthier.core.samples import Reward
     from luthier.core.sections import EncodingSection, GenerationSection, ModelSection
     from luthier.core.templates import ChatTemplate
     from luthier.core.training import Trainer
@@ -323,12 +325,29 @@ def arrange_dataset(dataset: Dataset, encoding: EncodingSection) -> Items | None
 
 
 @hookspec(firstresult=True)
-def build_collator(tokenizer: PreTrainedTokenizerBase, attention: str) -> Collator | None:
+def build_value_heads(opened: OpenModel) -> Mapping[str, ValueHead] | None:
+    """Return the value heads that are trained with the model, and saved with it, by their names.
+
+    Called once a training run, when the model is open. The loop then trains a
+    `luthier.core.model.value_head.ValuedModel` of both.
+
+    Args:
+        opened: the model; its `value_heads` are those that were saved with what is gone on with.
+
+    Answered by stages.
+    """
+
+
+@hookspec(firstresult=True)
+def build_collator(
+    tokenizer: PreTrainedTokenizerBase, attention: str, encoding: EncodingSection
+) -> Collator | None:
     """Return what makes a batch of encoded rows: a dict of tensors of shape (batch, tokens).
 
     Args:
         tokenizer: the model's.
         attention: transformers' name of the model's attention backend.
+        encoding: the run file's section of that name.
 
     Answered by stages; a patch that lays sequences end to end answers in their place.
     """
@@ -349,8 +368,37 @@ def build_optimizer(job: TrainingJob) -> torch.optim.Optimizer | None:
 
 
 @hookspec
+def build_reward(job: TrainingJob) -> Reward | None:
+    """Return what scores answers: of `luthier.core.samples.Sample`s a number for each.
+
+    Called once a training run whose stage samples answers, when the model is open. The scores of
+    several rewards are added.
+
+    Args:
+        job: the run, its model open. What a reward puts on the model is taken back by what it adds
+            to `job.opened.undo`.
+
+    Answered by rewards.
+    """
+
+
+@hookspec
 def build_callback(job: TrainingJob) -> TrainerCallback | None:
     """Return an observer of the training loop.
+
+    Answered by callbacks.
+    """
+
+
+@hookspec
+def conclude_run(job: TrainingJob) -> Mapping[str, Any] | None:
+    """Return what the manifest is to keep of what was done with the trained model, by key.
+
+    Called once, in the first of all processes, when the model is saved and its patches are taken
+    back; and by `luthier predict`, which opens the model anew.
+
+    Args:
+        job: the run, its model trained.
 
     Answered by callbacks.
     """
@@ -388,6 +436,7 @@ ANSWERED_BY: Mapping[str, str] = {
     "align_dataset": "formats",
     "encode_dataset": "stages",
     "arrange_dataset": "stages",
+    "build_value_heads": "stages",
     "build_collator": "stages",
     "build_trainer": "stages",
     "build_optimizer": "optimizers",

@@ -70,6 +70,7 @@ BUILTIN = (
     Kind("formats", "What shape the rows of a dataset have.", key="format", place="data"),
     Kind("templates", "The text and ids of a conversation.", key="template", serves="both"),
     Kind("stages", "A training approach.", key="stage", paired=True),
+    Kind("rewards", "What scores the answers that a stage samples.", key="rewards", many=True),
     Kind("engines", "What answers in a chat.", key="engine", serves="both"),
     Kind("callbacks", "An observer of a training run.", key="callbacks", many=True),
     Kind("benchmarks", "An evaluation set."),

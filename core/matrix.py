@@ -134,7 +134,8 @@ class Matrix:
         chosen = [one.chosen for one in parts if one.chosen is not None]
         around = [one.circumstance for one in parts if one.circumstance is not None]
         told: list[list[Conflict]] = []
-        for others in self._others({one.kind for one in parts}):
+        for beside in self._others({one.kind for one in parts}):
+            others = [*beside, *self._brought([*chosen, *beside])]
             found = list(conflicts([*chosen, *others], device, *around))
             if not found:
                 return tuple(str(one) for one in others if one not in self._defaults)
@@ -149,6 +150,19 @@ class Matrix:
             for part in self.axes[default.kind]:
                 if part.chosen is not None and part.chosen is not default:
                     yield [*defaults[:place], part.chosen, *defaults[place + 1 :]]
+
+    def _brought(self, chosen: Sequence[Selected]) -> list[Selected]:
+        """Return what meets a need of chosen plugins, of a kind that is no axis."""
+        needed = {need.trait for one in chosen for need in one.plugin.needs}
+        needed -= {trait for one in chosen for trait in one.traits}
+        return [one for one in self._apart if needed & one.traits][:1]
+
+    @cached_property
+    def _apart(self) -> list[Selected]:
+        kinds = kinds_of(self.catalogue).values()
+        lists = [kind for kind in kinds if kind.many and kind.key and not kind.paired]
+        parts = [part for kind in lists for part in self._plugins(kind)]
+        return [part.chosen for part in parts if part.chosen is not None]
 
     @cached_property
     def _defaults(self) -> list[Selected]:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
+Token = Annotated[str, Field(min_length=1)]
 Memory = Annotated[str, Field(pattern=r"^[0-9]+ ?[KMG]i?B$")]
 
 
@@ -44,9 +45,9 @@ class ModelSection(Section):
     continue_adapter: bool = True
     """Whether the last of `adapters` is trained on, where the tuner trains one; else they all
     become part of the model, and a new one is laid on it."""
-    add_tokens: tuple[str, ...] = ()
+    add_tokens: tuple[Token, ...] = ()
     """Texts that become one token each; their rows of embedding and head are trained too."""
-    add_special_tokens: tuple[str, ...] = ()
+    add_special_tokens: tuple[Token, ...] = ()
     """Likewise, of texts that are tokens only where a chat template prints them."""
     pad_vocabulary: Count = 1
     """The rows of the embedding are padded to a multiple of this."""
@@ -139,6 +140,8 @@ class TrainingSection(Section):
     """The seed of everything random."""
     log_every: Count = 10
     """Optimizer steps between two lines of metrics."""
+    report_to: tuple[Literal["tensorboard", "wandb", "mlflow", "trackio", "swanlab"], ...] = ()
+    """Where the metrics go besides metrics.jsonl; nothing leaves the machine unless named here."""
 
 
 class ScheduleSection(Section):
@@ -163,6 +166,12 @@ class EvaluationSection(Section):
     is not given."""
     batch_size: Count | None = None
     """Rows in one forward pass on each device; as many as in training where it is not given."""
+    best: str | None = None
+    """The figure by which the best step is known, such as `loss` or `accuracy`, of several
+    validation sets `SET.loss`: its checkpoint is kept, and its weights become the model."""
+    patience: Count | None = None
+    """Evaluations without a better one after which the run ends; by the loss where `best` says
+    nothing else."""
 
 
 class CheckpointSection(Section):
@@ -171,7 +180,18 @@ class CheckpointSection(Section):
     every: Count = 500
     """Optimizer steps between two checkpoints."""
     keep: Count = 2
-    """How many of the newest checkpoints stay."""
+    """How many of the newest checkpoints stay; the best one stays besides."""
+    require_space: bool = True
+    """Whether a run is refused for which the disk has no room; else that is only warned of."""
+
+
+class FaultSection(Section):
+    """What becomes of a step whose loss or gradient is not finite, or that trains no token."""
+
+    non_finite: Literal["stop", "skip"] = "stop"
+    """Whether the run stops before such a step is taken, or leaves it out and goes on."""
+    most_skipped: Count = 10
+    """Steps of a run that may be left out; one more stops it."""
 
 
 class GenerationSection(Section):
@@ -197,6 +217,7 @@ SECTIONS: dict[str, type[Section]] = {
     "schedule": ScheduleSection,
     "evaluation": EvaluationSection,
     "checkpoints": CheckpointSection,
+    "faults": FaultSection,
     "generation": GenerationSection,
 }
 """The sections that are one mapping each, by key. Besides, `data` is a list of DatasetSection, and

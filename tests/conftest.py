@@ -31,6 +31,17 @@ ROWS = [
 ]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def plot_loss():
+    """What draws the curve of a run; runs draw none, as that takes as long as they do."""
+    from luthier.core.training import recording
+
+    with pytest.MonkeyPatch.context() as patch:
+        original = recording.plot_loss
+        patch.setattr(recording, "plot_loss", lambda folder: None)
+        yield original
+
+
 def write_rows(file):
     """Write twelve alpaca rows of very different lengths."""
     file.write_text("".join(json.dumps(row) + "\n" for row in ROWS))

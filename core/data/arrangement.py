@@ -50,6 +50,11 @@ class PackedRows:
             [dict(zip(rows, values, strict=True)) for values in zip(*rows.values(), strict=True)]
         )
 
+    def rows_of(self, number: int) -> list[int]:
+        """Return the numbers of the rows that a pack holds."""
+        found: list[int] = self._packs[number].tolist()
+        return found
+
     def __str__(self) -> str:
         return (
             f"{counted(len(self._rows), 'row', 'rows')} in {counted(len(self), 'pack', 'packs')}, "
@@ -75,6 +80,10 @@ class Blocks:
             for name in COLUMNS:
                 block[name] += whole[name][start:stop]
         return block
+
+    def rows_of(self, number: int) -> list[int]:
+        """Return the numbers of the rows that a block has something of."""
+        return [row for row, _, _ in self._blocks[number]]
 
     def __str__(self) -> str:
         return (

@@ -176,11 +176,12 @@ def token_counts(dataset: Dataset) -> tuple[int, int]:
 def lengths_of(dataset: Dataset) -> np.ndarray:
     """Return how many tokens each row of a dataset has in all its sequences."""
     import numpy as np
-    import pyarrow.compute
+    import pyarrow.compute as pc
 
     names = [*filter(_has_ids, dataset.column_names)]
     found = [
-        sum(pyarrow.compute.list_value_length(table[name]).to_numpy() for name in names)
+        # a sequence that no row of its shard has is null there
+        sum(pc.fill_null(pc.list_value_length(table[name]), 0).to_numpy() for name in names)
         for table in dataset.select_columns(names).with_format("arrow").iter(LENGTHS_AT_ONCE)
     ]
     return np.concatenate(found) if found else np.zeros(0, np.int32)

@@ -12,6 +12,7 @@ import numpy as np
 from luthier.core.data.columns import token_counts
 from luthier.core.data.dataset import VALIDATION, Validation
 from luthier.core.data.mixing import Numbers, mixed, weights_of
+from luthier.core.data.origins import Origins
 from luthier.core.data.prepared import PreparedData
 from luthier.core.data.shards import Counts, Shard
 from luthier.core.data.standard import Aligned
@@ -128,7 +129,9 @@ def _together(parts: Iterable[Part], run: Run) -> tuple[PreparedData, NDArray[np
         raise NothingLeft(counts, run.encoding.max_length)
     rows = datasets.concatenate_datasets([part.rows for part in kept])
     owners = np.repeat([part.dataset for part in kept], [part.shard.counts.rows for part in kept])
-    return PreparedData(rows, counts, digests.hexdigest(), rejected), owners
+    # kept while the model trains, so as narrow as will do
+    origins = Origins(rows, owners.astype(np.int16), {p.dataset: p.aligned for p in kept})
+    return PreparedData(rows, counts, digests.hexdigest(), rejected, origins=origins), owners
 
 
 def _selected(whole: PreparedData, numbers: NDArray[np.int64], counts: Counts) -> PreparedData:
@@ -138,7 +141,8 @@ def _selected(whole: PreparedData, numbers: NDArray[np.int64], counts: Counts) -
     counts = replace(counts, rows=len(rows), tokens=tokens, trained_tokens=trained)
     digest = hashlib.sha256(whole.fingerprint.encode())
     digest.update(numbers.astype(np.int64).tobytes())
-    return PreparedData(rows, counts, digest.hexdigest())
+    origins = whole.origins and whole.origins.selected(rows, numbers)
+    return PreparedData(rows, counts, digest.hexdigest(), origins=origins)
 
 
 def _mixed_order(owners: NDArray[np.int64], run: Run) -> Numbers | None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from luthier.core.data.origins import Origins
 from luthier.core.data.shards import Counts
 
 
@@ -25,6 +26,8 @@ class PreparedData:
     """What formats found out of rows, such as what they took them for, and why."""
     validation: Mapping[str, PreparedData] = field(default_factory=dict)
     """What the model is evaluated on, by name."""
+    origins: Origins | None = None
+    """Where each of the rows comes from; of a stream that is not kept."""
 
     @property
     def rows(self) -> int:

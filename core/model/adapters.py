@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ def quiet_peft() -> Iterator[None]:
         yield
 
 
+ADAPTER_CONFIG = "adapter_config.json"
 ANOTHER_ADAPTER = "Name a folder that PEFT saved an adapter to."
 
 
@@ -46,7 +47,7 @@ took of its weights. PEFT writes it, and drops it when it reads."""
 
 def fitted_to_quantized(folder: Path) -> dict[str, Any]:
     """Return how few bits an adapter makes good for, as PEFT tells it; empty where for none."""
-    file = folder / "adapter_config.json"
+    file = folder / ADAPTER_CONFIG
     if not file.is_file():
         return {}
     found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")).get(FITTED)
@@ -72,6 +73,46 @@ def with_adapter(
     if not dequantized:
         _require_fitting(model, folder)
     from peft import PeftModelForCausalLM
+
+    def lay(config: Any) -> Any:
+        return PeftModelForCausalLM(model, config)
+
+    adapted, config = _laid(folder, lay, trained=trained)
+    if config.is_prompt_learning:
+        # told at each token of an answer; the model counts by itself
+        warnings.filterwarnings("ignore", message="Position ids are not supported")
+    return adapted
+
+
+def put_adapter(adapted: Any, folder: Path, name: str) -> None:
+    """Put the adapter of a folder beside those of a model, by a name of its own, not trained.
+
+    Args:
+        adapted: PEFT's wrapper of a model.
+        folder: what PEFT saved.
+        name: what it is called there.
+
+    Raises:
+        BadModel: as `with_adapter`.
+    """
+    _require_adapter(adapted, folder)
+    _require_fitting(adapted.get_base_model(), folder)
+
+    def put(config: Any) -> Any:
+        adapted.add_adapter(name, config)
+        return adapted
+
+    _laid(folder, put, trained=False, name=name)
+
+
+def _laid(
+    folder: Path,
+    lay: Callable[[Any], Any],
+    *,
+    trained: bool,
+    name: str = "default",
+) -> tuple[Any, Any]:
+    """Return the model with an adapter, its weights in it, and the adapter's config."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
@@ -79,8 +120,8 @@ def with_adapter(
         with quiet_peft():
             config = _config_at(folder)
             config.inference_mode = not trained
-            adapted = PeftModelForCausalLM(model, config)
-            missing = _fill(adapted, load_file(folder / "adapter_model.safetensors"))
+            adapted = lay(config)
+            missing = _fill(adapted, load_file(folder / "adapter_model.safetensors"), name)
     except (SafetensorError, ValueError, TypeError, RuntimeError) as fault:
         said = str(fault).strip().partition("\n")[0]
         raise BadModel(
@@ -88,10 +129,7 @@ def with_adapter(
             "Name one that was trained on this model."
         ) from fault
     _require_filled(missing, folder)
-    if config.is_prompt_learning:
-        # told at each token of an answer; the model counts by itself
-        warnings.filterwarnings("ignore", message="Position ids are not supported")
-    return adapted
+    return adapted, config
 
 
 def _require_adapter(model: Any, folder: Path) -> None:
@@ -100,9 +138,9 @@ def _require_adapter(model: Any, folder: Path) -> None:
     Raises:
         BadModel: it says which.
     """
-    if not (folder / "adapter_config.json").is_file():
+    if not (folder / ADAPTER_CONFIG).is_file():
         raise BadModel(
-            f"{folder} holds no adapter: there is no adapter_config.json in it. {ANOTHER_ADAPTER}"
+            f"{folder} holds no adapter: there is no {ADAPTER_CONFIG} in it. {ANOTHER_ADAPTER}"
         )
     if not (folder / "adapter_model.safetensors").is_file():
         # PEFT would look on the Hub, or read a pickle
@@ -156,7 +194,7 @@ def _require_fitting(model: Any, folder: Path) -> None:
         )
 
 
-def _fill(adapted: Any, written: dict[str, Any]) -> list[str]:
+def _fill(adapted: Any, written: dict[str, Any], name: str) -> list[str]:
     """Put an adapter's weights in their places; return the names of places that have none.
 
     PEFT renames weights as transformers renames those of older checkpoints, and so misses names
@@ -165,17 +203,17 @@ def _fill(adapted: Any, written: dict[str, Any]) -> list[str]:
     import torch
     from peft import get_peft_model_state_dict, set_peft_model_state_dict
 
-    own = get_peft_model_state_dict(adapted, save_embedding_layers=False)
+    own = get_peft_model_state_dict(adapted, adapter_name=name, save_embedding_layers=False)
     # of a method that saves less than it holds, these are copies
     held = {one.data_ptr() for one in (*adapted.parameters(), *adapted.buffers())}
     alike = {n: t.shape for n, t in own.items()} == {n: t.shape for n, t in written.items()}
     if alike and held.issuperset(one.data_ptr() for one in own.values()):
         with torch.no_grad():
-            for name, tensor in own.items():
-                tensor.copy_(written[name])
+            for key, tensor in own.items():
+                tensor.copy_(written[key])
         return []
-    missing = set_peft_model_state_dict(adapted, written).missing_keys
-    return [name for name in missing if adapted.base_model.prefix in name]
+    missing = set_peft_model_state_dict(adapted, written, adapter_name=name).missing_keys
+    return [key for key in missing if adapted.base_model.prefix in key and name in key.split(".")]
 
 
 def merged(adapted: Any, folder: Path) -> Any:

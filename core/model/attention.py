@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,10 +39,22 @@ WITHOUT_SDPA = frozenset(
 code computes attention by itself, or there is none."""
 CAPPED = frozenset({"gemma2", "vaultgemma"})
 """Those of them whose scores have a cap, which our attention over SDPA computes."""
-UNWRAPPED = (WITHOUT_SDPA - CAPPED) | {"falcon"}
+SELECTIVE = frozenset(
+    {
+        "axk2", "deepseek_v32", "dots3_note", "dots3_note_text", "glm5_next", "glm5_next_text",
+        "glm_moe_dsa", "hy_v4", "minimax_m3_vl", "minimax_m3_vl_text", "mistral_large4",
+        "mistral_large4_text",
+    }
+)  # fmt: skip
+"""Those whose code chooses the keys that a token sees, and masks the others only where the backend
+has the name `eager` or `sdpa`: under any other name their attention would be full, in silence."""
+BIASED = frozenset({"inkling_text"})
+"""Those that take SDPA, and hand it a bias that is lost where anything is laid over it."""
+UNWRAPPED = (WITHOUT_SDPA - CAPPED) | SELECTIVE | BIASED | {"falcon"}
 """Model types whose attention nothing can be laid over; Falcon's code calls SDPA by itself."""
 FLASH = "flash"
 """What transformers knows a flash kernel by: a part of its name."""
+_WITHOUT = "Leave out the patches of attention, or choose another model."
 _PREFIX = "luthier_"
 _numbers = itertools.count(1)
 _backends: dict[str, str] = {}
@@ -82,10 +94,21 @@ def composed_attention(backend: str | None, manager: pluggy.PluginManager) -> st
     # wrappers may have other options
     stem = "kernel" if FLASH in name else backend or "attention"
     own = f"{_PREFIX}{stem}_{next(_numbers)}"
-    AttentionInterface.register(own, attention)
+    AttentionInterface.register(own, _in_order(attention))
     AttentionMaskInterface.register(own, ALL_MASK_ATTENTION_FUNCTIONS[name])
     _backends[own] = name
     return own
+
+
+def _in_order(attention: Attention) -> Attention:
+    """Return attention that may be called by transformers' names, as some models do."""
+
+    def called(
+        module: Any, query: Any, key: Any, value: Any, attention_mask: Any = None, **named: Any
+    ) -> Any:
+        return attention(module, query, key, value, attention_mask, **named)
+
+    return called
 
 
 def _not_wrapped(name: str, owners: str, there: Iterable[str]) -> BadModel:
@@ -101,6 +124,27 @@ def backend_of(model: PreTrainedModel) -> str:
     return _backends.get(name, name)
 
 
+def unwrapped(config: Mapping[str, Any]) -> str | None:
+    """Return a model's type, or that of its text, where nothing can be laid over its attention."""
+    text = config.get("text_config")
+    kinds = [
+        config.get("model_type"),
+        text.get("model_type") if isinstance(text, Mapping) else None,
+    ]
+    return next((kind for kind in kinds if kind in UNWRAPPED), None)
+
+
+def why_unwrapped(kind: str) -> str:
+    """Return why nothing can be laid over the attention of models of an `UNWRAPPED` type."""
+    if kind in SELECTIVE:
+        how = "choose the keys that a token sees, and only under the names `sdpa` and `eager`"
+    elif kind in BIASED:
+        how = "add a bias to their scores"
+    else:
+        how = "compute attention in code of their own, or have none, or sinks or biases"
+    return f"models of the type {kind} {how}; nothing can be laid over their attention"
+
+
 def require_interface(attention: str | None, model: ModelSpec, location: Path | str) -> None:
     """Refuse attention for a model whose code would not call it, or needs another.
 
@@ -113,32 +157,30 @@ def require_interface(attention: str | None, model: ModelSpec, location: Path | 
         BadModel: the model computes attention in code of its own, not by transformers' interface,
             or as SDPA cannot.
     """
-    from luthier.core.model.architectures import class_at
+    from luthier.core.model.architectures import class_at, config_at
 
     ours = attention in _backends or attention == SEQUENCEWISE
     if not ours and attention != DEFAULT_BACKEND:
         return
+    kind = unwrapped(config_at(location, model.revision).to_dict()) if ours else None
+    if kind is not None and kind in SELECTIVE | BIASED:
+        raise BadModel(f"{why_unwrapped(kind)}. {_WITHOUT}")
     made: Any = class_at(location, model.revision)
     if made is None:
         return
     if ours and not made._can_set_attn_implementation():  # noqa: SLF001 - nothing else tells
         raise BadModel(
             f"{made.__name__} computes attention in code of its own, which nothing can be laid "
-            "over. Leave out the patches of attention, or choose another model."
+            f"over. {_WITHOUT}"
         )
     backend = _backends.get(str(attention), attention)
     if backend not in {DEFAULT_BACKEND, SEQUENCEWISE} or made._supports_sdpa:  # noqa: SLF001
         return
+    fault = f"{made.__name__} computes attention as SDPA cannot"
     if not ours:
-        raise BadModel(
-            f"{made.__name__} computes attention as SDPA cannot. Name no backend, or choose "
-            "another."
-        )
+        raise BadModel(f"{fault}. Name no backend, or choose another.")
     if getattr(made.config_class, "model_type", None) not in CAPPED:
-        raise BadModel(
-            f"{made.__name__} computes attention as SDPA cannot, which is to be beneath what is "
-            "laid over it. Leave out the patches of attention, or choose another model."
-        )
+        raise BadModel(f"{fault}, which is to be beneath what is laid over it. {_WITHOUT}")
 
 
 def folded(states_BHTD: torch.Tensor, count: int) -> torch.Tensor:

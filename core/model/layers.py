@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import TYPE_CHECKING, TypeAlias
 
 from luthier.core.errors import BadModel
-from luthier.core.model.layer_names import type_named
+from luthier.core.model.layer_finding import layers_in
 from luthier.core.model.layer_types import GROUPS, UNREACHED, LayerType
 from luthier.core.problems import counted
 from luthier.registry.errors import nearest
@@ -56,7 +56,7 @@ class LayerMap:
         ]
         types: dict[str, LayerType] = {}
         parameters: dict[str, str] = {}
-        for name, parameter, found in _layers(model):
+        for name, parameter, found in layers_in(model):
             declared = next((kind for pattern, kind in compiled if pattern.match(name)), None)
             kind = declared or found
             if kind is not None:
@@ -128,7 +128,12 @@ class LayerMap:
         return found
 
     def resolve(
-        self, targets: Targets, *, beside: bool = False, among: Set[str] | None = None
+        self,
+        targets: Targets,
+        *,
+        beside: bool = False,
+        among: Set[str] | None = None,
+        norms: bool = False,
     ) -> list[str]:
         """Return the full names of the layers that a run file's `targets` stand for.
 
@@ -137,43 +142,49 @@ class LayerMap:
                 these and of ends of names (`q_proj`), or one regular expression over the full name.
             beside: leave out the layers beside which nothing can be trained, as adapters want it.
             among: the names that may be given; all where it is None.
+            norms: whether a name or an expression may be of a norm, which has no weights that
+                others multiply.
 
         Raises:
             BadModel: nothing is matched, and the message lists the names that there are; or all
                 layers of one name are left out, and it says why.
         """
-        found = self.matching(targets, among)
+        found = self.matching(targets, among, norms=norms)
         if beside:
             found = self._reached(found)
         self.resolved.update(self.types[name] for name in found)
         return found
 
-    def matching(self, targets: Targets, among: Set[str] | None = None) -> list[str]:
+    def matching(
+        self, targets: Targets, among: Set[str] | None = None, *, norms: bool = False
+    ) -> list[str]:
         """Return what `resolve` does, of which the run does not tell.
 
         Raises:
             BadModel: nothing is matched.
         """
         if isinstance(targets, str) and targets not in _WORDS:
-            found = self._expressed(targets)
+            found = self._expressed(targets, norms=norms)
         else:
             words = (targets,) if isinstance(targets, str) else tuple(targets)
-            wanted = {name for word in words for name in self.named(word, norms=False)}
+            wanted = {name for word in words for name in self.named(word, norms=norms)}
             found = [name for name in self.types if name in wanted]
         if among is not None:
             found = [name for name in found if name in among]
         if not found:
-            raise self._unmatched(str(targets))
+            raise self._unmatched(targets if isinstance(targets, str) else ", ".join(targets))
         return found
 
-    def _expressed(self, expression: str) -> list[str]:
+    def _expressed(self, expression: str, *, norms: bool) -> list[str]:
         try:
             pattern = re.compile(expression)
         except re.error as fault:
             raise BadModel(
-                f"the target {expression!r} is no regular expression: {fault}"
+                f"the target {expression!r} is no regular expression: {fault}. Mend it, or write "
+                "names and types as a list."
             ) from fault
-        return [name for name in self._addressable() if pattern.fullmatch(name)]
+        there = self.types if norms else self._addressable()
+        return [name for name in there if pattern.fullmatch(name)]
 
     def _reached(self, names: list[str]) -> list[str]:
         """Leave out what no adapter reaches.
@@ -212,8 +223,12 @@ class LayerMap:
 
     def __str__(self) -> str:
         """Return what was resolved, such as `4 layers: attention-query 2, attention-value 2`."""
-        listed = ", ".join(f"{kind} {count}" for kind, count in self.resolved.items())
-        return f"{counted(self.resolved.total(), 'layer', 'layers')}: {listed}"
+        return _told(self.resolved)
+
+    def described(self, names: Iterable[str]) -> str:
+        """Return how many layers these are and of which types, in the order of the model."""
+        wanted = {*names}
+        return _told(Counter(kind for name, kind in self if name in wanted))
 
     def counts(self, names: Sequence[str]) -> dict[LayerType, int]:
         """Return how many of the named layers are of each type."""
@@ -222,79 +237,16 @@ class LayerMap:
 
 PEFT_PREFIX = "base_model.model."
 """How the names of a model's parameters begin once PEFT has wrapped it."""
-MATRIX = 2
-"""The axes that a tensor has at least where it multiplies."""
-
 _WORDS: Mapping[str, frozenset[LayerType]] = {
     **{kind.value: frozenset({kind}) for kind in LayerType},
     **GROUPS,
 }
 
 
+def _told(counts: Mapping[LayerType, int]) -> str:
+    listed = ", ".join(f"{kind} {count}" for kind, count in counts.items())
+    return f"{counted(sum(counts.values()), 'layer', 'layers')}: {listed}"
+
+
 def _last(name: str) -> str:
     return name.rpartition(".")[2]
-
-
-def _layers(model: nn.Module) -> Iterator[tuple[str, str | None, LayerType | None]]:
-    """Go through the layers: their name, the parameter that they are, and what they tell.
-
-    A layer is a linear module, an embedding, a norm or a convolution; and each tensor of two or
-    more axes that a module of another kind holds itself, as routers and stacked experts do.
-    """
-    head = getattr(model, "get_output_embeddings", lambda: None)()
-    for name, module in model.named_modules():
-        if module is head:
-            yield name, None, LayerType.HEAD
-        elif (kind := _by_class(module)) is not None:
-            yield name, None, kind
-        elif _is_linear(module):
-            parameter = f"{name}.weight" if _gives_no_product(module) else None
-            yield name, parameter, type_named(name) or LayerType.OTHER
-        else:
-            yield from _stacked(name, module)
-
-
-def _stacked(name: str, module: nn.Module) -> Iterator[tuple[str, str, LayerType | None]]:
-    """Go through the tensors that a module holds itself, but for biases and scales."""
-    for own, tensor in module.named_parameters(recurse=False):
-        axes = sum(length > 1 for length in tensor.shape)
-        if axes < MATRIX or re.search("bias$|scale", own) or not tensor.is_floating_point():
-            continue
-        parameter = f"{name}.{own}".lstrip(".")
-        layer = name if own == "weight" and name else parameter
-        unknown = LayerType.OTHER if axes > MATRIX else None
-        yield layer, parameter, type_named(layer) or unknown
-
-
-def _by_class(module: nn.Module) -> LayerType | None:
-    """Return the type of a module that its class alone tells."""
-    from torch import nn
-    from torch.nn.modules.conv import _ConvNd
-
-    if isinstance(module, nn.Embedding):
-        return LayerType.EMBEDDING
-    if isinstance(module, _ConvNd):
-        return LayerType.CONVOLUTION
-    if "norm" not in type(module).__name__.lower():
-        return None
-    flat = all(parameter.ndim < MATRIX for parameter in module.parameters())
-    return LayerType.NORM if flat else None
-
-
-def _gives_no_product(module: nn.Module) -> bool:
-    """Return whether a linear layer gives something else, so that nothing can be added to it.
-
-    That of groups gives a product for each, and a router the choice that it makes of it.
-    """
-    return getattr(module, "n_groups", 1) > 1 or "router" in type(module).__name__.lower()
-
-
-def _is_linear(module: nn.Module) -> bool:
-    """Return whether a module is a linear layer; GPT-2's and those of quantizers are, too."""
-    from transformers.pytorch_utils import Conv1D
-
-    return isinstance(module, Conv1D) or (
-        hasattr(module, "in_features")
-        and hasattr(module, "out_features")
-        and next(module.children(), None) is None
-    )

@@ -18,7 +18,7 @@ from luthier.core.model.attention import composed_attention, require_interface
 from luthier.core.model.families import Family
 from luthier.core.model.layers import LayerMap
 from luthier.core.model.loading import LoadPlan, require_trainable_places
-from luthier.core.model.quantization import stored_at
+from luthier.core.model.quantization import KEY, stored_at
 from luthier.core.model.vocabulary import Vocabulary, add_tokens, fit_vocabulary
 from luthier.core.templates import ChatTemplate
 from luthier.core.templates.fitting import fitted
@@ -26,6 +26,7 @@ from luthier.core.wiring import Selected, first_answer, manager_of, steps
 
 if TYPE_CHECKING:
     import pluggy
+    import torch
     from transformers import PreTrainedTokenizerBase
 
     from luthier.core.model.value_head import ValueHead
@@ -88,6 +89,8 @@ class LocatedModel:
     manager: pluggy.PluginManager
     known_tokens: int
     """How many tokens the tokenizer had before any were added."""
+    held_tokens: tuple[str, ...] = ()
+    """Those that were to be added, and that it had already."""
 
 
 @dataclass
@@ -103,8 +106,21 @@ class OpenModel:
     """What became of its vocabulary to fit the tokenizer."""
     undo: list[Undo] = field(default_factory=list)
     """What takes the patches back, in the order they were made: the last is to be called first."""
+    config_changes: Mapping[str, Any] = field(default_factory=dict)
+    """What plugins changed in the config that the weights came with, by field."""
     value_heads: dict[str, ValueHead] = field(default_factory=dict)
-    """Heads that a stage put on it, by their names; they are saved with it."""
+    """Heads on it, by their names: those that were saved with it, in training those that the stage
+    made of them. They are saved with it."""
+
+    def trained(self) -> dict[str, torch.nn.Parameter]:
+        """Return the parameters that training changes, by name; a tied one once."""
+        heads = {f"value_heads.{name}.": head for name, head in self.value_heads.items()}
+        return {
+            prefix + name: parameter
+            for prefix, module in {"": self.model, **heads}.items()
+            for name, parameter in module.named_parameters()
+            if parameter.requires_grad
+        }
 
     def unpatch(self) -> None:
         """Take the patches back, so that what is saved has no trace of them."""
@@ -155,12 +171,12 @@ def locate(spec: ModelSpec) -> LocatedModel:
     own = next((t for t in tokenizers[:-1] if (t / "tokenizer_config.json").is_file()), location)
     tokenizer = first_answer(manager, "load_tokenizer", model=spec, location=own)
     known = len(tokenizer)
-    add_tokens(tokenizer, spec.tokens, spec.special_tokens)
+    held = add_tokens(tokenizer, spec.tokens, spec.special_tokens)
     template = spec.template.plugin if spec.template else None
     if template is not None and not isinstance(template, ChatTemplate):
         raise BadModel(f"{spec.template} is no ChatTemplate. Choose another `template`.")
     template = template and fitted(template, tokenizer)
-    return LocatedModel(spec, location, tokenizer, template, manager, known)
+    return LocatedModel(spec, location, tokenizer, template, manager, known, held)
 
 
 def open_model(located: LocatedModel, *, training: bool) -> OpenModel:
@@ -187,8 +203,9 @@ def open_model(located: LocatedModel, *, training: bool) -> OpenModel:
     vocabulary = fit_vocabulary(model, located.tokenizer, located.known_tokens, spec.pad_vocabulary)
     layers = LayerMap.of(model, spec.layers)
     opened = OpenModel(model, located.tokenizer, located.template, layers, vocabulary)
+    opened.config_changes = {k: v for k, v in plan.config.items() if k != KEY}
     _patch(opened, manager, "built")
-    beneath, last = _stacked(spec, training=training)
+    beneath, last = stacked(spec, training=training)
     for adapter in beneath:
         opened.model = merged(with_adapter(opened.model, adapter), adapter)
     if training:
@@ -200,10 +217,20 @@ def open_model(located: LocatedModel, *, training: bool) -> OpenModel:
     elif last is not None:
         opened.model = with_adapter(opened.model, last)
     _patch(opened, manager, "adapted")
+    opened.value_heads = saved_heads(located)
     return opened
 
 
-def _stacked(spec: ModelSpec, *, training: bool) -> tuple[list[Path], Path | None]:
+def saved_heads(located: LocatedModel) -> dict[str, ValueHead]:
+    """Return the value heads that were saved with the last adapter, or else with the model."""
+    from luthier.core.model.value_head import FILE, load_value_heads
+
+    spec = located.spec
+    folder = Path((spec.base / spec.adapters[-1]) if spec.adapters else located.location)
+    return load_value_heads(folder) if (folder / FILE).is_file() else {}
+
+
+def stacked(spec: ModelSpec, *, training: bool) -> tuple[list[Path], Path | None]:
     """Return the adapters that become part of the model, and the one that stays beside it."""
     folders = [(spec.base / adapter).resolve() for adapter in spec.adapters]
     if not folders or (training and not spec.continues):

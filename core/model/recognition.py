@@ -86,7 +86,14 @@ def _as(
 
 
 def _templates_of(families: Iterable[Family]) -> list[str]:
-    found = [name for family in families for name in (family.template, *family.chat_templates)]
+    """Return the templates of families, and of their checkpoints that have others, each once."""
+    found = [
+        name
+        for family in families
+        for name in (
+            family.template, *family.chat_templates, *(one.template for one in family.checkpoints)
+        )
+    ]  # fmt: skip
     return [name for name in dict.fromkeys(found) if name]
 
 

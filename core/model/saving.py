@@ -6,18 +6,22 @@ from pathlib import Path
 
 from luthier.core.model.adapters import quiet_peft
 from luthier.core.model.opening import OpenModel
+from luthier.core.run.card import CARD
 from luthier.core.run.folder import written_whole
 
 
-def save_model(opened: OpenModel, folder: Path) -> None:
+def save_model(opened: OpenModel, folder: Path, card: str | None = None) -> None:
     """Write the model, or its adapter, with tokenizer, template, stop tokens and value heads.
 
     Args:
         opened: the trained model.
         folder: it is there whole when this returns, or not at all.
+        card: the text of its README.md, if it gets one.
     """
     with written_whole(folder) as beside:
         write_model(opened, beside)
+        if card is not None:
+            (beside / CARD).write_text(card, encoding="utf-8")
 
 
 def write_model(opened: OpenModel, folder: Path) -> None:
@@ -31,7 +35,7 @@ def write_model(opened: OpenModel, folder: Path) -> None:
         with quiet_peft():
             model.save_pretrained(folder, save_embedding_layers=False)
         # PEFT's card is a form with nothing filled in
-        (folder / "README.md").unlink(missing_ok=True)
+        (folder / CARD).unlink(missing_ok=True)
         generation.save_pretrained(folder)
     else:
         model.save_pretrained(folder)

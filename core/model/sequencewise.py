@@ -58,7 +58,8 @@ class Stretches:
         import torch
 
         parts = states_1HTD.split_with_sizes(self.lengths, dim=2)
-        return [torch.cat([parts[n] for n in group.members]) for group in self.groups]
+        found = ([parts[n] for n in group.members] for group in self.groups)
+        return [torch.cat(one) if len(one) > 1 else one[0] for one in found]  # no copy of one alone
 
     def in_row(self, outputs: list[torch.Tensor]) -> torch.Tensor:
         """Return the outputs of all groups, each (stretches, length, heads, size), as one row."""
@@ -152,8 +153,8 @@ def sequencewise_attention(
         if named.get(name) is not None:
             raise BadModel(
                 f"{type(module).__name__} adds `{name}` to its attention, which cannot be computed "
-                "by sequences. Leave out what lays rows end to end (`~NAME` in `patches`), or "
-                "choose another model."
+                "by sequences. Leave out what lays rows end to end or is laid over attention "
+                "(`~NAME` in `patches`), or choose another model."
             )
     if not isinstance(attention_mask, Stretches):
         return _attention(module, query, key, value, attention_mask, **named)

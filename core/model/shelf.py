@@ -48,6 +48,20 @@ def rows_of(family: str | None = None, catalogue: Catalogue | None = None) -> li
     ]  # fmt: skip
 
 
+def without_rows(family: str, catalogue: Catalogue | None = None) -> str:
+    """Return what to name of a family that lists no checkpoint: what it makes itself, or a place.
+
+    Raises:
+        UnknownPlugin: there is no such family.
+    """
+    there = families_of(catalogue or Catalogue.installed())
+    if family not in there:
+        raise UnknownPlugin("families", family, list(there))
+    made = " or ".join(f"`model: {name}`" for name in there[family].builtin)
+    way = f"write {made}, which is built in" if made else "name a folder, or a hub's id"
+    return f"The family {family} lists no checkpoint: {way}."
+
+
 def described(rows: Sequence[Row]) -> str:
     """Return rows as text for people: a heading for each family, a line for each checkpoint."""
     lines: list[str] = []

@@ -107,9 +107,8 @@ class ValuedModel(nn.Module):
                 those of one token of each row, and no others.
             inputs: what else the model is called with.
         """
-        if attention_mask is not None and _takes(self.model, "position_ids"):
-            # not every model counts from the first token that is no pad
-            inputs.setdefault("position_ids", (attention_mask.long().cumsum(1) - 1).clamp(min=0))
+        if attention_mask is not None:
+            inputs = {**position_ids_of(self.model, attention_mask), **inputs}
         if not logits:
             inputs = {**_without_cache(self.model), **inputs}
         with _heard(self.model, logits=logits) as heard:
@@ -117,6 +116,20 @@ class ValuedModel(nn.Module):
         # a tuner of prompts lays tokens of its own before those of the row
         values_BT = self.heads[head](heard[-1][:, -input_ids.shape[1] :])
         return Valued(values_BT, output.logits if logits else None)
+
+
+def position_ids_of(model: Any, attention_mask_BT: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Return the positions of padded rows as an argument of a model; none where it takes none.
+
+    Not every model counts from the first token that is no pad.
+
+    Args:
+        model: the model, or PEFT's wrapper of it.
+        attention_mask_BT: 1 for tokens and 0 for pads, on either side.
+    """
+    if not _takes(model, "position_ids"):
+        return {}
+    return {"position_ids": (attention_mask_BT.long().cumsum(1) - 1).clamp(min=0)}
 
 
 def new_value_head(model: Any) -> ValueHead:

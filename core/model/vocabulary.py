@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from luthier.core.errors import BadModel
 from luthier.core.problems import counted
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+FIXED: Mapping[str, str] = {
+    "blt": "it reads bytes, of which there are no more",
+    "deepseek_v4": "its first layers have a table of experts with a row for each token",
+    "inkling2_text": "its config cuts the logits off at the tokens that it was trained with",
+    "xlstm": "transformers' code of it cannot resize its embedding",
+}
+"""The model types of transformers whose vocabulary cannot grow, each with the reason."""
+REMEDY = (
+    "Leave out `add_tokens`, `add_special_tokens` and `pad_vocabulary`, take the tokenizer that "
+    "the model was trained with, or choose another model."
+)
 
 SEED = 0
 """Of the noise: wherever the same model is opened, its new rows are the same."""
@@ -61,10 +74,19 @@ class Vocabulary:
 MOST_SHOWN = 5
 
 
+def why_fixed(config: Mapping[str, Any]) -> str | None:
+    """Return why a model's vocabulary cannot grow, where its config, or that of its text, tells."""
+    parts = [config, config.get("text_config")]
+    for kind in (str(one.get("model_type")) for one in parts if isinstance(one, Mapping)):
+        if kind in FIXED:
+            return f"the vocabulary of models of the type {kind} cannot grow: {FIXED[kind]}"
+    return None
+
+
 def add_tokens(
     tokenizer: PreTrainedTokenizerBase, tokens: Sequence[str], special_tokens: Sequence[str]
-) -> None:
-    """Add tokens to a tokenizer; those that it has already are left as they are.
+) -> tuple[str, ...]:
+    """Add tokens to a tokenizer; return those that it has already, which are left as they are.
 
     Args:
         tokenizer: is changed.
@@ -75,6 +97,7 @@ def add_tokens(
     tokenizer.add_tokens([one for one in tokens if one not in vocabulary])
     missing = [one for one in special_tokens if one not in vocabulary]
     tokenizer.add_tokens(missing, special_tokens=True)
+    return tuple(one for one in (*tokens, *special_tokens) if one in vocabulary)
 
 
 def fit_vocabulary(
@@ -91,12 +114,15 @@ def fit_vocabulary(
         known: how many tokens the model was trained with; the others are new to it, also where
             its embedding has rows to spare.
         multiple: the rows are padded to a multiple of this.
+
+    Raises:
+        BadModel: it cannot grow.
     """
     embedding: Any = model.get_input_embeddings()
     before = int(embedding.weight.shape[0])
     rows = -(-max(before, len(tokenizer)) // multiple) * multiple
     if rows != before:
-        model.resize_token_embeddings(rows, mean_resizing=False)
+        _resize(model, rows)
     ids = tuple(range(min(known, before), len(tokenizer)))
     fresh = sorted({*ids, *range(before, rows)})
     if fresh:
@@ -106,6 +132,27 @@ def fit_vocabulary(
                     fill_with_noisy_mean(parameter.data, fresh)
     tokens = tokenizer.convert_ids_to_tokens(list(ids))
     return Vocabulary(tuple(map(str, tokens)), ids, before, rows)
+
+
+def _resize(model: PreTrainedModel, rows: int) -> None:
+    """Give the embedding and the head so many rows.
+
+    Raises:
+        BadModel: the model's code cannot, or would give the two different numbers of rows.
+    """
+    if reason := why_fixed(model.config.to_dict()):
+        raise BadModel(f"{reason}. {REMEDY}")
+    try:
+        model.resize_token_embeddings(rows, mean_resizing=False)
+    except (AttributeError, NotImplementedError, RuntimeError, TypeError, ValueError) as fault:
+        said = f"the vocabulary of {type(model).__name__} cannot grow: {fault}"
+        raise BadModel(f"{said.rstrip('.')}. {REMEDY}") from fault
+    for layer in _layers_of(model):
+        if (found := len(layer.weight)) != rows:
+            raise BadModel(
+                f"the vocabulary of {type(model).__name__} cannot grow: of {rows:,} rows its "
+                f"embedding or its head has {found:,}. {REMEDY}"
+            )
 
 
 def fill_with_noisy_mean(weight_VD: torch.Tensor, rows: Sequence[int]) -> None:

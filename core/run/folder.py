@@ -54,6 +54,11 @@ class RunFolder:
         return self.path / "rejected.jsonl"
 
     @property
+    def faults(self) -> Path:
+        """The rows of steps that were no good, a line of JSON each."""
+        return self.path / "faults.jsonl"
+
+    @property
     def loss_plot(self) -> Path:
         """The loss against the steps."""
         return self.path / "loss.png"

@@ -14,11 +14,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from luthier.core.data.dataset import shown
 from luthier.core.data.prepared import PreparedData
 from luthier.core.hooks import API_VERSION
-from luthier.core.model.opening import OpenModel
+from luthier.core.model.opening import LocatedModel, OpenModel
 from luthier.core.model.quantization import weight_count
+from luthier.core.run.card import license_in
+from luthier.core.run.ranks import world
 from luthier.core.runfile import Run
+from luthier.core.templates import ChatTemplate
 
 LIBRARIES = (
     "luthier", "torch", "transformers", "peft", "trl", "datasets", "accelerate", "tokenizers",
@@ -27,6 +31,11 @@ LIBRARIES = (
 
 BESIDE = "beside the layers"
 """What is trained and belongs to no layer of the model, such as vectors before its inputs."""
+DATASETS = frozenset({"data", "validation"})
+SERVED = DATASETS | {"generation", "engine", "output", "plugins", "checkpoints", "faults"}
+"""Keys of a run file that do not decide the course of training; rows have a hash of theirs."""
+FREE = ("model.path", "training.report_to")
+"""Likewise, in sections that do."""
 GRADIENT_AND_MOMENTS = 3
 """What each trained parameter has besides, as wide as itself: its gradient, AdamW's moments."""
 
@@ -47,16 +56,18 @@ def manifest_of(run: Run, opened: OpenModel, prepared: PreparedData) -> dict[str
         "plugins": plugins_of(run),
         "settings": settings_of(run),
         "data": {
-            "sources": [_source(one.local_path, str(one)) for one in run.datasets],
+            "sources": sources_of(run),
+            "settings": data_settings_of(run),
             **prepared.facts(),
         },
-        "tokenizer_sha256": _sha256(opened.tokenizer.backend_tokenizer.to_str())
-        if hasattr(opened.tokenizer, "backend_tokenizer") else None,
+        "tokenizer_sha256": tokenizer_sha256(opened.tokenizer),
         "vocabulary": asdict(opened.vocabulary),
-        "template_sha256": _sha256(opened.template.jinja()) if opened.template else None,
+        "config_changes": dict(opened.config_changes),
+        "template_sha256": template_sha256(opened.template),
         "git_commit": _git_commit(),
         "hardware": {
             "device": run.device.name, "machine": platform.machine(), "system": platform.system(),
+            "processes": world(),
         },
         "parameters": _parameters(opened),
         "memory": {"planned_bytes": planned_bytes(opened), "measured_peak_bytes": None},
@@ -81,13 +92,50 @@ def plugins_of(run: Run) -> list[dict[str, str]]:
 
 def settings_of(run: Run) -> dict[str, Any]:
     """Return what decides the course of training, by dotted key; data has its own fingerprint."""
-    served = {"generation", "engine", "output", "data", "validation", "plugins", "checkpoints"}
     leaves = {key: node.value for key, node in run.tree.leaves()}
     return {
         key: value
         for key, value in leaves.items()
-        if key.partition(".")[0] not in served and key != "model.path"
+        if key.partition(".")[0] not in SERVED and not key.startswith(FREE)
     }
+
+
+def data_settings_of(run: Run) -> dict[str, Any]:
+    """Return what the file says of its datasets, by dotted key."""
+    leaves = {key: node.value for key, node in run.tree.leaves()}
+    return {
+        key: shown(value) if isinstance(value, str) else value
+        for key, value in leaves.items()
+        if key.partition(".")[0] in DATASETS
+    }
+
+
+def model_facts(run: Run, located: LocatedModel, opened: OpenModel) -> dict[str, Any]:
+    """Return which model the run begins with, and what it will write."""
+    return {
+        "path": run.model.path,
+        "hub": run.model.hub if run.on_hub else None,
+        "revision": run.model.revision,
+        "license": license_in(Path(located.location)),
+        "adapter": hasattr(opened.model, "peft_config"),
+        "value_heads": sorted(opened.value_heads),
+    }
+
+
+def sources_of(run: Run) -> list[dict[str, Any]]:
+    """Return the path of each dataset, and of a local file its hash."""
+    return [_source(one.local_path, str(one)) for one in run.datasets]
+
+
+def tokenizer_sha256(tokenizer: Any) -> str | None:
+    """Return the hash of a tokenizer, where it is one of the tokenizers library."""
+    own = getattr(tokenizer, "backend_tokenizer", None)
+    return None if own is None else _sha256(own.to_str())
+
+
+def template_sha256(template: ChatTemplate | None) -> str | None:
+    """Return the hash of a chat template as Jinja."""
+    return None if template is None else _sha256(template.jinja())
 
 
 def planned_bytes(opened: OpenModel) -> int:
@@ -110,11 +158,8 @@ def measured_peak_bytes() -> int:
 
 def _parameters(opened: OpenModel) -> dict[str, Any]:
     """Return how many parameters there are, how many are trained, and these by type of layer."""
-    # preparing data asks this module for `plugins_of`, and needs no trainer
-    from luthier.core.training.parameters import trained_parameters
-
     by_type: Counter[str] = Counter()
-    for name, parameter in trained_parameters(opened.model).items():
+    for name, parameter in opened.trained().items():
         by_type[opened.layers.type_of(name) or BESIDE] += parameter.numel()
     return {
         "all": weight_count(opened.model),

@@ -101,7 +101,7 @@ def _run_of(path: str | Path, base: str | None, *, trust_plugins: bool) -> Run:
     """Return the run by which the adapter is laid on the weights that it belongs to.
 
     Raises:
-        BadModel: there is no adapter, or it is not told how its weights were held.
+        BadModel: there is no adapter, or it was fitted to few bits and is not told to which.
     """
     from luthier.core.model.adapters import fitted_to_quantized
 
@@ -124,11 +124,14 @@ def _run_of(path: str | Path, base: str | None, *, trust_plugins: bool) -> Run:
 
 
 def _tell_of_few_bits(run: Run, quantizer: str | None, told: Reporter) -> None:
-    if quantizer is None:
+    from luthier.core.model.adapters import fitted_to_quantized
+
+    fitted = bool(fitted_to_quantized(Path(run.model.adapters[-1])))
+    if quantizer is None or (_is_quantized(run) and not fitted):
         return
     into = (
         "what these stand for, to which it was fitted"
-        if _is_quantized(run)
+        if fitted
         else "the whole ones, with which it answers a little otherwise"
     )
     told.warn(
@@ -153,7 +156,7 @@ def _quantizer_of(path: str | Path) -> str | None:
 
 
 def _merge(run: Run, output: Path, prompts: int, bound: float | None, told: Reporter) -> Merged:
-    from luthier.core.model.adapters import fitted_to_quantized, merged
+    from luthier.core.model.adapters import fitted_to_quantized, is_quantized, merged
     from luthier.core.model.architectures import config_at
     from luthier.core.model.opening import locate, model_spec, open_model
     from luthier.core.model.saving import write_model
@@ -161,11 +164,18 @@ def _merge(run: Run, output: Path, prompts: int, bound: float | None, told: Repo
     located = locate(model_spec(run, training=False))
     opened = open_model(located, training=False)
     adapter = Path(run.model.adapters[-1])
+    fitted = bool(fitted_to_quantized(adapter))
+    if not fitted and is_quantized(
+        opened.model.get_base_model()
+    ):  # some are whole once they are read
+        raise BadModel(
+            f"the weights of {run.model.path} are stored in few bits, and the adapter is merged "
+            f"into whole ones. Name them: `luthier merge {adapter} NEW_FOLDER --base WHOLE_MODEL`."
+        )
     rows = _prompts(opened, prompts)
     expected = _logits(opened.model, rows)
     dtype = _dtype_of(config_at(located.location, run.model.revision))
     told.say("merging", f"{adapter} into {run.model.path}, in float32; to be written in {dtype}")
-    fitted = bool(fitted_to_quantized(adapter))
     if fitted:
         opened = _dequantized(located, adapter)
     opened.model = merged(opened.model, adapter)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from luthier.core.device import Device, present
 from luthier.core.errors import BadModel, BadRunFolder, LuthierError
+from luthier.core.model.adapters import ADAPTER_CONFIG
 from luthier.core.model.hubs import fetched, require_no_misspelt_folder
 from luthier.core.problems import Place
 from luthier.core.run.execution import execute
@@ -26,13 +27,13 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
     from luthier.core.chat import Engine
+    from luthier.core.model.opening import LocatedModel, OpenModel
 
 logger = logging.getLogger(__name__)
 
 RunLike = str | Path | Mapping[str, Any]
 """A run file's path, or its contents."""
 Purpose = Literal["training", "inference"]
-ADAPTER = "adapter_config.json"
 
 
 def check(run: RunLike, overrides: Sequence[str] = (), *, device: Device | None = None) -> Run:
@@ -123,17 +124,22 @@ def _begin(folder: RunFolder, run: Run, *, overwrite: bool) -> None:
 
 
 def resume(
-    path: str | Path, *, trust_plugins: bool = False, reporter: Reporter | None = None
+    path: str | Path,
+    *,
+    accept_changes: bool = False,
+    trust_plugins: bool = False,
+    reporter: Reporter | None = None,
 ) -> RunFolder:
     """Go on with a run that was interrupted, as if it never had been.
 
     Args:
         path: the run folder.
+        accept_changes: go on though settings, data, plugin files or processes have changed.
         trust_plugins: let the plugin files that its run.yaml names be run.
         reporter: who is told of it.
 
     Raises:
-        BadRunFolder: there is no run there, its data has changed, or it is in use.
+        BadRunFolder: there is no run there, something of it has changed, or it is in use.
         LuthierError: as for `train`.
     """
     folder = RunFolder(Path(path).absolute())
@@ -145,7 +151,7 @@ def resume(
         if folder.model.is_dir():
             told.say("run", f"{path} has ended already; its model is {folder.model}")
             return folder
-        execute(resolved, folder, told, resuming=True)
+        execute(resolved, folder, told, resuming=True, accept_changes=accept_changes)
     return folder
 
 
@@ -166,21 +172,27 @@ def load(
         BadRunFolder: the run has not ended, so there is no model yet.
         BadModel: there is no model there.
     """
-    from luthier.core.model.opening import locate, model_spec, open_model
-
     run = run_to_serve(path, overrides, trust_plugins=trust_plugins)
     for note in run.notes:
         logger.warning("%s", note)
     with quiet_libraries():
-        located = locate(model_spec(run, training=False))
-        opened = open_model(located, training=False)
-        if not hasattr(opened.model, "hf_device_map"):  # else each layer is where it belongs
-            opened.model.to({"rocm": "cuda"}.get(run.device.kind, run.device.kind))
+        _, opened = opened_to_serve(run)
         manager = manager_of(run.selected)
         engine: Engine = first_answer(
             manager, "build_engine", opened=opened, generation=run.generation
         )
     return engine
+
+
+def opened_to_serve(run: Run) -> tuple[LocatedModel, OpenModel]:
+    """Return the model of a run that `run_to_serve` gave, on the run's device."""
+    from luthier.core.model.opening import locate, model_spec, open_model
+
+    located = locate(model_spec(run, training=False))
+    opened = open_model(located, training=False)
+    if not hasattr(opened.model, "hf_device_map"):  # else each layer is where it belongs
+        opened.model.to({"rocm": "cuda"}.get(run.device.kind, run.device.kind))
+    return located, opened
 
 
 def load_tokenizer(path: str | Path) -> PreTrainedTokenizerBase:
@@ -256,13 +268,13 @@ def run_to_serve(path: str | Path, overrides: Sequence[str], *, trust_plugins: b
         )
     tree = read_tree(folder.run_file)
     run = _stored_run(folder, overrides, trust_plugins=trust_plugins, purpose="inference")
-    if not any((folder.model / name).is_file() for name in ("config.json", ADAPTER)):
+    if not any((folder.model / name).is_file() for name in ("config.json", ADAPTER_CONFIG)):
         raise BadRunFolder(
-            f"{folder.model} holds neither a config.json nor an {ADAPTER}, so it is no model. "
-            f"Put it back from a copy, or delete it and go on: `luthier resume {path}`."
+            f"{folder.model} holds neither a config.json nor an {ADAPTER_CONFIG}, so it is no "
+            f"model. Put it back from a copy, or delete it and go on: `luthier resume {path}`."
         )
     model, adapters = tree.mapping["model"], list[str]()
-    if (folder.model / ADAPTER).is_file():
+    if (folder.model / ADAPTER_CONFIG).is_file():
         beneath = run.model.adapters[: -1 if run.model.continue_adapter else None]
         adapters = [*beneath, str(folder.model)]
     else:
@@ -274,7 +286,7 @@ def run_to_serve(path: str | Path, overrides: Sequence[str], *, trust_plugins: b
 
 def _model_of(path: Path, name: str) -> dict[str, Any]:
     """Return the model section for a path that is no run folder; an adapter brings its base."""
-    config = path / ADAPTER
+    config = path / ADAPTER_CONFIG
     if not config.is_file():
         return {"path": str(path.absolute()) if path.is_dir() else name}
     try:

@@ -142,6 +142,10 @@ LOUD = ("datasets", "huggingface_hub", "transformers")
 """The libraries whose loggers write to the screen by handlers of their own."""
 
 
+class _Silent(logging.NullHandler):
+    """Stands among the root's handlers while libraries are quiet."""
+
+
 @contextmanager
 def quiet_libraries() -> Iterator[None]:
     """Send what libraries log and warn to the log file, if there is one, and never to the screen.
@@ -149,7 +153,10 @@ def quiet_libraries() -> Iterator[None]:
     A user of ours can do nothing about most of it; what they can, we say ourselves.
     """
     root = logging.getLogger()
-    silent = logging.NullHandler()
+    if any(isinstance(one, _Silent) for one in root.handlers):  # they are quiet already
+        yield
+        return
+    silent = _Silent()
     logging.captureWarnings(True)
     root.addHandler(silent)  # before the imports, in which some already have something to say
     import datasets

@@ -48,15 +48,21 @@ def choose_quantizer(
         node = _with_stored_options(key, found, chooser, stored, quantizers)
     if node.value is None:
         return node
-    before = len(chooser.chosen)
-    node = chooser.select(kind, node, (key,))
-    for one, place, _ in chooser.chosen[before:]:
-        if stored is None and isinstance(one.plugin, Quantizer) and not one.plugin.quantizes:
-            said = f"{one.name!r} opens models that are stored so; this one's weights are whole"
-            able = [name for name, q in _quantizers(chooser.catalogue).items() if q.quantizes]
-            remedy = f"Leave it out, or choose one that quantizes as it loads: {', '.join(able)}."
-            chooser.tell(place, key, said, remedy)
-    return node
+    if stored is None:
+        _require_quantizing(key, node, chooser)
+    return chooser.select(kind, node, (key,))
+
+
+def _require_quantizing(key: str, node: Node, chooser: Chooser) -> None:
+    """Tell of a quantizer that only opens what is stored so, whether it is installed or not."""
+    quantizers = _quantizers(chooser.catalogue)
+    named = node.mapping.get("name", node)
+    cls = quantizers.get(named.value) if isinstance(named.value, str) else None
+    if cls is not None and not cls.quantizes:
+        said = f"{named.value!r} opens models that are stored so; this one's weights are whole"
+        able = [name for name, one in quantizers.items() if one.quantizes]
+        remedy = f"Leave it out, or choose one that quantizes as it loads: {', '.join(able)}."
+        chooser.tell(named.place, key, said, remedy)
 
 
 def _opener(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from luthier.core.circumstances import Circumstance, Precision, Processes
+from luthier.core.circumstances import Circumstance, HeldOut, Precision, Processes
 from luthier.core.compatibility import conflicts
 from luthier.core.data.dataset import Validation
 from luthier.core.device import Device, probe
@@ -16,6 +16,7 @@ from luthier.core.runfile.answering import INFERENCE, TRAINING, require_answers
 from luthier.core.runfile.choosing import Chooser, put_defaults
 from luthier.core.runfile.datasets import datasets_of
 from luthier.core.runfile.defaulting import leave_out_conflicting, leave_out_faulted
+from luthier.core.runfile.measuring import judge_measuring
 from luthier.core.runfile.models import findings, tell_findings
 from luthier.core.runfile.nodes import (
     COMMAND_LINE,
@@ -116,9 +117,10 @@ class _Resolver:
         ]
         require_answers(TRAINING if self.training else INFERENCE, selected, self.chooser)
         sections = settle(tree, sections, self.chooser)
-        self._judge(sections)
+        self._judge(sections, validation)
         tell_findings(found, tree, self.chooser)
         judge_order(tree, sections, data, validation, self.chooser)
+        judge_measuring(tree, sections, validation, self.chooser)
         judge_precision(tree, sections, self._folder(tree), self.device, self.chooser)
         if self.problems or not all(sections.values()):
             raise BadRunFile([_placed(problem, tree) for problem in self.problems])
@@ -219,10 +221,11 @@ class _Resolver:
 
     # --- all of it together ----------------------------------------------------
 
-    def _judge(self, sections: dict[str, Any]) -> None:
+    def _judge(self, sections: dict[str, Any], validation: Validation) -> None:
         places = {id(one): (place, key) for one, place, key in self.chooser.chosen}
         model, training = sections["model"], sections["training"]
-        around: list[Circumstance] = [Processes(world())]
+        held_out = HeldOut(validation.holds_out or bool(validation.sets))
+        around: list[Circumstance] = [Processes(world()), held_out]
         if model and training:
             around.append(Precision.of(model, training, self.device))
         chosen = [one for one, _, _ in self.chooser.chosen]

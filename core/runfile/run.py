@@ -12,6 +12,7 @@ from luthier.core.sections import (
     CheckpointSection,
     EncodingSection,
     EvaluationSection,
+    FaultSection,
     GenerationSection,
     MixSection,
     ModelSection,
@@ -32,6 +33,7 @@ class Run:
     schedule: ScheduleSection
     evaluation: EvaluationSection
     checkpoints: CheckpointSection
+    faults: FaultSection
     generation: GenerationSection
     data: tuple[DatasetSpec, ...]
     validation: Validation

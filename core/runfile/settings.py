@@ -33,6 +33,11 @@ RULES = (
         "a gradient is used up in the backward pass that it comes from",
     ),
     Rule(
+        "gradient_accumulation", 1, "samples-answers",
+        "answers to a batch of prompts are trained on in updates of the stage's own, "
+        "`stage.minibatch_size` at a time",
+    ),
+    Rule(
         "max_grad_norm", 0.0, "steps-in-backward",
         "the norm of all gradients is known only when the first of them have been used up",
     ),

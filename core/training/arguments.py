@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import transformers
+from transformers.integrations.integration_utils import TensorBoardCallback
 
 from luthier.core.training.streaming import Stream
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from luthier.core.run.folder import RunFolder
     from luthier.core.run.job import TrainingJob
 
 
 def training_arguments(job: TrainingJob) -> transformers.TrainingArguments:
-    """Return a run's settings in transformers' words. Nothing is reported to any service."""
+    """Return a run's settings in transformers' words; only what the file names is reported to."""
     settings = job.run.training
     on_cpu = job.run.device.kind == "cpu"
     mixed = job.dtype if settings.precision == "mixed" else None
@@ -41,7 +45,16 @@ def training_arguments(job: TrainingJob) -> transformers.TrainingArguments:
         save_strategy="steps",
         save_steps=job.run.checkpoints.every,
         remove_unused_columns=False,
+        label_names=["labels"],  # which a model with value heads does not tell by its arguments
         disable_tqdm=True,
-        report_to="none",
+        report_to=list(settings.report_to) or "none",
+        run_name=job.folder.path.name,
         ignore_data_skip=isinstance(job.dataset, Stream),  # it goes to its place by itself
     )
+
+
+def place_reports(callbacks: Iterable[Any], folder: RunFolder) -> None:
+    """Have those that write files write them into the run folder, unless they were told where."""
+    for one in callbacks:
+        if isinstance(one, TensorBoardCallback) and one.logging_dir is None:
+            one.logging_dir = str(folder.path / "tensorboard")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -15,13 +15,16 @@ MEAN = "mean_"
 class Figures:
     """Sums over batches, kept on the device where they arise."""
 
-    def __init__(self, means: Sequence[str] = ()) -> None:
+    def __init__(
+        self, means: Sequence[str] = (), told: Callable[[dict[str, float]], dict[str, float]] = dict
+    ) -> None:
         """Begin at zero.
 
         Args:
             means: what else a stage tells of each item that its loss counts, by name.
+            told: makes of these means what is told.
         """
-        self.means = tuple(means)
+        self.means, self._told = tuple(means), told
         self.sums = torch.zeros(4 + len(self.means), dtype=torch.float64)
 
     def add(self, *sums: torch.Tensor) -> None:
@@ -36,5 +39,6 @@ class Figures:
         # on several devices transformers scales each loss by their number
         summed /= accelerator.num_processes
         found = [one / items if items else math.nan for one in (summed, *means)]
-        told = {f"{MEAN}{name}": one for name, one in zip(self.means, found[1:], strict=True)}
-        return {"loss": found[0], "trained_tokens": int(trained), "tokens": int(tokens), **told}
+        told = self._told(dict(zip(self.means, found[1:], strict=True)))
+        counts = {"trained_tokens": int(trained), "tokens": int(tokens)}
+        return {"loss": found[0], **counts, **{f"{MEAN}{name}": one for name, one in told.items()}}

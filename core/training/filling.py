@@ -35,6 +35,6 @@ def _uncounted(item: Any) -> Any:
     if not isinstance(item, Mapping):
         return [_uncounted(row) for row in item]
     return {
-        name: [IGNORED] * len(values) if name.endswith("labels") else values
+        name: [IGNORED] * len(values) if name.endswith("labels") and values is not None else values
         for name, values in item.items()
     }

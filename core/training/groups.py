@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from luthier.core.errors import LuthierError
-from luthier.core.training.parameters import trained_parameters
 
 if TYPE_CHECKING:
     import torch
@@ -34,7 +33,7 @@ def parameter_groups(
     training = job.run.training
     rates = rates_of(job)
     groups: dict[Any, dict[str, Any]] = {}
-    for name, parameter in trained_parameters(job.opened.model).items():
+    for name, parameter in job.opened.trained().items():
         facts = {
             "lr": rates.get(name, training.learning_rate),
             "weight_decay": training.weight_decay if parameter.ndim >= MATRIX else 0.0,
@@ -55,10 +54,7 @@ def rates_of(job: TrainingJob) -> dict[str, float]:
     rates: dict[str, float] = {}
     for word, rate in job.run.schedule.learning_rates.items():
         rates |= dict.fromkeys(layers.matching([word]), rate)
-    named = {
-        name: layers.layer_of(name)
-        for name in (trained_parameters(job.opened.model) if rates else ())
-    }
+    named = {name: layers.layer_of(name) for name in (job.opened.trained() if rates else ())}
     return {name: rates[layer] for name, layer in named.items() if layer in rates}
 
 
@@ -71,7 +67,7 @@ def require_rates(job: TrainingJob) -> None:
     rates = rates_of(job)
     if not rates:
         return
-    own = {p: rates.get(name) for name, p in trained_parameters(job.opened.model).items()}
+    own = {p: rates.get(name) for name, p in job.opened.trained().items()}
     groups = job.optimizer.param_groups if job.optimizer else [{"params": list(own)}]
     for group in groups:
         if len({own[p] for p in group["params"] if p in own}) > 1:

@@ -9,11 +9,6 @@ import torch
 from luthier.core.errors import Diverged
 
 
-def trained_parameters(model: torch.nn.Module) -> dict[str, torch.nn.Parameter]:
-    """Return the parameters that training changes, by name; a tied one once."""
-    return {name: p for name, p in model.named_parameters() if p.requires_grad}
-
-
 def require_finite(trained: Mapping[str, torch.nn.Parameter], step: int) -> None:
     """Refuse trained parameters that hold what is no finite number.
 

@@ -16,6 +16,9 @@ from luthier.core.run.ranks import is_first
 from luthier.core.run.reporting import Reporter
 from luthier.core.training.figures import MEAN
 
+NEAR_ZERO = 0.5
+"""A curve is drawn from zero on where its least loss is below this share of its highest."""
+
 
 class EvaluationSchedule(TrainerCallback):
     """Has the model evaluated every so many steps, or after each epoch; and after the last step."""
@@ -75,11 +78,11 @@ class Recorder(TrainerCallback):
             "tokens": logs["tokens"],
             "trained_tokens": logs["trained_tokens"],
             "tokens_per_second": round(logs["tokens"] / seconds, 1),
-            **_means(logs, MEAN),
+            **(means := _means(logs, MEAN)),
         }
         self._last = (now, step)
         self._write(row)
-        self.reporter.advance(step, self._figures(row, now, step, state.max_steps))
+        self.reporter.advance(step, self._figures(row, means, now, step, state.max_steps))
         if not self._warned and not math.isfinite(row["loss"]):
             self._warned = True
             self.reporter.warn(
@@ -102,13 +105,17 @@ class Recorder(TrainerCallback):
             **(means := _means(metrics, f"{prefix}_{MEAN}")),
         }
         self._write(row)
-        self._last = (self._last[0] + seconds, self._last[1])
-        if self._began is not None:
-            self._began = (self._began[0] + seconds, self._began[1])
+        self.leave_out(seconds)
         of = "" if name == VALIDATION else f"{name}: "
         found = "".join(f", {name} {value:.4f}" for name, value in means.items())
         step = f"at step {state.global_step}"
         self.reporter.say(VALIDATION, f"{of}loss {row['loss']:.4f}{found} {step}")
+
+    def leave_out(self, seconds: float) -> None:
+        """Leave a time that something else took out of what steps take."""
+        self._last = (self._last[0] + seconds, self._last[1])
+        if self._began is not None:
+            self._began = (self._began[0] + seconds, self._began[1])
 
     def _write(self, row: dict[str, Any]) -> None:
         if not is_first():
@@ -116,12 +123,19 @@ class Recorder(TrainerCallback):
         with self.folder.metrics.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(row) + "\n")
 
-    def _figures(self, row: dict[str, Any], now: float, step: int, total: int) -> str:
-        text = f"loss {row['loss']:.4f}  {row['tokens_per_second']:,.0f} tokens/s"
+    def _figures(
+        self, row: dict[str, Any], means: dict[str, float], now: float, step: int, total: int
+    ) -> str:
+        first = (f"  {name} {value:.4g}" for name, value in list(means.items())[:SHOWN_MEANS])
+        text = f"loss {row['loss']:.4f}{''.join(first)}  {row['tokens_per_second']:,.0f} tokens/s"
         if self._began is not None and step > self._began[1]:
             rate = (step - self._began[1]) / max(now - self._began[0], 1e-9)
             text += f"  {rate:.3g} steps/s  {duration((total - step) / rate)} left"
         return text
+
+
+SHOWN_MEANS = 2
+"""How many of a stage's own figures the line of a step shows; metrics.jsonl has all."""
 
 
 def _means(logs: dict[str, Any], prefix: str) -> dict[str, float]:
@@ -160,8 +174,21 @@ def read_metrics(folder: RunFolder) -> list[dict[str, Any]]:
     return rows
 
 
+def figures_of(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the last figures of the training, and of each validation set by its name."""
+    found: dict[str, Any] = {}
+    beside = {VALIDATION, "epoch", "seconds", "trained_tokens"}
+    for row in rows:
+        if VALIDATION in row:
+            of_sets = found.setdefault(VALIDATION, {})
+            of_sets[row[VALIDATION]] = {k: v for k, v in row.items() if k not in beside}
+        else:
+            found["training"] = {"step": row["step"], "loss": row["loss"]}
+    return found
+
+
 def plot_loss(folder: RunFolder) -> None:
-    """Draw loss.png: the logged loss, and its running mean over a tenth of the run."""
+    """Draw loss.png: the loss as it was logged, its running mean, and what evaluations found."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -180,7 +207,9 @@ def plot_loss(folder: RunFolder) -> None:
         at, found = _curve([row for row in rows if row.get(VALIDATION) == name])
         axes.plot(at, found, "o-", color=f"C{number}", markersize=4, label=name)
     axes.set(xlabel="optimizer step", ylabel="loss", title=folder.path.name)
-    axes.set_ylim(bottom=0)
+    every = [row["loss"] for row in rows]
+    if 0 <= min(every) < NEAR_ZERO * max(every):  # else it would press the curve together
+        axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)
     axes.legend(frameon=False)
     beside = folder.loss_plot.with_name(f".{folder.loss_plot.name}{PARTIAL}")
@@ -193,8 +222,8 @@ def _curve(rows: list[dict[str, Any]]) -> tuple[list[int], list[float]]:
 
 
 def smoothed(values: list[float]) -> list[float]:
-    """Return the mean of each value and those before it, over at most a tenth of them."""
-    width = max(1, len(values) // 10)
+    """Return the mean of each value and those before it: a tenth of them all, three at least."""
+    width = max(3, len(values) // 10)
     return [
         math.fsum(values[max(0, n + 1 - width) : n + 1]) / (n + 1 - max(0, n + 1 - width))
         for n in range(len(values))

@@ -7,7 +7,6 @@ or absent. Everything else of the loop is transformers'.
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -15,28 +14,32 @@ import transformers
 from accelerate.utils import gather_object
 
 from luthier.core.data.shards import Counts
-from luthier.core.errors import BadRunFolder, Diverged
+from luthier.core.errors import Diverged
 from luthier.core.model.attention import backend_of
-from luthier.core.run.folder import CHECKPOINT, discard, written_whole
-from luthier.core.run.ranks import is_first, rank, world
+from luthier.core.run.folder import CHECKPOINT
+from luthier.core.run.ranks import is_first, world
 from luthier.core.templates import IGNORED
-from luthier.core.training.arguments import training_arguments
-from luthier.core.training.checkpoints import STATE
+from luthier.core.training.arguments import place_reports, training_arguments
+from luthier.core.training.best import LOSS, Best
+from luthier.core.training.checkpointing import Checkpointing
 from luthier.core.training.figures import Figures
 from luthier.core.training.filling import Filled
 from luthier.core.training.grouping import GroupedByLength
 from luthier.core.training.loss import token_mean_loss
+from luthier.core.training.making import made_with
+from luthier.core.training.numbering import Numbered, NumberedCollator
 from luthier.core.training.packed import PackedCollator, require_isolated, tokens_of
-from luthier.core.training.parameters import lost, require_finite, trained_parameters
+from luthier.core.training.parameters import lost
 from luthier.core.training.scheduling import scheduled
-from luthier.core.training.state import load_state, random_state, restore_random_state, save_state
+from luthier.core.training.state import random_state, restore_random_state
 from luthier.core.training.streaming import Stream
+from luthier.core.training.watch import Watch
 
 if TYPE_CHECKING:
     from luthier.core.run.job import TrainingJob
 
 
-class Trainer(transformers.Trainer):
+class Trainer(Checkpointing):
     """Trains a model on encoded rows; a stage may give it another loss."""
 
     means: tuple[str, ...] = ()
@@ -52,10 +55,11 @@ class Trainer(transformers.Trainer):
 
         Raises:
             BadModel: sequences share a row of a batch, and in this model one would see another.
+            LuthierError: `evaluation.best` names a figure that there is not.
         """
         settings.setdefault("compute_loss_func", token_mean_loss)
         super().__init__(
-            model=job.opened.model,
+            model=job.trainee,
             args=training_arguments(job),
             train_dataset=job.dataset,
             eval_dataset=dict(job.validation) or None,
@@ -71,22 +75,60 @@ class Trainer(transformers.Trainer):
                 require_isolated(job.opened.model, backend_of(job.opened.model))
         self.job = job
         # told now: some optimizers freeze in turn what they train
-        self._trained = trained_parameters(job.opened.model)
+        self._trained = job.opened.trained()
         self._sampler = None
         if job.run.training.group_by_length:
             rows = self._train_batch_size * self.args.gradient_accumulation_steps * world()
             self._sampler = GroupedByLength(job.dataset, rows, self.args.seed)
-        self._window, self._evaluated = Figures(self.means), Figures(self.means)
+        self._window, self._evaluated = (Figures(self.means, self.logged_means) for _ in range(2))
         self._lost = 0  # logs in a row whose loss was no finite number
         self._written = 0  # rows of a stream that stand in rejected.jsonl
+        self._observe()
+
+    def _observe(self) -> None:
+        """Set up what looks at steps and evaluations for the run itself."""
+        figures = (LOSS, *self.logged_means(dict.fromkeys(self.means, 0.5)))  # shares, for one
+        self.watch, self.best = Watch(self), Best.of(self.job, figures)
+        for one in (self.watch, self.best):
+            if one is not None:
+                self.add_callback(one)
+        place_reports(self.callback_handler.callbacks, self.job.folder)
 
     def train(self, *args: Any, **settings: Any) -> Any:
-        """Train, and leave the weights as they are to be used."""
+        """Train, and leave the weights as they are to be used: the best, or those of the end."""
         result = super().train(*args, **settings)
         leave = getattr(self.optimizer, "eval", None)  # of one that averages, or that freezes
         if leave is not None:
             leave()
+        if self.best is not None and self.best.step not in {None, self.state.global_step}:
+            # it was written after an evaluation, so its weights are as they are to be used
+            folder = self.job.folder.checkpoints / f"{CHECKPOINT}{self.best.step}"
+            if folder.is_dir():
+                self._take(str(folder))
+            else:
+                self.best.lost = True
         return result
+
+    def _take(self, checkpoint: str) -> None:
+        """Take the weights of a checkpoint, and have observers know what they knew by then.
+
+        An observer that keeps something in the optimizer's state, such as which ranks are cut, has
+        a method `on_restored` that is given the optimizer.
+        """
+        self._load_from_checkpoint(checkpoint)
+        knowing = [one.on_restored for one in self.job.callbacks if hasattr(one, "on_restored")]
+        if knowing:
+            self._load_optimizer_and_scheduler(checkpoint)
+        for restored in knowing:
+            restored(self.optimizer)
+
+    def _run_epoch(self, *args: Any, **settings: Any) -> None:
+        """Take the steps of an epoch; none where the checkpoint that is gone on with has all."""
+        has_all = self.state.global_step >= self.state.max_steps
+        if has_all or (self.best is not None and self.best.ended):
+            self.control.should_training_stop = True
+            return
+        super()._run_epoch(*args, **settings)  # type: ignore[no-untyped-call]
 
     def create_scheduler(self, num_training_steps: int, optimizer: Any = None) -> Any:
         """Return the run's scheduler, made once."""
@@ -97,6 +139,7 @@ class Trainer(transformers.Trainer):
                 warmup=self.args.get_warmup_steps(num_training_steps), steps=num_training_steps,
             )  # fmt: skip
             self._created_lr_scheduler = True
+            self._made = made_with(self.optimizer, self._trained)
         return self.lr_scheduler
 
     # --- data ---------------------------------------------------------------------------------
@@ -104,7 +147,12 @@ class Trainer(transformers.Trainer):
     def get_train_dataloader(self) -> Any:
         """Return the batches. Of a stream each process draws its own share, so none is split."""
         if not isinstance(self.train_dataset, Stream):
-            return super().get_train_dataloader()
+            given = self.train_dataset, self.data_collator
+            self.train_dataset, self.data_collator = Numbered(given[0]), NumberedCollator(given[1])
+            try:
+                return super().get_train_dataloader()
+            finally:
+                self.train_dataset, self.data_collator = given
         return torch.utils.data.DataLoader(
             self.train_dataset,
             batch_size=self._train_batch_size,
@@ -122,6 +170,31 @@ class Trainer(transformers.Trainer):
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         return self._sampler or super()._get_train_sampler(train_dataset)
+
+    def get_batch_samples(self, *args: Any, **settings: Any) -> Any:
+        """Return the batches of a step, each watched from here on, and how many items they have."""
+        batches, items = super().get_batch_samples(*args, **settings)
+        self.watch.begin(batches, items)
+        return batches, items
+
+    def _get_grad_norm(self, *args: Any, **settings: Any) -> Any:
+        self.watch.norm = super()._get_grad_norm(*args, **settings)  # type: ignore[no-untyped-call]
+        return self.watch.norm
+
+    @property
+    def step_losses(self) -> torch.Tensor:
+        """The losses of all steps since the last log, summed."""
+        losses: torch.Tensor = self._tr_loss
+        return losses
+
+    @step_losses.setter
+    def step_losses(self, losses: torch.Tensor) -> None:
+        self._tr_loss = losses
+
+    @property
+    def window(self) -> Figures:
+        """The figures since the last log."""
+        return self._window
 
     def read(self) -> Counts | None:
         """Return what became of all rows of a stream, and write those that were left out.
@@ -174,6 +247,10 @@ class Trainer(transformers.Trainer):
         """Return the sums of `means` over the items of the batch whose loss was just computed."""
         return []
 
+    def logged_means(self, means: dict[str, float]) -> dict[str, float]:
+        """Return what is logged of the means of `means` over many batches: here all of them."""
+        return means
+
     def evaluate(self, *args: Any, **settings: Any) -> dict[str, float]:
         """Return the losses of the validation sets; the training goes on as if nobody had asked."""
         state = random_state()
@@ -192,7 +269,7 @@ class Trainer(transformers.Trainer):
         metric_key_prefix: str = "eval",
     ) -> Any:
         """Return transformers' result, its loss the mean over all tokens that are counted."""
-        self._evaluated = Figures(self.means)
+        self._evaluated = Figures(self.means, self.logged_means)
         output: Any = super().evaluation_loop(
             dataloader, description, prediction_loss_only, ignore_keys, metric_key_prefix
         )
@@ -219,80 +296,3 @@ class Trainer(transformers.Trainer):
         # in float16 a step that overflows is skipped, and the next may be sound
         if self._lost > (self.accelerator.scaler is not None):
             raise Diverged(lost(f"the loss is {logs['loss']}", self.state.global_step))
-
-    # --- checkpoints ------------------------------------------------------------------------
-
-    def _save_checkpoint(self, model: Any, trial: Any) -> None:  # noqa: ARG002
-        """Write all that a continuation needs, whole or not at all, and drop what is too old."""
-        require_finite(self._trained, self.state.global_step)
-        self._write_rejected()
-        states = gather_object([self._own_state()])
-        if not self.args.should_save:
-            return
-        folder = self.job.folder.checkpoints / f"{CHECKPOINT}{self.state.global_step}"
-        with written_whole(folder) as beside:
-            save_state(self._trained, beside / "weights")
-            save_state(self._optimizer.state_dict(), beside / "optimizer")
-            save_state(self._scheduler.state_dict(), beside / "scheduler")
-            save_state([one.pop("random") for one in states], beside / "random")
-            loop = {"processes": states, "scaler": self._scaler_state(), "written": self._written}
-            save_state(loop, beside / "loop")
-            self.state.save_to_json(str(beside / STATE))
-        for old in self.job.folder.existing_checkpoints()[: -self.job.run.checkpoints.keep]:
-            discard(old)
-
-    @property
-    def _optimizer(self) -> Any:
-        return self.optimizer
-
-    @property
-    def _scheduler(self) -> Any:
-        return self.lr_scheduler
-
-    def _own_state(self) -> dict[str, Any]:
-        """Return what this process has for itself."""
-        stream = self.train_dataset.state() if isinstance(self.train_dataset, Stream) else None
-        return {"random": random_state(), "window": self._window.sums, "stream": stream}
-
-    def _scaler_state(self) -> Any:
-        scaler = self.accelerator.scaler
-        return None if scaler is None else scaler.state_dict()
-
-    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:  # noqa: ARG002
-        stored = load_state(Path(resume_from_checkpoint) / "weights")
-        if stored.keys() != self._trained.keys():
-            raise BadRunFolder(
-                f"{resume_from_checkpoint} holds other parameters than this run trains, such as "
-                f"{sorted(stored.keys() ^ self._trained.keys())[0]}. Put the model and the plugins "
-                "back as they were, or train anew with `--overwrite`."
-            )
-        with torch.no_grad():
-            for name, parameter in self._trained.items():
-                parameter.copy_(stored[name])
-
-    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
-        if checkpoint is not None:
-            self._optimizer.load_state_dict(load_state(Path(checkpoint) / "optimizer"))
-            self._scheduler.load_state_dict(load_state(Path(checkpoint) / "scheduler"))
-
-    def _load_scaler(self, checkpoint: str | None) -> None:
-        if checkpoint is not None:
-            loop = load_state(Path(checkpoint) / "loop")
-            if len(loop["processes"]) != world():
-                raise BadRunFolder(
-                    f"{checkpoint} needs as many processes as wrote it, {len(loop['processes'])}, "
-                    f"and there are {world()} here. Go on with as many, or train anew."
-                )
-            own = loop["processes"][rank()]
-            self._window.sums, self._written = own["window"], loop["written"]
-            if isinstance(self.train_dataset, Stream):
-                self.train_dataset.restore(own["stream"])
-            if loop["scaler"] is not None:
-                self.accelerator.scaler.load_state_dict(loop["scaler"])
-
-    def _load_rng_state(self, checkpoint: str | None) -> None:
-        if checkpoint is not None:
-            restore_random_state(load_state(Path(checkpoint) / "random")[rank()])
-
-    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:  # noqa: ARG002
-        raise AssertionError("luthier.core.model.saving saves the model, never transformers")

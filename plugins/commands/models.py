@@ -31,7 +31,7 @@ def command(
     ] = False,
 ) -> None:
     """List."""
-    from luthier.core.model.shelf import described, rows_of
+    from luthier.core.model.shelf import described, rows_of, without_rows
 
     rows = rows_of(family)
     if as_json:
@@ -42,5 +42,5 @@ def command(
             f"\n{counted(len(rows), 'checkpoint', 'checkpoints')}: "
             "name, parameters, context in tokens, licence"
         )
-    else:
-        typer.echo(f"The family {family} lists no checkpoint; name a folder, or a hub's id.")
+    elif family is not None:
+        typer.echo(without_rows(family))

@@ -24,10 +24,19 @@ class Resume(Plugin):
 def command(
     run_dir: Annotated[Path, typer.Argument(help="The run folder.", metavar="RUN_DIR")],
     *,
+    accept_changes: Annotated[
+        bool,
+        typer.Option(
+            "--accept-changes", help="Go on though settings, data or processes have changed."
+        ),
+    ] = False,
     trust_plugins: TrustPlugins = False,
     _remote_code: RemoteCode = False,
 ) -> None:
     """Resume."""
     from luthier.core import resume
 
-    resume(run_dir, trust_plugins=trust_plugins, reporter=console_reporter())
+    resume(
+        run_dir, accept_changes=accept_changes, trust_plugins=trust_plugins,
+        reporter=console_reporter(),
+    )  # fmt: skip

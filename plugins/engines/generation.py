@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Sequence
 from threading import Event, Thread
 from typing import Any
 
 import jinja2
 import torch
-from transformers import GenerationConfig, StoppingCriteria, TextIteratorStreamer
+from transformers import StoppingCriteria, TextIteratorStreamer
 
-from luthier.core import BadModel, TemplateError
+from luthier.core import TemplateError
+from luthier.core.model.generation import generation_config, within_positions
 from luthier.core.model.opening import OpenModel
 from luthier.core.run.reporting import quiet_libraries
 from luthier.core.sections import GenerationSection
@@ -23,25 +23,10 @@ class TransformersChat:
 
     def __init__(self, opened: OpenModel, generation: GenerationSection) -> None:
         """Answer with `opened`, by the settings of `generation` over the model's own."""
-        self.model = opened.model.eval()
+        self.opened, self.model = opened, opened.model.eval()
         self.tokenizer = opened.tokenizer
         self.template = opened.template
-        self.settings = self._generation_config(generation)
-
-    def _generation_config(self, generation: GenerationSection) -> GenerationConfig:
-        given = {k: v for k, v in generation.model_dump().items() if v is not None}
-        temperature = given.pop("temperature", None)
-        if temperature is not None:
-            given["do_sample"] = temperature > 0
-        if temperature:
-            given["temperature"] = temperature
-        settings = GenerationConfig.from_dict({**self.model.generation_config.to_dict(), **given})
-        if self.template is not None:
-            settings.eos_token_id = self.template.stop_ids(self.tokenizer)
-        if settings.pad_token_id is None:
-            settings.pad_token_id = self.tokenizer.pad_token_id or 0
-        settings.max_length = None  # max_new_tokens says it
-        return settings
+        self.settings = generation_config(opened, generation)
 
     def prompt_ids(self, messages: Sequence[Message]) -> list[int]:
         """Return the ids that the model goes on from.
@@ -66,25 +51,6 @@ class TransformersChat:
             raise TemplateError(f"the model's chat template refuses this: {fault}") from fault
         return [int(i) for i in found["input_ids"]]
 
-    def _within_positions(self, tokens: int) -> GenerationConfig:
-        """Return the settings, by which an answer ends where learned positions do.
-
-        Args:
-            tokens: how many the conversation has.
-        """
-        config = self.model.config.get_text_config()
-        positions = getattr(config, "max_position_embeddings", None)
-        if positions is None or getattr(config, "rope_parameters", None):
-            return self.settings  # they are computed, so there is one for each token
-        if tokens >= positions:
-            raise BadModel(
-                f"the conversation has {tokens:,} tokens, and the model has {positions:,} "
-                "positions. Begin a new one, or leave some of it out."
-            )
-        settings = copy.copy(self.settings)
-        settings.max_new_tokens = min(settings.max_new_tokens, positions - tokens)
-        return settings
-
     def stream(self, messages: Sequence[Message]) -> Iterator[str]:
         """Yield the answer in stretches; leaving the iterator ends the generation.
 
@@ -93,7 +59,7 @@ class TransformersChat:
             BadModel: it is longer than the model has positions.
         """
         ids_1T = torch.tensor([self.prompt_ids(messages)], device=self.model.device)
-        settings = self._within_positions(ids_1T.shape[1])
+        settings = within_positions(self.opened, self.settings, ids_1T.shape[1])
         streamer = TextIteratorStreamer(self.tokenizer, skip_prompt=True, skip_special_tokens=True)
         left, faults = _Left(), list[BaseException]()
 

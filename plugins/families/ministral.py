@@ -1,6 +1,7 @@
 """Ministral and Ministral 3 (https://huggingface.co/docs/transformers/model_doc/ministral3).
 
-Those of 2512 that see hold it as their text model; Ministral 8B of 2410 is a Mistral.
+Those of 2512 see, and hold it as the text model of a class that AutoModelForCausalLM does not open,
+so none is listed; Ministral 8B of 2410 says in its config that it is a Mistral, and stands there.
 """
 
 from luthier.core.model.families import Family

@@ -21,7 +21,7 @@ QWQ = Family(
             Qwen/QwQ-32B-Preview  -  32B  32768  -
             """,
             LITGPT,
-            template="qwen2.5",
+            template="qwq-preview",
         ),
     ),
 )

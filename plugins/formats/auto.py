@@ -91,7 +91,7 @@ def guessed(row: GivenRow) -> Guess:
 NEEDED = (
     "The columns that each needs: alpaca instruction and output; sharegpt conversations; openai "
     "messages, or prompt and completion; preference chosen and rejected, or two texts as output; "
-    "kto label and an answer; pretokenized input_ids; text text."
+    "kto label and an answer; prompts prompt; pretokenized input_ids; text text."
 )
 
 ASKED_AND_ANSWERED = (

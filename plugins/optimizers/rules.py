@@ -92,6 +92,8 @@ class Projecting(WithMoments):
 def matrices_of(job: TrainingJob, targets: Targets) -> set[str]:
     """Return the names of the trained parameters that are matrices of layers, or stacks of them.
 
+    The run is told which layers these are of.
+
     Args:
         job: the run; its model is open.
         targets: what the layer registry resolves.
@@ -100,13 +102,12 @@ def matrices_of(job: TrainingJob, targets: Targets) -> set[str]:
         BadModel: a target matches no layer, or nothing of those that match is trained.
     """
     from luthier.core.training.groups import MATRIX
-    from luthier.core.training.parameters import trained_parameters
 
     layers = job.opened.layers
     chosen = set(layers.matching(targets))
     found = {
         name
-        for name, parameter in trained_parameters(job.opened.model).items()
+        for name, parameter in job.opened.trained().items()
         if parameter.ndim >= MATRIX and layers.layer_of(name) in chosen
     }
     if not found:
@@ -114,6 +115,8 @@ def matrices_of(job: TrainingJob, targets: Targets) -> set[str]:
             f"no matrix is trained of the layers that the optimizer's `targets` ({targets}) name. "
             "Choose other `targets`, or `optimizer: adamw`."
         )
+    reached = dict.fromkeys(filter(None, map(layers.layer_of, found)))
+    job.notes["optimizer"] = f"its targets are {layers.described(list(reached))}"
     return found
 
 

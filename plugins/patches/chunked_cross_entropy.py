@@ -30,8 +30,13 @@ class ChunkedCrossEntropy(Plugin):
 
     serves: ClassVar = "training"
     traits: ClassVar = frozenset({"head-loss"})
+    no_default: ClassVar = (
+        Refusal("scores", "the stage learns no logits", "Leave it out"),
+        Refusal("samples-answers", "the stage tells the entropy of all logits", "Leave it out"),
+    )
     refuses: ClassVar = (
         Refusal("head-loss", "the head and its loss are computed in one way", "Leave one out"),
+        Refusal("samples-answers", "the stage tells the entropy of all logits", "Leave it out"),
         Refusal(
             "shards-weights",
             "the head is computed where its weights are no longer gathered",

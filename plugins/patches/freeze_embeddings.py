@@ -5,6 +5,7 @@ They are a large share of a small model, and only those of tokens that the data 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from luthier.core.hooks import Phase, Undo
     from luthier.core.model.vocabulary import Vocabulary
     from luthier.core.sections import ModelSection
+
+logger = logging.getLogger(__name__)
 
 REMEDY = "Leave freeze-embeddings out, or add no tokens."
 
@@ -47,6 +50,10 @@ class FreezeEmbeddings(Plugin):
                 f"the noise that it begins as. {REMEDY}"
             )
         trained = [p for p in model.get_input_embeddings().parameters() if p.requires_grad]
+        if not trained:
+            logger.warning(
+                "freeze-embeddings changes nothing: what this run trains has no embedding in it"
+            )
         for parameter in trained:
             parameter.requires_grad = False
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from luthier.core import BadModel, Finding, Need, Plugin, Refusal, hookimpl
 from luthier.core.model.architectures import is_foreign
+from luthier.core.model.attention import SELECTIVE
 from luthier.core.model.isolation import leak_of
 
 if TYPE_CHECKING:
@@ -20,9 +21,7 @@ if TYPE_CHECKING:
     from luthier.core.hooks import Collator
     from luthier.core.model.loading import LoadPlan
 
-READS_MASK = frozenset(
-    {"axk2", "deepseek_v32", "doge", "dots3_note", "dots3_note_text", "glm_moe_dsa", "hy_v4"}
-)
+READS_MASK = SELECTIVE | {"doge"}
 """Model types of transformers whose own code reads the attention mask."""
 ADDS_TO_ATTENTION = frozenset({"flint", "granite_swa", "granitemoe_swa", "mimo_v2_flash"})
 """Those that add to their attention what SDPA cannot compute."""
@@ -35,6 +34,9 @@ class PaddingFree(Plugin):
     traits: ClassVar = frozenset({"rows-end-to-end"})
     serves: ClassVar = "training"
     after: ClassVar = frozenset({"attention-backend"})
+    no_default: ClassVar = (
+        Refusal("samples-answers", "answers are sampled in padded batches", "Leave it out"),
+    )
     refuses: ClassVar = (
         Refusal(
             "attention-masked",
@@ -55,7 +57,7 @@ class PaddingFree(Plugin):
     def check_model(self, config: Mapping[str, Any]) -> Iterable[Finding]:
         """Tell of a model whose rows are known not to lie end to end, or of which nothing is."""
         kind = config.get("model_type")
-        if reason := _fault_of(kind) or leak_of(config):
+        if reason := _fault_of(config) or leak_of(config):
             yield Finding("", f"in models of the type {kind} {reason}", REMEDY)
         elif is_foreign(config):
             said = (
@@ -89,9 +91,12 @@ class PaddingFree(Plugin):
         return collator
 
 
-def _fault_of(kind: str | None) -> str | None:
-    if kind in READS_MASK:
+def _fault_of(config: Mapping[str, Any]) -> str | None:
+    text = config.get("text_config")
+    if isinstance(text, Mapping) and (reason := _fault_of(text)):
+        return reason
+    if config.get("model_type") in READS_MASK:
         return "the code reads the attention mask, and where rows lie end to end there is none"
-    if kind in ADDS_TO_ATTENTION:
+    if config.get("model_type") in ADDS_TO_ATTENTION:
         return "attention has a term that cannot be computed by sequences"
     return None

@@ -139,8 +139,8 @@ class RopeScaling(Plugin):
         if self.factor is None and model.max_length <= reach:
             if kind != self.kind:
                 logger.warning(
-                    "RoPE is not scaled: rows of %d tokens fit the context of %s, %d",
-                    model.max_length, model.path, reach,
+                    "RoPE is not scaled: rows of up to %d tokens (`encoding.max_length`) fit the "
+                    "context of %s, %d", model.max_length, model.path, reach,
                 )  # fmt: skip
             return None
         if kind != "default":

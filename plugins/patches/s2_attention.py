@@ -11,13 +11,11 @@ what is left at the end: its tokens would see later ones (the leak that they not
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from luthier.core import BadModel, Finding, Plugin, Refusal, hookimpl
-from luthier.core.model.attention import UNWRAPPED
+from luthier.core import BadModel, Plugin, Refusal, hookimpl
 
 if TYPE_CHECKING:
     import torch
@@ -55,16 +53,6 @@ class S2Attention(Plugin):
             "Leave that one out, or choose `flash-attention`",
         ),
     )
-
-    @hookimpl
-    def check_model(self, config: Mapping[str, Any]) -> Iterable[Finding]:
-        """Tell of a model whose attention is known not to be cut into groups."""
-        if config.get("model_type") in UNWRAPPED:
-            said = (
-                f"models of the type {config['model_type']} compute attention in code of their "
-                "own, or have none, or sinks or biases, which cannot be cut into groups"
-            )
-            yield Finding("", said, "Leave it out, or choose another model.")
 
     @hookimpl
     def wrap_attention(self, attention: Attention) -> Attention | None:
@@ -122,10 +110,12 @@ def _shifted(
     heads, shared = states[0].shape[1], states[1].shape[1]
     # with key heads that the two halves share, both are computed for all heads, and half is kept
     parts = shared % 2 == 0
+    by_head = mask is not None and mask.ndim == 4 and mask.shape[1] == heads > 1  # noqa: PLR2004
     outputs = []
     for number, (first, last) in enumerate(((0, heads // 2), (heads // 2, heads))):
         own = tuple(x.chunk(2, 1)[number] for x in states) if parts else states
-        output_BTHD = _in_groups(attention, module, own, mask, size, number * size // 2, named)
+        seen = mask[:, first:last] if parts and by_head and mask is not None else mask
+        output_BTHD = _in_groups(attention, module, own, seen, size, number * size // 2, named)
         outputs.append(output_BTHD if parts else output_BTHD[:, :, first:last])
     return torch.cat(outputs, 2)
 

@@ -34,7 +34,7 @@ class DirectPreference(Plugin):
 
     loss: Literal["sigmoid", "robust", "hinge", "ipo", "simpo", "cpo", "orpo"] = "sigmoid"
     """What is made of a pair: `sigmoid` is DPO's. `simpo`, `cpo` and `orpo` compare with no
-    reference; of all others it is the model as it began."""
+    reference."""
     beta: Annotated[float, Field(gt=0)] = 0.1
     """What a log-ratio is multiplied by; the higher, the closer to the reference. Of `simpo` it is
     better 2, and of `orpo` the weight of the odds ratio."""
@@ -47,6 +47,11 @@ class DirectPreference(Plugin):
     with `cpo` and `orpo`, of whose losses it is a part, and else 0."""
     beyond_shorter: Annotated[float, Field(ge=0, le=1)] = 1.0
     """What tokens beyond the length of the shorter answer count for (LD-DPO's alpha)."""
+    reference: str | None = None
+    """Another model to compare with: a run folder, a model's folder or a Hub id; if not given, it
+    is the model as it began."""
+    precompute_reference: bool = False
+    """Ask the reference of all rows before the first step, and hold none in training."""
 
     traits: ClassVar = frozenset({"preferences", "token-rows"})
     serves: ClassVar = "training"
@@ -65,9 +70,16 @@ class DirectPreference(Plugin):
             raise ValueError(f"`label_smoothing` is of the losses {losses}, not of {self.loss}")
         return self
 
+    @model_validator(mode="after")
+    def _a_reference_is_of_a_loss_that_has_one(self) -> DirectPreference:
+        if not self.needs_reference and (self.reference is not None or self.precompute_reference):
+            option = "precompute_reference" if self.reference is None else "reference"
+            raise ValueError(f"`{option}` is set, and the loss {self.loss} compares with none")
+        return self
+
     @property
     def needs_reference(self) -> bool:
-        """Whether the loss compares with the model as it began."""
+        """Whether the loss compares with a reference."""
         return self.loss not in NO_REFERENCE
 
     @property

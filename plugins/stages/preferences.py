@@ -5,15 +5,19 @@ Each loss reads, of n pairs, the log-probabilities of the preferred and of the o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
-from torch.nn.functional import cross_entropy, logsigmoid
+from torch.nn.functional import logsigmoid
 
+from luthier.core.errors import BadData
+from luthier.core.run.ranks import rank, world
 from luthier.core.templates import IGNORED
-from luthier.core.training import Trainer
+from luthier.core.training.streaming import Stream
+from luthier.plugins.stages.answers import AnswerTrainer, answers_in, token_log_probabilities
+from luthier.plugins.stages.precomputed import TOLD, ToldCollator, ToldRows
+from luthier.plugins.stages.reference import OtherModel, Reference, padded
 
 if TYPE_CHECKING:
     from luthier.core.run.job import TrainingJob
@@ -35,19 +39,6 @@ class Answers(NamedTuple):
         return self.chosen / self.chosen_length, self.rejected / self.rejected_length
 
 
-def answers_in(batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
-    """Return which answer each token of a batch is of, by its number; (B, T).
-
-    A row of the batch is an answer, or many that lie end to end, whose positions begin again.
-    """
-    labels_BT = batch["labels"]
-    if "attention_mask" in batch:
-        numbers_B1 = torch.arange(len(labels_BT), device=labels_BT.device)[:, None]
-        return numbers_B1.expand_as(labels_BT)
-    begins_BT = batch["position_ids"] == 0
-    return begins_BT.flatten().cumsum(0).view_as(begins_BT) - 1
-
-
 def log_probabilities(
     logits_BTV: torch.Tensor,
     labels_BT: torch.Tensor,
@@ -63,13 +54,8 @@ def log_probabilities(
         beyond: what those tokens of the longer answer of a pair count for that are beyond the
             length of the shorter one (LD-DPO, https://arxiv.org/abs/2409.06411, equation 10).
     """
-    targets_BT = labels_BT[:, 1:]
-    answer_BT = targets_BT != IGNORED
-    # the logits of other positions are not put into float32
-    logits_KV = logits_BTV[:, :-1][answer_BT]
-    logits_KV = logits_KV.to(torch.promote_types(logits_KV.dtype, torch.float32))
-    found_K = -cross_entropy(logits_KV, targets_BT[answer_BT], reduction="none")
-    answers_K = answers_BT[:, 1:][answer_BT]
+    found_K = token_log_probabilities(logits_BTV, labels_BT)
+    answers_K = answers_BT[:, 1:][labels_BT[:, 1:] != IGNORED]
     lengths_B = answers_K.bincount(minlength=int(answers_BT.max()) + 1)
     if beyond != 1:
         shorter_n = torch.minimum(*lengths_B.chunk(2))
@@ -95,7 +81,7 @@ def judged(stage: DirectPreference, policy: Answers, reference: Answers | None) 
     Args:
         stage: which loss, and its options.
         policy: the answers by the model that is trained.
-        reference: by the model as it began; None where the loss has no use for it.
+        reference: by the reference; None where the loss has no use for it.
     """
     rewards, of_margin = LOSSES[stage.loss]
     chosen, rejected = rewards(stage, policy, reference)
@@ -182,79 +168,93 @@ LOSSES: dict[str, tuple[Callable[..., Pair], Callable[..., torch.Tensor]]] = {
 """Of each loss the rewards of answers, and what is made of their difference."""
 
 
-class PreferenceTrainer(Trainer):
-    """Trains on pairs of answers; the reference is the model as it began.
+class PairTrainer(AnswerTrainer):
+    """Trains on pairs of answers: its loss is the mean over the pairs of a step."""
 
-    Only what is trained differs from that, so its first values are kept, and take the place of the
-    present ones while the reference is asked. With an adapter these are few; and an earlier adapter
-    that is trained on is a part of the reference, which one that is switched off would not be.
-    """
+    def counted_in(self, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+        """Return which of the n pairs, 2n answers, of a batch are counted."""
+        return super().counted_in(batch).chunk(2)[0]
+
+
+class PreferenceTrainer(PairTrainer):
+    """Trains on pairs of answers, compared with what a reference makes of them."""
 
     means = ("accuracy", "margin", "chosen_reward", "rejected_reward")
 
     def __init__(self, job: TrainingJob, stage: DirectPreference) -> None:
-        """Keep the first values of what is trained, where the loss compares with them."""
-        super().__init__(job, compute_loss_func=self._loss)
+        """Note the reference, where the loss compares with one."""
+        super().__init__(job)
         self.stage = stage
-        self._first = {}
+        self._told: Pair | None = None
+        """What the reference makes of the batch at hand."""
+        self._reference: Reference | OtherModel | None = None
         if stage.needs_reference:
-            self._first = {name: one.detach().clone() for name, one in self._trained.items()}
-        self._sums: list[torch.Tensor] = []
-        self._reference: Answers | None = None
-        self._numbers = torch.empty(0)  # of the batch at hand, which answer each token is of
+            other = stage.reference
+            self._reference = Reference(job) if other is None else OtherModel(job, other)
+        if stage.precompute_reference:
+            self._precompute()
 
     def compute_loss(self, model: Any, inputs: dict[str, Any], *args: Any, **settings: Any) -> Any:
-        """Return the loss of a batch of n pairs, 2n answers."""
-        self._numbers = answers_in(inputs)
-        if self.stage.needs_reference:
-            with torch.no_grad(), self.as_it_began():
-                given = {key: one for key, one in inputs.items() if key != "labels"}
-                logits = self.job.opened.model(**given).logits
-                self._reference = self._answers(logits, inputs["labels"])
-        return super().compute_loss(model, inputs, *args, **settings)
+        """Ask the reference, unless it told before, and return the loss."""
+        batch = {key: one for key, one in inputs.items() if key != TOLD}
+        if TOLD in inputs:
+            self._told = inputs[TOLD].unbind(1)
+        elif self._reference is not None:
+            self._told = self._asked(batch)
+        return super().compute_loss(model, batch, *args, **settings)
 
-    @contextmanager
-    def as_it_began(self) -> Iterator[None]:
-        """Have the model be what it was before the first step, without dropout."""
-        model = self.job.opened.model
-        now = {name: self._trained[name].data for name in self._first}
-        training = model.training
-        model.eval()
-        try:
-            for name, first in self._first.items():
-                self._trained[name].data = first
-            yield
-        finally:
-            for name, present in now.items():
-                self._trained[name].data = present
-            model.train(training)
-
-    def items_of(self, inputs: dict[str, Any], trained: torch.Tensor) -> torch.Tensor:  # noqa: ARG002
-        """Return how many pairs a batch has."""
-        return _pairs_in(inputs)
-
-    def sums_of_means(self) -> list[torch.Tensor]:
-        """Return how many pairs are told apart rightly, and the sums of margins and rewards."""
-        return self._sums
-
-    def _answers(self, logits: torch.Tensor, labels: torch.Tensor) -> Answers:
-        return log_probabilities(logits, labels, self._numbers, self.stage.beyond_shorter)
-
-    def _loss(self, outputs: Any, labels: Any, num_items_in_batch: Any = None) -> torch.Tensor:
-        found = judged(self.stage, self._answers(outputs.logits, labels), self._reference)
+    def loss_of(self, outputs: Any, labels_BT: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Return the losses, which pairs are told apart rightly, and margins and rewards."""
+        policy = self._answers(outputs.logits, labels_BT, self.answers_BT)
+        reference = None
+        if self._told is not None:
+            reference = policy._replace(chosen=self._told[0], rejected=self._told[1])
+        found = judged(self.stage, policy, reference)
         margin = (found.chosen - found.rejected).detach()
-        told = ((margin > 0).float(), margin, found.chosen, found.rejected)
-        self._sums = [one.detach().sum() for one in told]
-        pairs = len(margin) if num_items_in_batch is None else num_items_in_batch
-        return found.loss.sum() / pairs
+        return found.loss, margin > 0, margin, found.chosen, found.rejected
 
-    def _get_num_items_in_batch(self, batch_samples: list[Any], device: Any) -> torch.Tensor:
-        """Return the pairs of all batches of a step, on all processes."""
-        pairs = sum(_pairs_in(batch).to(device) for batch in batch_samples)
-        found: torch.Tensor = self.accelerator.reduce(pairs, "sum")
-        return found
+    def _answers(
+        self, logits_BTV: torch.Tensor, labels_BT: torch.Tensor, answers_BT: torch.Tensor
+    ) -> Answers:
+        return log_probabilities(logits_BTV, labels_BT, answers_BT, self.stage.beyond_shorter)
 
+    def _asked(self, batch: Mapping[str, Any]) -> Pair:
+        """Return what the reference makes of the answers of a batch."""
+        assert self._reference is not None  # noqa: S101 - whoever asks has one
+        if isinstance(self._reference, OtherModel):
+            batch = padded(batch)
+        with self._reference() as model:
+            logits = model(**{key: one for key, one in batch.items() if key != "labels"}).logits
+            found = self._answers(logits, batch["labels"], answers_in(batch))
+        return found.chosen, found.rejected
 
-def _pairs_in(batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
-    """Return how many pairs of answers a batch has."""
-    return (answers_in(batch).max() + 1) // 2
+    def _precompute(self) -> None:
+        """Ask the reference of all rows, keep what it tells with them, and let it go.
+
+        A run that is gone on with asks again: its weights are read when this is done.
+        """
+        sets: Any = self.eval_dataset or {}
+        self.train_dataset = self._told_rows(self.train_dataset)
+        self.eval_dataset = {name: self._told_rows(rows) for name, rows in sets.items()} or None
+        self.data_collator = ToldCollator(self.data_collator)
+        self._reference = None
+
+    def _told_rows(self, rows: Any) -> ToldRows:
+        """Return rows, each with what the reference makes of it; each process asks of its share.
+
+        Raises:
+            BadData: the rows are streamed.
+        """
+        if isinstance(rows, Stream):
+            raise BadData(
+                "`stage.precompute_reference` goes through all rows before the first step, and "
+                "these are streamed. Leave it out, or turn streaming off."
+            )
+        size = self.args.eval_batch_size
+        told_N2 = torch.zeros(len(rows), 2, device=self.args.device)
+        with self.accelerator.autocast():  # as the loop has it later
+            for start in range(rank() * size, len(rows), world() * size):
+                some = [rows[number] for number in range(start, min(start + size, len(rows)))]
+                batch = self._prepare_inputs(self.data_collator(some))
+                told_N2[start : start + len(some)] = torch.stack(self._asked(batch), dim=1)
+        return ToldRows(rows, self.accelerator.reduce(told_N2, "sum").cpu())

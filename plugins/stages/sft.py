@@ -1,13 +1,14 @@
 """Supervised fine-tuning: learn the answers of conversations (paper, section 3.3).
 
 The loss counts the answers only, by default every one of a conversation (Ouyang et al., 2022,
-https://arxiv.org/abs/2203.02155).
+https://arxiv.org/abs/2203.02155); `dft` is Dynamic Fine-Tuning (Wu et al., 2025,
+https://arxiv.org/abs/2508.05629).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from luthier.core import Finding, Plugin, hookimpl
 from luthier.core.model.isolation import leak_of
@@ -29,6 +30,8 @@ class SupervisedFineTuning(Plugin):
 
     packing: bool = False
     """Put short rows together in sequences of `encoding.max_length` tokens; none sees another."""
+    loss: Literal["cross-entropy", "dft"] = "cross-entropy"
+    """What is made of a token: its cross entropy, or by `dft` that times its probability."""
 
     traits: ClassVar = frozenset({"token-rows"})
     serves: ClassVar = "training"
@@ -70,6 +73,10 @@ class SupervisedFineTuning(Plugin):
     @hookimpl
     def build_trainer(self, job: TrainingJob) -> Trainer | None:
         """Return the trainer with the mean loss over the tokens of each step."""
+        if self.loss == "dft":
+            from luthier.plugins.stages.dynamic import DynamicTrainer
+
+            return DynamicTrainer(job)
         from luthier.core.training import Trainer
 
         return Trainer(job)

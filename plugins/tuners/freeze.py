@@ -6,7 +6,6 @@ Source: Houlsby et al., 2019 (https://arxiv.org/abs/1902.00751), section 3, wher
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from luthier.core import BadModel, Plugin, hookimpl
@@ -23,7 +22,8 @@ class Freeze(Plugin):
     """Decoder layers to train: the last so many; the first so many where it is negative."""
     modules: str | tuple[str, ...] | None = None
     """What is trained of them, as `targets` of other tuners: `attention`, a type such as
-    `mlp-down`, `norm`, a list of these and of names; all where it is not given."""
+    `mlp-down`, `norm`, a list of these and of names, or a regular expression; all where it is not
+    given."""
     besides: tuple[str, ...] = ()
     """What is trained besides, outside of the decoder layers, by type or name: `embedding`,
     `head`, `norm`."""
@@ -49,20 +49,18 @@ class Freeze(Plugin):
             )
         model.requires_grad_(requires_grad=False)
         trained = range(count - self.layers, count) if self.layers > 0 else range(-self.layers)
-        for number in trained if self.modules is None else ():
-            blocks.modules[number].requires_grad_(requires_grad=True)
-        words = [self.modules] if isinstance(self.modules, str) else self.modules or []
-        named = [name for name in _named(words, layers) if blocks.number_of(name) in trained]
+        inside = {name for name, _ in layers if blocks.number_of(name) in trained}
+        if self.modules is None:  # with what is no layer, too
+            for number in trained:
+                blocks.modules[number].requires_grad_(requires_grad=True)
+        modules = ".*" if self.modules is None else self.modules
+        named = layers.resolve(modules, among=inside, norms=True)
         # what is new to the vocabulary is noise until it is trained
         new = {"embedding", "head"} & set(layers.types.values()) if vocabulary.ids else ()
-        outside = _named([*self.besides, *new], layers)
-        named += [name for name in outside if blocks.number_of(name) is None]
+        if words := [*self.besides, *new]:
+            outside = {name for name, _ in layers if blocks.number_of(name) is None}
+            named += layers.resolve(words, among=outside, norms=True)
         for name in named:
             for parameter in parameters_of(model, layers, name):
                 parameter.requires_grad = True
         return model
-
-
-def _named(words: Iterable[str], layers: LayerMap) -> Iterator[str]:
-    for word in words:
-        yield from layers.named(word)

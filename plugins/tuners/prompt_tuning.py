@@ -33,6 +33,10 @@ class PromptTuning(PeftTuner):
     refuses: ClassVar = (
         Refusal("rows-end-to-end", f"{BEFORE}, of which there is one", "Leave that patch out"),
         Refusal("packed-rows", f"{BEFORE}, and a pack would have one", "Leave packing out"),
+        Refusal("scores", f"{BEFORE}, and a score is read at its own token", "Choose `lora`"),
+        Refusal(
+            "samples-answers", f"{BEFORE}, and an answer is weighed by its own", "Choose `lora`"
+        ),
         Refusal("head-loss", f"{BEFORE}, whose logits have no labels", "Leave that patch out"),
     )
 

@@ -36,8 +36,14 @@ class RankAllocation(TrainerCallback):
         config.total_step = state.max_steps
         config.tinit = int(self.tuner.warmup * state.max_steps)
         config.tfinal = int(self.tuner.settled * state.max_steps)
+        self.on_restored(given["optimizer"])
+
+    def on_restored(self, optimizer: Any) -> None:
+        """Take what is known from the state of an optimizer that has read a checkpoint."""
+        config = self.allocator.peft_config
+        config.rank_pattern = None
         for name, parameter in self.parameters.items():
-            known = given["optimizer"].state.get(parameter, {})
+            known = optimizer.state.get(parameter, {})
             for key, own in KEPT.items():
                 if key in known:
                     getattr(self.allocator, own)[name] = known[key]

@@ -2,6 +2,7 @@
 
 import json
 from functools import cache
+from pathlib import Path
 
 import pytest
 
@@ -119,6 +120,9 @@ def run_of(small_run, one, matrix):
             "quantizers": "quantizer", "patches": "patches"}  # fmt: skip
     contents = small_run(tuner="lora", training={"max_steps": 2, "batch_size": 2})
     for name in dict.fromkeys((*one.beside, one.first, one.second)):
+        if name.startswith("rewards/"):
+            contents["rewards"] = [{"name": "contains", "text": "e"}]
+            continue
         part = matrix.part(name)
         if part.kind == PRECISION:
             contents["model"] |= {"dtype": part.circumstance.dtype}
@@ -131,9 +135,14 @@ def run_of(small_run, one, matrix):
             contents[keys[part.kind]] = named
     if contents.get("stage", {}).get("name") == "pt":
         contents["data"] = [{**contents["data"][0], "format": {"name": "text", "column": "output"}}]
-    if contents.get("stage", {}).get("name") == "dpo":
+    if contents.get("stage", {}).get("name") in {"dpo", "rm"}:
         pairs = {"name": "preference", "chosen": "output", "rejected": "instruction"}
         contents["data"] = [{**contents["data"][0], "format": pairs}]
+    if contents.get("stage", {}).get("name") == "kto":
+        judged = Path(small_run()["output"]).with_name("judged.jsonl")
+        rows = [{"prompt": "Who?", "completion": f"I, {n}.", "label": n > 2} for n in range(6)]
+        judged.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        contents["data"] = [{"path": str(judged), "format": "kto"}]
     return contents
 
 
@@ -143,6 +152,8 @@ OPTIONS = {
     "tuners/bitfit": {"norms": True},
     "tuners/adalora": {"rank": 2, "initial_rank": 4}, "tuners/vera": {"rank": 16},
     "tuners/boft": {"targets": "mlp-down", "layers": [-1]}, "tuners/prompt-tuning": {"tokens": 4},
+    "stages/ppo": {"max_new_tokens": 4}, "stages/grpo": {"max_new_tokens": 4, "answers": 2},
+    "stages/rloo": {"max_new_tokens": 4, "answers": 2},
     "patches/rope-scaling": {"factor": 2.0}, "patches/s2-attention": {"tokens": 16},
 }  # fmt: skip
 

@@ -32,7 +32,9 @@ def asked(**plugins):
     """Return who answers first, and who would be asked in which order."""
     chosen = [selected(f"{kind}s", kind, plugin) for kind, plugin in plugins.items()]
     manager = manager_of(chosen)
-    answer = first_answer(manager, "build_collator", tokenizer=None, attention="sdpa")
+    answer = first_answer(
+        manager, "build_collator", tokenizer=None, attention="sdpa", encoding=None
+    )
     (first,) = [one.kind for one in chosen if one.plugin is answer]
     order = [step.owner.partition("/")[0] for step in steps(manager, "build_collator")]
     assert order[0] == first
@@ -70,7 +72,9 @@ class Wrapping(Plugin):
 def test_a_wrapper_lies_around_the_answer_and_is_none():
     stage, wrapper = collating(), selected("patches", "b", Wrapping())
     manager = manager_of([selected("stages", "a", stage), wrapper])
-    assert first_answer(manager, "build_collator", tokenizer=None, attention="sdpa") == [stage]
+    assert first_answer(
+        manager, "build_collator", tokenizer=None, attention="sdpa", encoding=None
+    ) == [stage]
     assert is_answered(manager, "build_collator")
     assert not is_answered(manager_of([wrapper]), "build_collator")
 

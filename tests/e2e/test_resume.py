@@ -1,47 +1,18 @@
 """A run that is killed at any moment goes on as if it never had been, to the bit."""
 
 import json
-import pkgutil
 import random
-import shutil
-import signal
-import subprocess
 import sys
-import time
 
 import pytest
-import safetensors.torch
-import torch
 
 from luthier.core import BadData, resume, train
 from luthier.core.cli.application import main
 from luthier.core.errors import BadRunFolder
 from luthier.core.run.folder import RunFolder
+from tests.e2e.killing import Killed, assert_same_run, kill_and_resume, killer
 
 TUNERS = ["full", {"name": "lora", "rank": 4, "dropout": 0.1}]
-
-
-class Killed(BaseException):
-    """Stands for a SIGKILL in this process: what would clean up after it does nothing."""
-
-
-def weights_of(folder):
-    """Return the tensors of a run's model, or of its adapter."""
-    (file,) = folder.model.glob("*model.safetensors")
-    return safetensors.torch.load_file(file)
-
-
-def metrics_of(folder):
-    """Return the logged figures, but for those of time."""
-    rows = [json.loads(line) for line in folder.metrics.read_text().splitlines()]
-    return [{k: v for k, v in row.items() if k != "tokens_per_second"} for row in rows]
-
-
-def assert_same_run(folder, expected):
-    found, wanted = weights_of(folder), weights_of(expected)
-    assert found.keys() == wanted.keys()
-    assert all(torch.equal(found[name], wanted[name]) for name in wanted)
-    assert metrics_of(folder) == metrics_of(expected)
 
 
 @pytest.fixture(scope="module", params=TUNERS, ids=["full", "lora"])
@@ -74,34 +45,8 @@ def uninterrupted(long_run):
 
 @pytest.fixture
 def killed(monkeypatch):
-    """Begin something, and kill it at the n-th call of a function; nothing is cleaned up."""
-
-    def died(begin, target, at_call, *, done=False):
-        original, remove = pkgutil.resolve_name(target), shutil.rmtree
-        calls, dead = [], []
-
-        def dying(*args, **kwargs):
-            calls.append(1)
-            if len(calls) == at_call:
-                dead.append(1)
-                if target.endswith("save_state"):  # the half of a file is on the disk
-                    args[1].with_suffix(".json").write_text('{"$mapping": [["weigh')
-                if done:
-                    original(*args, **kwargs)
-                raise Killed
-            return original(*args, **kwargs)
-
-        def removing(*args, **kwargs):
-            if not dead:
-                remove(*args, **kwargs)
-
-        with monkeypatch.context() as patch:
-            patch.setattr(shutil, "rmtree", removing)
-            patch.setattr(target, dying)
-            with pytest.raises(Killed):
-                begin()
-
-    return died
+    """What kills a training at a point of its code."""
+    return killer(monkeypatch)
 
 
 def leftovers(folder):
@@ -115,13 +60,13 @@ FAULTS = {
     "in the first steps, before any checkpoint": (
         "luthier.core.training.recording.Recorder.on_step_end", 1),
     "between two checkpoints": ("luthier.core.training.recording.Recorder.on_step_end", 5),
-    "as the weights are written": ("luthier.core.training.trainer.save_state", 6),
-    "as the optimizer is written": ("luthier.core.training.trainer.save_state", 7),
-    "as the schedule is written": ("luthier.core.training.trainer.save_state", 8),
-    "as the random state is written": ("luthier.core.training.trainer.save_state", 9),
-    "as the rest is written": ("luthier.core.training.trainer.save_state", 10),
+    "as the weights are written": ("luthier.core.training.checkpointing.save_state", 6),
+    "as the optimizer is written": ("luthier.core.training.checkpointing.save_state", 7),
+    "as the schedule is written": ("luthier.core.training.checkpointing.save_state", 8),
+    "as the random state is written": ("luthier.core.training.checkpointing.save_state", 9),
+    "as the rest is written": ("luthier.core.training.checkpointing.save_state", 10),
     "as a checkpoint takes its name": ("os.replace", 4),
-    "as an old checkpoint is dropped": ("luthier.core.training.trainer.discard", 1),
+    "as an old checkpoint is dropped": ("luthier.core.training.checkpointing.discard", 1),
     "as an old checkpoint is deleted": ("os.replace", 7),
     "as the curve is drawn": ("luthier.core.training.recording.plot_loss", 1),
     "as the model is written": ("luthier.core.model.saving.written_whole", 1),
@@ -183,21 +128,6 @@ def longer_run(long_run, tmp_path_factory):
     return file, train(file)
 
 
-def kill_and_resume(run_file, output, delay):
-    """Start a training process, kill it `delay` seconds after its first step, and resume it."""
-    command = [sys.executable, "-m", "luthier.core", "train", str(run_file), f"output={output}"]
-    folder = RunFolder(output)
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        deadline = time.monotonic() + 120
-        while not folder.metrics.exists() and process.poll() is None:
-            assert time.monotonic() < deadline, "the training did not begin"
-            time.sleep(0.01)
-        time.sleep(delay)
-        process.kill()
-    assert process.returncode == -signal.SIGKILL, "it ended before it was killed"
-    return resume(output)
-
-
 @pytest.mark.parametrize("moment", range(2))
 def test_a_process_killed_by_the_system_resumes_to_the_same_weights(longer_run, tmp_path, moment):
     run_file, expected = longer_run
@@ -206,7 +136,7 @@ def test_a_process_killed_by_the_system_resumes_to_the_same_weights(longer_run, 
 
 
 @pytest.mark.sweep
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(10))  # of each tuner
 def test_a_long_series_of_real_kills(longer_run, tmp_path, seed):
     run_file, expected = longer_run
     delay = random.Random(seed).uniform(0, 1.6)
@@ -232,7 +162,7 @@ def stop_at(monkeypatch, step, begin):
 def test_a_run_whose_data_has_changed_is_not_continued(small_run, data_file, monkeypatch, tmp_path):
     stop_at(monkeypatch, 5, lambda: train(small_run()))
     data_file.write_text(data_file.read_text().replace("It is", "That is"))
-    with pytest.raises(BadRunFolder, match="has changed"):
+    with pytest.raises(BadRunFolder, match="the rows of data: 12 rows"):
         resume(tmp_path / "run")
 
 

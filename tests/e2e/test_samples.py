@@ -18,7 +18,7 @@ FORMATS = {
 }
 """What a preview of each format shows."""
 UNTRAINED = {"preference", "kto"}
-"""The formats that no stage learns from yet."""
+"""The formats that the stage `sft` does not learn from."""
 STAGES = {"text": "pt"}
 
 FILES = ("json", "jsonl", "csv", "tsv", "parquet", "arrow", "jsonl.gz", "csv.zst")

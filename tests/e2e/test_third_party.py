@@ -389,7 +389,7 @@ def test_each_example_of_the_contributing_page_is_a_sound_plugin(repository, tmp
     page = (repository / "CONTRIBUTING.md").read_text()
     whole, _, head, *examples = re.findall(r"^ *```python\n(.*?)^ *```$", page, re.M | re.S)
     names = [_name_in(text) for text in (whole, *examples)]
-    assert len(names) == len(set(names)) == 13
+    assert len(names) == len(set(names)) == 14
     assert whole == (repository / "examples/plugins/luthier_examples/norm_tuning.py").read_text()
     for number, (text, name) in enumerate(zip((whole, *examples), names, strict=True)):
         file = tmp_path / f"example_{number}.py"

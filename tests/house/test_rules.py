@@ -24,7 +24,8 @@ MOST_LINES = 300
 MOST_FIELDS = 15
 # plugins of as many options or more, each with its reason
 WIDE = dict.fromkeys(
-    ("formats/preference", "formats/kto"), "rows of every shape, and the tags of ShareGPT's turns"
+    ("formats/preference", "formats/kto", "formats/prompts"),
+    "rows of every shape, and the tags of ShareGPT's turns",
 )
 
 # files over MOST_LINES, each with its reason

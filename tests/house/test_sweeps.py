@@ -31,3 +31,12 @@ def test_the_sweep_of_kills_covers_all_that_a_run_goes_through_but_what_it_reads
     through = {"opening", "loading", "saving", "preparation", "execution", "program", "manifest"}
     found = {p.stem for path in covers for p in (REPOSITORY / path).rglob("*.py")}
     assert through | {"folder", "checkpoints", "trainer", "state", "sft", "lora"} <= found
+
+
+def test_what_needs_packages_of_its_own_is_tested_in_full_where_they_are(repository):
+    """What `make test` skips for want of a quantizer's package runs before the sweep of them."""
+    recipe = (
+        (repository / "Makefile").read_text().partition("\nquantizers:")[2].partition("\n\n")[0]
+    )
+    assert '-m pytest -m "not sweep" tests/plugins/quantizers' in recipe
+    assert recipe.index("-m pytest") < recipe.index("-m tests.sweep quantizers")

@@ -5,6 +5,7 @@ import torch
 import transformers
 
 from luthier.core import BadModel, load
+from luthier.core.model.generation import within_positions
 from luthier.plugins.families.tiny.making import tiny_model
 
 MESSAGES = [{"role": "user", "content": "What is two plus two?"}]
@@ -45,7 +46,7 @@ def test_an_answer_ends_where_learned_positions_do(engine):
     chat = engine(learned(64))
     room = 64 - len(chat.prompt_ids(MESSAGES))
     assert 0 < room < chat.settings.max_new_tokens
-    assert chat._within_positions(64 - room).max_new_tokens == room
+    assert within_positions(chat.opened, chat.settings, 64 - room).max_new_tokens == room
     assert chat.answer(MESSAGES)
 
 

@@ -73,6 +73,11 @@ EXCEPTIONS = {
         "num_hidden_layers": 4, "layers_block_type": ["linear_attention", "hybrid"] * 2,
         "mamba_dt_rank": 4, "attention_hidden_size": 64, "attention_head_dim": 16,
     },
+    # the default has no sparse attention; a token sees two blocks of those of a row of 24
+    "minimax_m3_vl_text": {
+        "layer_types": ["full_attention", "minimax_m3_sparse"], "index_block_size": 4,
+        "index_topk_blocks": 2, "index_local_blocks": 1,
+    },
     # the default has no experts, or does not say how many are asked
     "deepseek_v2": {"num_experts_per_tok": 2},
     "dots1": {"num_experts_per_tok": 2, "n_routed_experts": 4, "n_shared_experts": 1},

@@ -177,9 +177,9 @@ def _train(contents: dict[str, Any]) -> tuple[RunFolder, torch.Tensor]:
     logits = []
     original = saving.save_model
 
-    def watching(opened: Any, folder: Path) -> None:
+    def watching(opened: Any, folder: Path, card: str) -> None:
         logits.append(logits_of(opened.model))
-        original(opened, folder)
+        original(opened, folder, card)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(saving, "save_model", watching)

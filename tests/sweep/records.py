@@ -15,6 +15,8 @@ class Sweep(NamedTuple):
     """The file whose tests with the mark `sweep` are run."""
     covers: tuple[str, ...]
     """The files and folders that the tests pass through: a change makes its result stale."""
+    apart: tuple[str, ...] = ()
+    """Files of such a folder that they do not pass through."""
     tabulated: bool = False
     """Whether what became of each case is recorded, too."""
     spread: bool = False
@@ -25,10 +27,16 @@ class Sweep(NamedTuple):
     """Distributions that the tests' environment has not; `make NAME` runs it in one that has."""
 
 
+BESIDE_RUNS = ("core/run/merging.py",)
+"""What no training run goes through."""
+RUN_THROUGH = ("core/data", "core/model", "core/run", "core/training", "plugins/stages")
+"""What every training run goes through, but what it reads."""
+
 SWEEPS = {
     "architectures": Sweep(
         tests="tests/core/model/test_architectures.py",
         covers=(
+            "core/model/layer_finding.py",
             "core/model/layer_names.py",
             "core/model/layer_types.py",
             "core/model/layers.py",
@@ -41,17 +49,54 @@ SWEEPS = {
         ),
         tabulated=True,
     ),
+    "decoders": Sweep(
+        tests="tests/plugins/patches/test_every_decoder.py",
+        covers=(
+            "core/model/attention.py",
+            "core/model/isolation.py",
+            "core/model/sequencewise.py",
+            "core/model/vocabulary.py",
+            "core/training/packed.py",
+            "plugins/patches/chunked_cross_entropy.py",
+            "plugins/patches/deferred_logits.py",
+            "plugins/patches/padding_free.py",
+            "plugins/patches/s2_attention.py",
+            "tests/plugins/patches/test_every_decoder.py",
+            "tests/sweep/miniatures.py",
+        ),
+        tabulated=True,
+    ),
     "kills": Sweep(
         tests="tests/e2e/test_resume.py",
         covers=(
-            "core/data",
-            "core/model",
-            "core/run",
-            "core/training",
-            "plugins/stages",
+            *RUN_THROUGH,
             "plugins/tuners",
+            "tests/e2e/killing.py",
             "tests/e2e/test_resume.py",
         ),
+        apart=BESIDE_RUNS,
+    ),
+    "sampling": Sweep(
+        tests="tests/plugins/stages/test_ppo.py",
+        covers=(
+            "plugins/rewards",
+            "plugins/stages/groups.py",
+            "plugins/stages/online.py",
+            "plugins/stages/policies.py",
+            "plugins/stages/rollouts.py",
+            "plugins/stages/sampled.py",
+            "tests/plugins/stages/test_ppo.py",
+        ),
+    ),
+    "stage-kills": Sweep(
+        tests="tests/e2e/test_killed_stages.py",
+        covers=(
+            *RUN_THROUGH,
+            "plugins/rewards",
+            "tests/e2e/killing.py",
+            "tests/e2e/test_killed_stages.py",
+        ),
+        apart=BESIDE_RUNS,
     ),
     # what runs go through changes daily, and the record says of which day it is
     "pairs": Sweep(
@@ -94,9 +139,10 @@ SWEEPS = {
 def fingerprint(sweep):
     """Return a hash of the code that a sweep covers."""
     digest = hashlib.sha256()
+    apart = {REPOSITORY / name for name in sweep.apart}
     for name in sweep.covers:
         path = REPOSITORY / name
-        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+        for file in sorted(set(path.rglob("*.py")) - apart) if path.is_dir() else [path]:
             digest.update(file.relative_to(REPOSITORY).as_posix().encode())
             digest.update(file.read_bytes())
     return digest.hexdigest()

@@ -8,7 +8,7 @@ import pytest
 from luthier.core.errors import LuthierError, UnknownPlugin
 from luthier.core.model.checkpoints import checkpoints, short_name
 from luthier.core.model.recognition import families_of
-from luthier.core.model.shelf import described, rows_of
+from luthier.core.model.shelf import described, rows_of, without_rows
 from luthier.registry import Catalogue
 
 CATALOGUE = Catalogue.installed()
@@ -110,6 +110,11 @@ def test_a_table_of_checkpoints_is_read_column_by_column():
     assert two.id_on("modelscope") == "other/Two"
     with pytest.raises(LuthierError, match="5 columns, or 6: owner/One = 7B"):
         checkpoints("owner/One = 7B", "https://a")
+
+
+def test_a_family_that_lists_none_says_what_to_write():
+    assert without_rows("tiny").endswith(": write `model: tiny`, which is built in.")
+    assert without_rows("auto").endswith(": name a folder, or a hub's id.")
 
 
 def test_the_list_of_checkpoints_fits_a_terminal_and_marks_what_was_not_run():

@@ -1,6 +1,7 @@
 """Recognition: by id, by architecture, by chat template, by special tokens; never guessed."""
 
 import json
+import re
 
 import pytest
 
@@ -98,6 +99,40 @@ def test_lines_that_share_an_architecture_are_told_by_their_chat_template(
     assert template in found.chat_templates
 
 
+def formats_of(family):
+    own = (family.template, *family.chat_templates, *(c.template for c in family.checkpoints))
+    return list(dict.fromkeys(filter(None, own)))
+
+
+ALIKE = {
+    architecture: kin
+    for architecture in sorted({a for family in FAMILIES.values() for a in family.architectures})
+    if len(kin := [n for n, f in FAMILIES.items() if architecture in f.architectures]) > 1
+}
+"""The architectures that several families have, with these."""
+
+
+@pytest.mark.parametrize("architecture", ALIKE)
+def test_a_format_tells_the_line_that_has_it_or_all_lines_that_do(architecture):
+    for name in ALIKE[architecture]:
+        for template in formats_of(FAMILIES[name]):
+            found = told(template=template, architectures=[architecture])
+            if found.note:  # several have it: all of them are named, and none is taken for it
+                listed = found.note.partition(", and neither")[0]
+                assert re.search(rf"\b{re.escape(name)}\b", listed), (name, template)
+                assert " and " in listed, (name, template)
+                assert FAMILIES[found.family].general_template is not None
+            else:
+                assert (found.family, found.reason) == (name, "its chat template"), template
+            assert template in found.chat_templates or found.note
+
+
+def test_a_checkpoint_s_own_format_tells_its_line():
+    found = told(template="qwq-preview", architectures=["Qwen2ForCausalLM"])
+    assert (found.family, found.note) == ("qwq", "")
+    assert told(template="qwen2.5", architectures=["Qwen2ForCausalLM"]).family == "qwen2.5"
+
+
 def test_special_tokens_tell_where_a_chat_template_does_not():
     found = told(tokens=["<|begin_of_text|>", "<|eot_id|>"], architectures=["LlamaForCausalLM"])
     assert (found.family, found.reason) == ("llama3", "its special tokens")
@@ -113,11 +148,14 @@ def test_what_cannot_be_told_is_said_and_not_guessed():
     assert "llama3.1" in found.chat_templates  # its own may be one of its kin's all the same
 
 
-def test_a_format_that_several_lines_have_leaves_the_family_open():
-    found = told(template="llama2", architectures=["LlamaForCausalLM"])
-    assert found.family == "llama2" or "llama2" in found.note
-    found = told(template="chatml", architectures=["LlamaForCausalLM"])
-    assert found.template == "default" or found.family == "yi"
+@pytest.mark.parametrize(
+    ("template", "lines"), [("llama2", "codellama and llama2"), ("chatml", "llama, smollm and yi")]
+)
+def test_a_format_that_several_lines_have_leaves_the_family_open(template, lines):
+    found = told(template=template, architectures=["LlamaForCausalLM"])
+    assert (found.family, found.template) == ("llama", "default")
+    assert found.reason == "its architecture, LlamaForCausalLM, alone"
+    assert found.note.startswith(f"LlamaForCausalLM is the architecture of {lines}, and neither")
 
 
 def test_an_id_goes_before_a_chat_template_and_an_architecture_before_an_id():

@@ -6,10 +6,12 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, LlamaConfig
 
-from luthier.core import check, load, train
+from luthier.core import BadModel, check, load, train
 from luthier.core.model.opening import locate, model_spec, open_model
-from luthier.core.model.vocabulary import fill_with_noisy_mean
+from luthier.core.model.vocabulary import FIXED, fill_with_noisy_mean, fit_vocabulary
+from luthier.core.problems import BadRunFile
 from luthier.plugins.families.tiny.making import tiny_model
+from tests.sweep.miniatures import miniature
 
 NEW = {"add_tokens": ["<alpha>", "<beta>"], "add_special_tokens": ["<|gamma|>"]}
 
@@ -63,9 +65,9 @@ def test_new_and_old_tokens_keep_their_logits(stored, small_run, data_file, tied
     training = {"max_steps": 3, "batch_size": 2, "learning_rate": 1e-2}
     trained = {}
 
-    def kept(opened, _):
+    def kept(opened, *others, **named):
         trained["model"] = opened.model
-        original(opened, _)
+        original(opened, *others, **named)
 
     from luthier.core.model import saving
 
@@ -129,3 +131,55 @@ def test_a_model_whose_tokenizer_fits_is_left_alone(small_run):
     opened = open_model(locate(model_spec(run, training=True)), training=True)
     assert not opened.vocabulary.changed
     assert opened.vocabulary.modules(opened.model) == {}
+
+
+def test_a_token_that_the_tokenizer_has_is_told_and_an_empty_one_refused(small_run):
+    held = {"path": "tiny", "add_tokens": ["the", "<new>"], "add_special_tokens": ["<|gamma|>"]}
+    run = train(small_run(model=held, training={"max_steps": 1}))
+    assert "tokens of the model already, as they stay: 'the'\n" in run.log.read_text()
+    with pytest.raises(BadRunFile, match=r"model\.add_tokens\.1: .*at least 1 character"):
+        check(small_run(model={"path": "tiny", "add_tokens": ["<new>", ""]}))
+
+
+# --- what cannot -------------------------------------------------------------------------------
+
+
+def tokenizer_of(folder):
+    from transformers import AutoTokenizer
+
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (folder / name).write_text((tiny_model() / name).read_text())
+    return AutoTokenizer.from_pretrained(folder)
+
+
+@pytest.mark.parametrize("kind", FIXED)
+def test_a_model_whose_vocabulary_cannot_grow_is_refused_by_check_and_as_it_loads(
+    kind, small_run, tmp_path
+):
+    model = miniature(kind)
+    before = model.get_input_embeddings().weight.shape
+    with pytest.raises(BadModel, match=rf"the type {kind} cannot grow: .*Leave out `add_tokens`"):
+        fit_vocabulary(model, tokenizer_of(tmp_path), before[0])
+    assert model.get_input_embeddings().weight.shape == before
+    model.config.architectures = [type(model).__name__]
+    model.config.save_pretrained(tmp_path)
+    for field in ("add_tokens", "add_special_tokens"):
+        section = {"path": str(tmp_path), "family": "auto", field: ["<alpha>"]}
+        with pytest.raises(BadRunFile, match=rf"model\.{field}: the vocabulary of .* cannot grow"):
+            check(small_run(model=section, template="chatml"))
+
+
+def fails(model, rows):
+    return model.nothing_of_this_name
+
+
+def forgets_the_head(model, rows):
+    model.set_input_embeddings(torch.nn.Embedding(rows, 32))
+
+
+@pytest.mark.parametrize(("resize", "said"), [(fails, "nothing_of"), (forgets_the_head, "has 99")])
+def test_a_model_of_unknown_code_that_cannot_grow_is_refused_too(resize, said, tmp_path):
+    model = miniature("gpt_neox")
+    model.resize_token_embeddings = lambda rows, **_: resize(model, rows)
+    with pytest.raises(BadModel, match=rf"of GPTNeoXForCausalLM cannot grow: .*{said}"):
+        fit_vocabulary(model, tokenizer_of(tmp_path), 99)

@@ -106,6 +106,33 @@ def test_an_adapter_of_weights_in_few_bits_is_merged_into_the_whole_ones(run, tm
     assert {one.dtype for one in model.parameters()} == {torch.float32}
 
 
+def test_what_is_stored_in_few_bits_is_told_of_the_base_to_name(run, tmp_path, command):
+    bitsandbytes = pytest.importorskip("bitsandbytes", reason="its weights are stored by it")
+    assert bitsandbytes
+    from transformers import BitsAndBytesConfig
+
+    from luthier.plugins.families.tiny.making import tiny_model
+
+    few = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4")
+    stored = tmp_path / "stored"
+    AutoModelForCausalLM.from_pretrained(tiny_model(), quantization_config=few).save_pretrained(
+        stored
+    )
+    for file in tiny_model().glob("token*"):
+        (stored / file.name).write_bytes(file.read_bytes())
+    folder = run(model={"path": str(stored)})
+    code, said = command(folder.path, tmp_path / "out")
+    assert code == 2
+    assert "to which it was fitted" not in said
+    assert said.endswith(
+        f"error: the weights of {stored} are stored in few bits, and the adapter is merged into "
+        f"whole ones. Name them: `luthier merge {folder.model} NEW_FOLDER --base WHOLE_MODEL`.\n"
+    )
+    code, said = command(folder.path, tmp_path / "out", "--base", "tiny")
+    assert not code
+    assert "(bnb); it is merged into the whole ones, with which it answers a little" in said
+
+
 @pytest.fixture(params=["float32", "bfloat16"])
 def fitted(run, request):
     """A run of an adapter that was fitted to 4 bits, its precision, and what rounding does."""

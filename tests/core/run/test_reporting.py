@@ -121,9 +121,15 @@ def test_a_stretch_of_time_is_said_as_a_person_would(seconds, said):
 
 
 def test_the_smoothed_curve_is_a_running_mean():
-    assert smoothed([1.0, 2.0, 3.0]) == [1.0, 2.0, 3.0]
+    assert smoothed([1.0, 2.0, 3.0, 4.0]) == [1.0, 1.5, 2.0, 3.0]
     assert smoothed([2.0] * 30) == [2.0] * 30
-    assert smoothed([0.0] * 19 + [1.0])[-1] == 0.5
+    assert smoothed([0.0] * 39 + [1.0])[-1] == 0.25
+
+
+def test_the_curve_of_a_run_is_drawn_as_a_picture(small_run, plot_loss):
+    folder = train(small_run(validation=3))
+    plot_loss(folder)
+    assert (folder.path / "loss.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_what_a_plugin_warns_of_is_shown_and_stands_in_the_log_once(small_run):

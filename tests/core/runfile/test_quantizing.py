@@ -114,8 +114,11 @@ def test_a_model_that_is_stored_as_nothing_here_opens_it_is_told(small_run, stor
     assert "aqlm, awq, bitsandbytes" in said
 
 
-def test_a_quantizer_of_stored_weights_is_refused_for_whole_ones(small_run, ready):
+@pytest.mark.parametrize("missing", [[], ["gptqmodel>=5"]], ids=["installed", "missing"])
+def test_a_quantizer_of_stored_weights_is_refused_for_whole_ones(small_run, monkeypatch, missing):
+    monkeypatch.setattr("luthier.core.runfile.choosing.missing_packages", lambda cls: missing)
     said = said_of(small_run(tuner="lora", quantizer="gptq"))
+    assert ("quantizers/gptq needs gptqmodel>=5, not installed here" in said) == bool(missing)
     assert "'gptq' opens models that are stored so; this one's weights are whole" in said
     assert "choose one that quantizes as it loads: bnb, hqq, torchao" in said
 

@@ -111,5 +111,5 @@ def test_a_run_whose_validation_set_has_changed_is_not_gone_on_with(small_run, t
     assert json.loads(run.manifest.read_text())["data"]["validation"]["validation"]["rows"] == 1
     discard(run.model)
     other.write_text(json.dumps({"instruction": "Who?", "output": "You."}) + "\n")
-    with pytest.raises(BadRunFolder, match="the data, the template or the tokenizer has changed"):
+    with pytest.raises(BadRunFolder, match=r"the rows of validation: 1 row .* -> 1 row"):
         resume(run.path)

@@ -40,6 +40,11 @@ def placed(root, path, module):
     root.add_module(last, module)
 
 
+def widened(hidden, linear):
+    """Repeat what goes into a layer, as often as it takes."""
+    return torch.cat([hidden] * (linear.in_features // hidden.shape[-1]), -1)
+
+
 class Block(nn.Module):
     def __init__(self, config):
         super().__init__()
@@ -59,8 +64,8 @@ class Block(nn.Module):
         steps = torch.arange(1, hidden.shape[1] + 1, device=hidden.device)[:, None]
         hidden = hidden + mixed.cumsum(1) / steps
         for part in rest:
-            hidden = hidden + part(hidden)[..., : hidden.shape[-1]].tanh()
-        return hidden + out(torch.cat([hidden.tanh()] * (out.in_features // hidden.shape[-1]), -1))
+            hidden = hidden + part(widened(hidden, part))[..., : hidden.shape[-1]].tanh()
+        return hidden + out(widened(hidden.tanh(), out))
 
 
 class {model}(PreTrainedModel, GenerationMixin):
@@ -116,6 +121,7 @@ class StandIn(NamedTuple):
     config: str
     model: str
     tokenizer: str
+    """Nothing where transformers holds its class."""
     embedding: str
     blocks: str
     block: tuple[tuple[str, str], ...]
@@ -143,6 +149,22 @@ QWEN = (
     ("qkv", "attn.c_attn"), ("o", "attn.c_proj"), ("gate", "mlp.w2"), ("up", "mlp.w1"),
     ("down", "mlp.c_proj"),
 )  # fmt: skip
+EXAONE = (
+    *((kind[0], f"attn.attention.{kind}_proj") for kind in ("q", "k", "v", "out")),
+    ("gate", "mlp.c_fc_0"), ("up", "mlp.c_fc_1"), ("down", "mlp.c_proj"),
+)  # fmt: skip
+EXPERTS = (
+    *LLAMA[:4],
+    *(
+        (kind, f"mlp.{part}.{kind}_proj")
+        for part in ("experts.0", "shared_experts")
+        for kind in ("gate", "up", "down")
+    ),
+)
+PHI_3_SMALL = (
+    ("qkv", "self_attn.query_key_value"), ("o", "self_attn.dense"), ("up", "mlp.up_proj"),
+    ("down", "mlp.down_proj"),
+)  # fmt: skip
 TOP, LAYERS = "model.embed_tokens", "model.layers"
 
 STAND_INS = [
@@ -156,12 +178,23 @@ STAND_INS = [
     StandIn("chatglm3", "chatglm", "chatglm", "ChatGLMConfig", "ChatGLMForConditionalGeneration",
             "ChatGLMTokenizer", "transformer.embedding.word_embeddings",
             "transformer.encoder.layers", GLM, "transformer.output_layer"),
+    StandIn("chatglm4", "chatglm", "chatglm", "ChatGLMConfig", "ChatGLMForConditionalGeneration",
+            "ChatGLM4Tokenizer", "transformer.embedding.word_embeddings",
+            "transformer.encoder.layers", GLM, "transformer.output_layer"),
+    StandIn("deepseek-moe", "deepseek", "deepseek", "DeepseekConfig", "DeepseekForCausalLM", "",
+            TOP, LAYERS, EXPERTS),
+    StandIn("exaone", "exaone", "exaone", "ExaoneConfig", "ExaoneForCausalLM", "",
+            "transformer.wte", "transformer.h", EXAONE),
     StandIn("internlm", "internlm", "internlm", "InternLMConfig", "InternLMForCausalLM",
             "InternLMTokenizer", TOP, LAYERS, LLAMA),
     StandIn("internlm2", "internlm2", "internlm2", "InternLM2Config", "InternLM2ForCausalLM",
             "InternLM2Tokenizer", "model.tok_embeddings", LAYERS, INTERNLM2, "output"),
+    StandIn("minicpm", "minicpm", "minicpm", "MiniCPMConfig", "MiniCPMForCausalLM", "",
+            TOP, LAYERS, LLAMA),
     StandIn("orion", "orion", "orion", "OrionConfig", "OrionForCausalLM", "OrionTokenizer",
             TOP, LAYERS, LLAMA),
+    StandIn("phi-3-small", "phi3small", "phi3_small", "Phi3SmallConfig", "Phi3SmallForCausalLM",
+            "Phi3SmallTokenizer", TOP, LAYERS, PHI_3_SMALL),
     StandIn("qwen", "qwen", "qwen", "QWenConfig", "QWenLMHeadModel", "QWenTokenizer",
             "transformer.wte", "transformer.h", QWEN),
     StandIn("skywork", "skywork", "skywork", "SkyworkConfig", "SkyworkForCausalLM",
@@ -178,13 +211,14 @@ def made(folder, one, origin):
     names = {"configuration": configuration, **one._asdict()}
     (folder / f"{configuration}.py").write_text(CONFIGURATION.format(**names))
     (folder / f"{modeling}.py").write_text(MODELING.format(**names))
-    (folder / f"tokenization_{one.stem}.py").write_text(TOKENIZATION.format(**names))
     tiny = tiny_model()
     for name in ("tokenizer.json", "tokenizer_config.json"):
         (folder / name).write_text((tiny / name).read_text())
     settings = json.loads((folder / "tokenizer_config.json").read_text())
-    tokenizer = f"tokenization_{one.stem}.{one.tokenizer}"
-    settings |= {"tokenizer_class": one.tokenizer, "auto_map": {"AutoTokenizer": [tokenizer, None]}}
+    if one.tokenizer:
+        (folder / f"tokenization_{one.stem}.py").write_text(TOKENIZATION.format(**names))
+        brought = {"AutoTokenizer": [f"tokenization_{one.stem}.{one.tokenizer}", None]}
+        settings |= {"tokenizer_class": one.tokenizer, "auto_map": brought}
     (folder / "tokenizer_config.json").write_text(json.dumps(settings))
     layers = {key: getattr(one, key) for key in ("embedding", "blocks", "block", "head")}
     config = {

@@ -126,3 +126,11 @@ def test_a_run_that_was_cut_off_resumes_to_the_bit(trained):
 def test_every_optimizer_is_run_here():
     run = {one if isinstance(one, str) else one["name"] for one, _ in RUNS.values()}
     assert run | UNRUN == set(Catalogue.installed().names("optimizers"))
+
+
+@pytest.mark.parametrize("name", ["galore", "muon"])
+def test_a_run_tells_which_layers_the_targets_of_its_optimizer_are(name, small_run):
+    optimizer = {"name": name, "targets": ["attention-query", "down_proj"]}
+    run = small_run(tuner="full", optimizer=optimizer, training={"max_steps": 1})
+    log = train(run).log.read_text()
+    assert "optimizer: its targets are 8 layers: attention-query 4, mlp-down 4\n" in log

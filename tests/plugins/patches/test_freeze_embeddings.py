@@ -35,11 +35,14 @@ def test_the_embedding_and_a_head_that_is_tied_to_it_are_frozen_and_nothing_else
     assert FreezeEmbeddings().patch_model(model, OLD, "built") is None
 
 
-def test_what_was_frozen_before_stays_frozen_when_it_is_undone():
+def test_what_was_frozen_before_stays_frozen_when_it_is_undone_and_that_is_told(caplog):
     model = model_of(tied=False)
+    FreezeEmbeddings().patch_model(model, OLD, "adapted")()
+    assert not caplog.records
     model.model.embed_tokens.weight.requires_grad = False
     FreezeEmbeddings().patch_model(model, OLD, "adapted")()
     assert not model.model.embed_tokens.weight.requires_grad
+    assert "freeze-embeddings changes nothing" in caplog.text
 
 
 def test_a_run_moves_all_weights_but_the_embeddings(small_run):

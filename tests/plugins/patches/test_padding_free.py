@@ -10,6 +10,8 @@ import transformers
 from luthier.core import BadModel, check, load, train
 from luthier.core.device import device_named
 from luthier.core.model import sequencewise
+from luthier.core.model.attention import SELECTIVE, require_interface
+from luthier.core.model.opening import ModelSpec
 from luthier.core.model.sequencewise import SEQUENCEWISE, register
 from luthier.core.problems import BadRunFile
 from luthier.core.training import (
@@ -19,6 +21,7 @@ from luthier.core.training import (
     token_mean_loss,
 )
 from luthier.plugins.patches.padding_free import ADDS_TO_ATTENTION, READS_MASK, PaddingFree
+from tests.sweep.architectures import DECODERS
 from tests.sweep.miniatures import miniature
 
 SIZES = {
@@ -275,11 +278,25 @@ def test_check_refuses_what_a_config_tells(tmp_path, small_run, why):
         check(run)
 
 
+REFUSED = sorted((READS_MASK | ADDS_TO_ATTENTION) & set(DECODERS))
+
+
 @pytest.mark.parametrize("kind", sorted(READS_MASK | ADDS_TO_ATTENTION))
 def test_check_tells_of_the_models_whose_attention_cannot_go_by_sequences(kind):
-    (finding,) = PaddingFree().check_model(config={"model_type": kind})
-    assert finding.remedy.startswith("Leave it out (`patches: [~padding-free]`)")
+    for config in ({"model_type": kind}, {"model_type": "x", "text_config": {"model_type": kind}}):
+        (finding,) = PaddingFree().check_model(config=config)
+        assert finding.remedy.startswith("Leave it out (`patches: [~padding-free]`)")
+
+
+@pytest.mark.parametrize("kind", REFUSED)
+def test_what_check_refuses_so_is_refused_as_it_loads_or_by_the_trial(kind, tmp_path):
     model = miniature(kind)
+    model.config.save_pretrained(tmp_path)
+    spec = ModelSpec("a-model", tmp_path, family=None, template=None)
+    if kind in SELECTIVE:  # by name: two short sequences do not tell of keys that are not chosen
+        with pytest.raises(BadModel, match="choose the keys that a token sees"):
+            require_interface(sequencewise.register(), spec, tmp_path)
+        return
     model.set_attn_implementation(sequencewise.register())
     with pytest.raises(BadModel, match=r"reads the attention mask|cannot be computed by sequences"):
         require_isolated(model, SEQUENCEWISE)

@@ -1,5 +1,6 @@
 """RoPE scaling: what is loaded, trained and saved has the frequencies of the formula."""
 
+import json
 import math
 from pathlib import Path
 
@@ -111,7 +112,10 @@ def test_the_factor_is_the_longest_row_over_the_context_rounded_up(planned, long
 
 def test_rows_that_fit_the_context_leave_the_model_as_it_is(planned, caplog):
     assert planned(llama(), CONTEXT)[1] == {}
-    assert "rows of 64 tokens fit the context of a-model, 64" in caplog.text
+    assert (
+        "rows of up to 64 tokens (`encoding.max_length`) fit the context of a-model, 64"
+        in caplog.text
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -256,6 +260,9 @@ def test_a_trained_model_keeps_its_scaling_in_stock_libraries_and_in_a_chat(smal
     rope = model.config.rope_parameters
     context = rope["original_max_position_embeddings"]
     assert (rope["rope_type"], rope["factor"]) == ("yarn", math.ceil(4096 / context))
+    changed = json.loads(folder.manifest.read_text())["config_changes"]
+    assert changed["rope_parameters"] == rope
+    assert f'rope_type "yarn", factor {rope["factor"]}, original' in folder.log.read_text()
     if tuner == "full":
         stock = transformers.AutoModelForCausalLM.from_pretrained(folder.model)
         assert stock.config.rope_parameters == rope

@@ -9,12 +9,15 @@ import torch
 from pydantic import ValidationError
 
 from luthier.core import check, resume, train
-from luthier.core.errors import BadData
+from luthier.core.errors import BadData, BadModel
 from luthier.core.run.folder import RunFolder
 from luthier.core.templates import IGNORED
+from luthier.core.training import PackedCollator, PaddingCollator
+from luthier.core.training.filling import Filled
 from luthier.core.training.recording import read_metrics
+from luthier.plugins.stages.answers import answers_in, counted_answers
 from luthier.plugins.stages.dpo import DirectPreference
-from luthier.plugins.stages.preferences import Answers, answers_in, judged, log_probabilities
+from luthier.plugins.stages.preferences import Answers, judged, log_probabilities
 
 # --- the losses, in the terms of their papers -------------------------------------------------
 
@@ -108,6 +111,15 @@ def test_the_log_probability_of_an_answer_is_that_of_its_tokens():
     torch.testing.assert_close(less.rejected[0], summed(2, 1, 2) + 0.25 * summed(2, 3, 4))
 
 
+def test_pairs_that_only_fill_a_batch_are_not_counted():
+    pair = {f"{name}_{key}": [1, 2, 3] for name in ("chosen", "rejected")
+            for key in ("input_ids", "labels")}  # fmt: skip
+    rows = Filled([{**pair, "other_labels": None}], 3)
+    for collate in (PaddingCollator(0), PackedCollator(0, "line")):
+        batch = collate([rows[n] for n in range(3)])
+        assert counted_answers(batch).tolist() == [True, False, False] * 2
+
+
 def test_smoothing_is_refused_where_the_loss_has_none():
     with pytest.raises(ValidationError, match="sigmoid, robust and cpo, not of ipo"):
         DirectPreference(loss="ipo", label_smoothing=0.1)
@@ -142,16 +154,20 @@ def rows_of(folder, *, held_out):
 
 
 @pytest.mark.parametrize(
-    ("loss", "tuner"),
-    [("sigmoid", "full"), *[(one, "lora") for one in ("sigmoid", "ipo", "simpo", "orpo")]],
-)
-def test_held_out_answers_part_as_a_frozen_model_never_parts_them(pairs_run, loss, tuner):
+    ("loss", "tuner", "seed"),
+    [
+        ("sigmoid", "full", 1), *[("sigmoid", "lora", seed) for seed in (1, 2, 3)],
+        *[(one, "lora", 1) for one in ("ipo", "simpo", "orpo")],
+    ],
+)  # fmt: skip
+def test_held_out_answers_part_as_a_frozen_model_never_parts_them(pairs_run, loss, tuner, seed):
     beta = {"simpo": 2.0, "ipo": 0.5}.get(loss, 0.1)
     stage = {"name": "dpo", "loss": loss, "beta": beta}
-    last = rows_of(train(pairs_run(stage, tuner=tuner)), held_out=True)[-1]
+    found = rows_of(train(pairs_run(stage, tuner=tuner, training={"seed": seed})), held_out=True)
+    last = found[-1]
     assert last["accuracy"] > 0.9
     assert last["margin"] > 0
-    if loss == "sigmoid":  # one that has not learned has the loss log 2
+    if loss == "sigmoid":  # one that has not learned has the loss log 2, and no margin
         assert last["loss"] < math.log(2) - 0.1
 
 
@@ -199,15 +215,14 @@ def test_batches_that_are_accumulated_are_one_batch(pairs_run, tmp_path):
         assert one["margin"] == pytest.approx(other["margin"], abs=1e-4)
 
 
-@pytest.mark.parametrize("beyond", [1.0, 0.5])
-@pytest.mark.parametrize("tuner", ["full", {"name": "lora", "rank": 4}])
+@pytest.mark.parametrize(("tuner", "beyond"), [("full", 0.5), ({"name": "lora", "rank": 4}, 1.0)])
 def test_answers_that_lie_end_to_end_have_the_losses_of_padded_ones(
     pairs_run, tmp_path, tuner, beyond
 ):
     def rows(name, patches):
         stage = {"name": "dpo", "beyond_shorter": beyond}
         run = pairs_run(
-            stage, steps=4, tuner=tuner, patches=patches, training={"log_every": 1},
+            stage, steps=2, tuner=tuner, patches=patches, training={"log_every": 1},
             output=str(tmp_path / name),
         )  # fmt: skip
         return rows_of(train(run), held_out=False)
@@ -248,3 +263,108 @@ def test_pairs_of_ids_are_no_rows_of_another_stage(pairs_run, tmp_path):
     run.pop("validation")
     with pytest.raises(BadData, match="a preference of ids, and this stage learns from answers"):
         train(run)
+
+
+# --- references --------------------------------------------------------------------------------
+
+
+def told(folder):
+    return [
+        [row.get(key) for key in ("step", "validation", "loss", "margin", "chosen_reward")]
+        for row in read_metrics(folder)
+    ]
+
+
+def require_alike(found, expected):
+    assert len(found) == len(expected)
+    for one, other in zip(found, expected, strict=True):
+        assert one == pytest.approx(other, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("tuner", "patches"),
+    [
+        ("full", []),
+        ({"name": "lora", "rank": 4, "dropout": 0.1}, ["~padding-free", "~chunked-cross-entropy"]),
+    ],
+)
+def test_a_reference_that_is_asked_beforehand_tells_what_it_would_later(
+    pairs_run, tmp_path, tuner, patches
+):
+    def run(name, **options):
+        return pairs_run(
+            {"name": "dpo", **options}, steps=4, tuner=tuner, patches=patches,
+            training={"log_every": 1}, checkpoints={"every": 2}, output=str(tmp_path / name),
+        )  # fmt: skip
+
+    expected = told(train(run("asked")))
+    folder = train(run("precomputed", precompute_reference=True))
+    require_alike(told(folder), expected)
+    again = RunFolder(tmp_path / "copy")
+    shutil.copytree(folder.path, again.path)
+    shutil.rmtree(again.model)
+    shutil.rmtree(again.checkpoints / "checkpoint-4")
+    resume(again.path)
+    assert told(again) == told(folder)
+
+
+def test_no_reference_is_held_once_it_was_asked(pairs_run, monkeypatch):
+    from luthier.plugins.stages import preferences
+
+    asked = []
+    original = preferences.PreferenceTrainer._asked
+
+    def counting(trainer, batch):
+        asked.append(trainer.state.global_step)
+        return original(trainer, batch)
+
+    monkeypatch.setattr(preferences.PreferenceTrainer, "_asked", counting)
+    train(pairs_run({"name": "dpo", "precompute_reference": True}, steps=1))
+    assert asked == [0] * 7  # 18 rows and 6 held out, by four
+
+
+def test_the_model_itself_may_be_named_as_the_reference(pairs_run, tmp_path):
+    expected = told(train(pairs_run(steps=3)))
+    named = pairs_run(
+        {"name": "dpo", "reference": "tiny"}, steps=3, output=str(tmp_path / "named")
+    )  # fmt: skip
+    require_alike(told(train(named)), expected)
+
+
+def test_another_run_is_a_reference_as_an_adapter_or_as_whole_weights(pairs_run, tmp_path):
+    from luthier.core.run.merging import merge
+
+    earlier = train(pairs_run(steps=6, output=str(tmp_path / "earlier")))
+    whole = tmp_path / "whole"
+    merge(earlier.path, whole)
+
+    def of(name, path, **options):
+        stage = {"name": "dpo", "reference": str(path), **options}
+        output = str(tmp_path / f"by-{name}")
+        return told(train(pairs_run(stage, steps=3, output=output, training={"log_every": 1})))
+
+    expected = of("adapter", earlier.path)
+    assert abs(expected[0][3]) > 0.01  # the reference has learned, and the model has not
+    require_alike(of("weights", whole), expected)
+    require_alike(of("weights-beforehand", whole, precompute_reference=True), expected)
+
+
+def test_a_reference_of_another_tokenizer_is_refused(pairs_run, tmp_path):
+    other = pairs_run(steps=1, output=str(tmp_path / "other"), tuner="full")
+    other["model"] |= {"add_tokens": ["<extra>"]}
+    folder = train(other)
+    with pytest.raises(BadModel, match="has another tokenizer than the model that is trained"):
+        train(pairs_run({"name": "dpo", "reference": str(folder.path)}))
+
+
+def test_a_reference_is_asked_beforehand_of_rows_that_are_there(pairs_run):
+    run = pairs_run({"name": "dpo", "precompute_reference": True}, mix={"streaming": True})
+    run["validation"] = 4
+    with pytest.raises(BadData, match="before the first step, and these are streamed"):
+        train(run)
+
+
+@pytest.mark.parametrize("option", [{"reference": "tiny"}, {"precompute_reference": True}])
+def test_a_loss_without_a_reference_refuses_one(option):
+    with pytest.raises(ValidationError, match="the loss simpo compares with none"):
+        DirectPreference(loss="simpo", **option)

@@ -11,10 +11,15 @@ from tests.sweep.miniatures import miniature
 OLD = Vocabulary((), (), 0, 0)
 
 
-def trained(model_type="llama", vocabulary=OLD, **options):
+def tuned(model_type="llama", vocabulary=OLD, **options):
     model = miniature(model_type)
-    Freeze(**options).attach_adapter(model=model, layers=LayerMap.of(model), vocabulary=vocabulary)
-    return {name for name, one in model.named_parameters() if one.requires_grad}
+    layers = LayerMap.of(model)
+    Freeze(**options).attach_adapter(model=model, layers=layers, vocabulary=vocabulary)
+    return {name for name, one in model.named_parameters() if one.requires_grad}, layers
+
+
+def trained(*args, **options):
+    return tuned(*args, **options)[0]
 
 
 @pytest.mark.parametrize(("layers", "number"), [(1, "1"), (-1, "0")])
@@ -30,6 +35,40 @@ def test_of_a_layer_what_is_named_by_type_or_name_is_trained():
         "mlp.down_proj.weight", "self_attn.q_proj.weight", "input_layernorm.weight",
         "post_attention_layernorm.weight",
     }  # fmt: skip
+
+
+def test_an_expression_chooses_among_the_layers_that_are_trained():
+    names = trained(layers=1, modules=r".*\.[qk]_proj|.*input_layernorm")
+    assert {name.rpartition("layers.1.")[2] for name in names} == {
+        "self_attn.q_proj.weight", "self_attn.k_proj.weight", "input_layernorm.weight",
+    }  # fmt: skip
+    with pytest.raises(
+        BadModel, match=r"'q_proj' is no whole name.*Write it as a list: \[q_proj\]"
+    ):
+        trained(modules="q_proj")
+    with pytest.raises(BadModel, match=r"no regular expression: .* Mend it, or write"):
+        trained(modules="(q_proj")
+
+
+ATTENTION = {f"attention-{one}": 1 for one in ("query", "key", "value", "output")}
+MLP = {"mlp-gate": 1, "mlp-up": 1, "mlp-down": 1}
+
+
+@pytest.mark.parametrize(
+    ("options", "counts"),
+    [
+        ({"layers": 1}, {**ATTENTION, **MLP, "norm": 2}),
+        ({"layers": 2, "modules": "mlp-down"}, {"mlp-down": 2}),
+        ({"layers": 1, "modules": "mlp", "besides": ["norm"]}, {**MLP, "norm": 1}),
+    ],
+)
+def test_what_was_resolved_is_counted_of_the_trained_layers_alone(options, counts):
+    assert tuned(**options)[1].resolved == counts
+
+
+def test_what_stands_nowhere_outside_of_the_layers_is_refused_there():
+    with pytest.raises(BadModel, match="'q_proj'"):
+        trained(besides=["q_proj"])
 
 
 def test_experts_that_are_one_tensor_are_trained_by_their_type():

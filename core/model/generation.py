@@ -1,0 +1,71 @@
+"""How an open model generates: a run file's `generation` over the model's own settings."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING
+
+from transformers import GenerationConfig
+
+from luthier.core.errors import BadModel
+
+if TYPE_CHECKING:
+    from luthier.core.model.opening import OpenModel
+    from luthier.core.sections import GenerationSection
+
+_PLAIN = {"do_sample": False, "temperature": 1.0, "top_p": 1.0, "top_k": 50}
+"""Greedy, and the values at which transformers leaves the rest alone."""
+
+
+def generation_config(
+    opened: OpenModel, generation: GenerationSection, *, greedy: bool = False
+) -> GenerationConfig:
+    """Return how the model generates.
+
+    Args:
+        opened: the model.
+        generation: the run file's section; what it does not give is the model's own setting.
+        greedy: without a `temperature` take the likeliest token, whatever the model's own is.
+    """
+    given = {k: v for k, v in generation.model_dump().items() if v is not None}
+    temperature = given.pop("temperature", 0.0 if greedy else None)
+    if temperature is not None:
+        given["do_sample"] = temperature > 0
+    if temperature:
+        given["temperature"] = temperature
+    elif greedy:
+        given |= _PLAIN
+    settings = GenerationConfig.from_dict({**opened.model.generation_config.to_dict(), **given})
+    if opened.template is not None:
+        settings.eos_token_id = opened.template.stop_ids(opened.tokenizer)
+    if settings.pad_token_id is None:
+        settings.pad_token_id = opened.tokenizer.pad_token_id or 0
+    settings.max_length = None  # max_new_tokens says it
+    return settings
+
+
+def within_positions(
+    opened: OpenModel, settings: GenerationConfig, tokens: int
+) -> GenerationConfig:
+    """Return the settings, by which an answer ends where learned positions do.
+
+    Args:
+        opened: the model.
+        settings: how it generates.
+        tokens: how many it goes on from.
+
+    Raises:
+        BadModel: there are fewer positions than these.
+    """
+    config = opened.model.config.get_text_config()
+    positions = getattr(config, "max_position_embeddings", None)
+    if positions is None or getattr(config, "rope_parameters", None):
+        return settings  # they are computed, so there is one for each token
+    if tokens >= positions:
+        raise BadModel(
+            f"the conversation has {tokens:,} tokens, and the model has {positions:,} "
+            "positions. Begin a new one, or leave some of it out."
+        )
+    settings = copy.copy(settings)
+    settings.max_new_tokens = min(settings.max_new_tokens, positions - tokens)
+    return settings

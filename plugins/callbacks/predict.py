@@ -1,0 +1,54 @@
+"""Predict: the trained model answers all held-out prompts, and its answers are compared.
+
+BLEU-4 (Papineni et al., 2002, https://aclanthology.org/P02-1040), of the set as a whole, by
+sacrebleu (Post, 2018, https://aclanthology.org/W18-6319); ROUGE-1, -2 and -L (Lin, 2004,
+https://aclanthology.org/W04-1013), the mean F measure of the answers, by rouge-score.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from pydantic import Field
+
+from luthier.core import Plugin, Refusal, hookimpl
+
+if TYPE_CHECKING:
+    from luthier.core.run.job import TrainingJob
+
+
+class Predict(Plugin):
+    """Answer all held-out prompts when the model is trained: predictions.jsonl, BLEU, ROUGE."""
+
+    rows: Annotated[int, Field(ge=1)] | None = None
+    """How many rows of each validation set are answered, from its start; all if not given."""
+
+    traits: ClassVar = frozenset({"answers-held-out"})
+    serves: ClassVar = "training"
+    packages: ClassVar = ("sacrebleu>=2.5", "rouge-score>=0.1.2", "jieba>=0.42.1")
+    extra: ClassVar = "metrics"
+    refuses: ClassVar = (
+        Refusal(
+            "shards-weights", "one process answers, by whole weights", "Train on one device, or "
+            "leave it out",
+        ),
+    )  # fmt: skip
+
+    @hookimpl
+    def build_callback(self, job: TrainingJob) -> None:
+        """Refuse rows that have no prompts, before anything is trained.
+
+        Raises:
+            BadData: no held-out row has a prompt.
+        """
+        from luthier.core.training.answering import require_questions
+
+        require_questions(job, 1)
+
+    @hookimpl
+    def conclude_run(self, job: TrainingJob) -> Mapping[str, Any] | None:
+        """Return the figures of each validation set; its answers are in predictions.jsonl."""
+        from luthier.plugins.callbacks.prediction import predicted
+
+        return {"predictions": predicted(job, self.rows)}

@@ -1,0 +1,1 @@
+"""What scores the answers that a model gives in training."""

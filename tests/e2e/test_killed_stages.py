@@ -1,0 +1,86 @@
+"""Other stages than that of test_resume.py go on as it does, wherever they are killed."""
+
+import json
+import random
+
+import pytest
+
+from luthier.core import resume, train
+from luthier.core.run.folder import RunFolder
+from tests.e2e.killing import assert_same_run, kill_and_resume, killer
+
+ROWS = [
+    {"prompt": f"What is {a} plus {b}?", "chosen": f"It is {a + b}.", "rejected": f"No idea {a}"}
+    for a in range(6) for b in range(4)
+]  # fmt: skip
+STAGES = {
+    "dpo": {"stage": "dpo", "format": "preference"},
+    "ppo": {
+        "stage": {
+            "name": "ppo", "max_new_tokens": 6, "minibatch_size": 2, "update_epochs": 2,
+            "kl_target": 1.0, "normalize_scores": True,
+        },
+        "format": "prompts", "rewards": [{"name": "contains", "text": "e"}],
+    },
+}  # fmt: skip
+FAULTS = {
+    "between two checkpoints": ("luthier.core.training.recording.Recorder.on_step_end", 5),
+    "as the weights are written": ("luthier.core.training.checkpointing.save_state", 6),
+    "as the model is written": ("luthier.core.model.saving.written_whole", 1),
+}
+
+
+@pytest.fixture(scope="module", params=STAGES)
+def stage(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def long_run(stage, module_run, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs")
+    file = folder / "rows.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in ROWS))
+    options = dict(STAGES[stage])
+    data = [{"path": str(file), "format": options.pop("format")}]
+
+    def contents(name, max_steps=8):
+        return module_run(
+            **options, data=data, tuner={"name": "lora", "rank": 4}, output=str(folder / name),
+            training={
+                "max_steps": max_steps, "batch_size": 2, "log_every": 2, "learning_rate": 1e-3,
+                "scheduler": "constant",  # so that a step too many would be seen
+            },
+        )  # fmt: skip
+
+    return contents
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(long_run):
+    return train(long_run("uninterrupted"))
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_run_killed_at_any_point_ends_with_the_same_weights(
+    long_run, uninterrupted, monkeypatch, fault
+):
+    killer(monkeypatch)(lambda: train(long_run(fault)), *FAULTS[fault])
+    folder = RunFolder(uninterrupted.path.parent / fault)
+    assert not folder.model.exists()
+    assert_same_run(resume(folder.path), uninterrupted)
+
+
+@pytest.fixture(scope="module")
+def longer_run(long_run, tmp_path_factory):
+    """A run of forty steps as a file, and what it ends with when nobody kills it."""
+    file = tmp_path_factory.mktemp("files") / "run.json"
+    file.write_text(json.dumps(long_run("longer", max_steps=40)))
+    return file, train(file)
+
+
+@pytest.mark.sweep
+@pytest.mark.parametrize("seed", range(20))
+def test_a_long_series_of_real_kills(longer_run, tmp_path, seed):
+    run_file, expected = longer_run
+    delay = random.Random(seed).uniform(0, 1.6)
+    assert_same_run(kill_and_resume(run_file, tmp_path / "real", delay), expected)

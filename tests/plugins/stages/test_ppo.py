@@ -1,0 +1,130 @@
+"""Stages that sample: what they sample and train on, whose models they share, what they learn."""
+
+import json
+import shutil
+
+import pytest
+
+from luthier.core import check, resume, train
+from luthier.core.errors import BadModel
+from luthier.core.problems import BadRunFile
+from luthier.core.run.folder import RunFolder
+from luthier.core.training.recording import read_metrics
+
+PROMPTS = [
+    {"prompt": f"What is {a} plus {b}?", "answer": str(a + b)} for a in range(8) for b in (1, 2)
+]
+REWARD = {"name": "contains", "text": "an"}
+ONLINE = ("ppo", "grpo", "rloo")
+
+
+def rows_of(folder, *, held_out):
+    return [row for row in read_metrics(folder) if ("validation" in row) == held_out]
+
+
+@pytest.fixture
+def sampled_run(small_run, tmp_path):
+    """What makes the contents of a run that samples answers, with changes."""
+    file = tmp_path / "prompts.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in PROMPTS))
+
+    def make(stage="ppo", steps=4, **changes):
+        settings = {"max_steps": steps, "batch_size": 4, "log_every": 1, "learning_rate": 2e-3}
+        settings |= changes.pop("training", {})
+        options = {"name": stage, "max_new_tokens": 8, "minibatch_size": 4}
+        if stage != "ppo":
+            options["answers"] = 4
+        options |= changes.pop("options", {})
+        return small_run(
+            **{
+                "stage": options, "data": [{"path": str(file), "format": "prompts"}],
+                "rewards": [REWARD], "tuner": {"name": "lora", "rank": 4}, "training": settings,
+                **changes,
+            }
+        )  # fmt: skip
+
+    return make
+
+
+OFTEN = [(stage, seed) for stage in ONLINE for seed in (1, 2, 3)]
+HERE = {("ppo", 1), ("ppo", 2), ("ppo", 3), ("grpo", 1), ("rloo", 1)}
+"""The others are run by a sweep, for their time."""
+
+
+@pytest.mark.parametrize(
+    ("stage", "seed"),
+    [one if one in HERE else pytest.param(*one, marks=pytest.mark.sweep) for one in OFTEN],
+)
+def test_a_wanted_text_becomes_more_frequent(sampled_run, stage, seed):
+    steps = 20 if stage == "rloo" else 12
+    run = sampled_run(
+        stage, steps, tuner="full", validation=4, evaluation={"every": steps},
+        options={"kl_coefficient": 0.0, "minibatch_size": 16},
+        training={
+            "learning_rate": 5e-3 if stage == "ppo" else 1e-2, "scheduler": "constant",
+            "batch_size": 16 if stage == "ppo" else 4, "seed": seed,
+        },
+    )  # fmt: skip
+    folder = train(run)
+    rewards = [row["reward"] for row in rows_of(folder, held_out=False)]
+    begin, end = sum(rewards[:3]) / 3, sum(rewards[-3:]) / 3
+    # three of the answers, and by then the model has hardly changed, are the frozen control
+    assert begin < 0.4, rewards
+    assert end > begin + 0.4, rewards
+    assert rows_of(folder, held_out=True)[-1]["reward"] > begin + 0.4
+
+
+@pytest.mark.parametrize("stage", ONLINE)
+@pytest.mark.parametrize("tuner", ["full", {"name": "lora", "rank": 4}], ids=["full", "lora"])
+def test_a_run_that_is_gone_on_with_ends_with_the_same_weights(sampled_run, tmp_path, stage, tuner):
+    options = {"update_epochs": 2, "minibatch_size": 3}
+    if stage == "ppo":
+        options |= {"kl_target": 0.5, "kl_horizon": 50, "normalize_scores": True}
+    run = sampled_run(stage, 4, options=options, tuner=tuner, checkpoints={"every": 2})
+    folder = train(run)
+    again = RunFolder(tmp_path / "copy")
+    shutil.copytree(folder.path, again.path)
+    shutil.rmtree(again.model)
+    shutil.rmtree(again.checkpoints / "checkpoint-4")
+    resume(again.path)
+    for file in folder.model.glob("*.safetensors"):
+        assert (again.model / file.name).read_bytes() == file.read_bytes(), file.name
+    kept = ("step", "loss", "reward", "kl", "answer_tokens")
+    assert [[row.get(key) for key in kept] for row in read_metrics(again)] == [
+        [row.get(key) for key in kept] for row in read_metrics(folder)
+    ]
+
+
+def test_the_first_step_is_no_nat_from_the_reference(sampled_run):
+    first = rows_of(train(sampled_run(steps=1, tuner="full")), held_out=False)[0]
+    assert first["kl"] == pytest.approx(0, abs=1e-4)
+    assert 0 < first["answer_tokens"] <= 8
+    assert 0 <= first["ended"] <= 1
+    assert first["entropy"] > 0
+
+
+def test_answers_are_compared_with_those_of_the_data(sampled_run):
+    run = sampled_run("grpo", 1, rewards=[{"name": "matches", "pattern": r"\d+"}])
+    assert rows_of(train(run), held_out=False)[0]["reward"] < 1
+
+
+def test_a_stage_that_samples_wants_a_reward(sampled_run):
+    with pytest.raises(BadRunFile, match="nothing scores the answers"):
+        check(sampled_run(rewards=[]))
+
+
+def test_a_reward_wants_a_stage_that_samples(small_run):
+    with pytest.raises(BadRunFile, match="has no answers to score"):
+        check(small_run(rewards=[REWARD]))
+
+
+def test_accumulated_gradients_are_refused_with_the_way_out(sampled_run):
+    with pytest.raises(BadRunFile, match="minibatch_size"):
+        check(sampled_run(training={"gradient_accumulation": 2}))
+
+
+def test_a_run_that_learned_no_scores_is_no_reward_model(sampled_run, small_run, tmp_path):
+    folder = train(small_run(output=str(tmp_path / "sft"), training={"max_steps": 1}))
+    rewards = [{"name": "reward-model", "path": str(folder.path)}]
+    with pytest.raises(BadModel, match="holds no reward model"):
+        train(sampled_run(steps=1, rewards=rewards))
