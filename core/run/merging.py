@@ -140,6 +140,21 @@ def _tell_of_few_bits(run: Run, quantizer: str | None, told: Reporter) -> None:
     )
 
 
+def _require_whole(opened: OpenModel, run: Run, adapter: Path) -> None:
+    """Refuse to merge into weights that are held in few bits; some are whole once they are read.
+
+    Raises:
+        BadModel: they are.
+    """
+    from luthier.core.model.adapters import is_quantized
+
+    if is_quantized(opened.model.get_base_model()):
+        raise BadModel(
+            f"the weights of {run.model.path} are stored in few bits, and the adapter is merged "
+            f"into whole ones. Name them: `luthier merge {adapter} NEW_FOLDER --base WHOLE_MODEL`."
+        )
+
+
 def _is_quantized(run: Run) -> bool:
     return any("quantized" in one.traits for one in run.selected)
 
@@ -156,7 +171,7 @@ def _quantizer_of(path: str | Path) -> str | None:
 
 
 def _merge(run: Run, output: Path, prompts: int, bound: float | None, told: Reporter) -> Merged:
-    from luthier.core.model.adapters import fitted_to_quantized, is_quantized, merged
+    from luthier.core.model.adapters import fitted_to_quantized, merged
     from luthier.core.model.architectures import config_at
     from luthier.core.model.opening import locate, model_spec, open_model
     from luthier.core.model.saving import write_model
@@ -165,13 +180,8 @@ def _merge(run: Run, output: Path, prompts: int, bound: float | None, told: Repo
     opened = open_model(located, training=False)
     adapter = Path(run.model.adapters[-1])
     fitted = bool(fitted_to_quantized(adapter))
-    if not fitted and is_quantized(
-        opened.model.get_base_model()
-    ):  # some are whole once they are read
-        raise BadModel(
-            f"the weights of {run.model.path} are stored in few bits, and the adapter is merged "
-            f"into whole ones. Name them: `luthier merge {adapter} NEW_FOLDER --base WHOLE_MODEL`."
-        )
+    if not fitted:
+        _require_whole(opened, run, adapter)
     rows = _prompts(opened, prompts)
     expected = _logits(opened.model, rows)
     dtype = _dtype_of(config_at(located.location, run.model.revision))

@@ -114,7 +114,7 @@ def test_a_run_whose_settings_were_changed_is_not_continued(small_run, monkeypat
     changed = text.replace("learning_rate: 0.0001", "learning_rate: 0.5")
     assert changed != text
     run_file.write_text(changed)
-    with pytest.raises(LuthierError, match=r"training\.learning_rate was 0\.0001 and is 0\.5"):
+    with pytest.raises(LuthierError, match=r"training\.learning_rate: 0\.0001 -> 0\.5"):
         resume(tmp_path / "run")
 
 
