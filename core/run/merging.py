@@ -9,7 +9,6 @@ do so twice there, and is merged into what these bits stand for.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -193,8 +192,6 @@ def _merge(run: Run, output: Path, prompts: int, bound: float | None, told: Repo
     _cast(opened.model, dtype)
     with written_whole(output) as beside:
         write_model(opened, beside)
-        for heads in adapter.glob("value_head.safetensors"):
-            shutil.copy2(heads, beside)
         del opened.model
         difference, divergence = _compared(expected, _reloaded(beside, rows))
         tokens = sum(len(row) for row in rows)

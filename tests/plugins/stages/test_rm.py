@@ -9,6 +9,7 @@ import torch
 from luthier.core import resume, train
 from luthier.core.model.value_head import load_value_heads
 from luthier.core.run.folder import RunFolder
+from luthier.core.run.merging import merge
 from luthier.core.templates import IGNORED
 from luthier.core.training.recording import read_metrics
 from luthier.plugins.stages.scores import pairwise_loss, scores_of
@@ -118,6 +119,13 @@ def test_the_head_is_saved_trained_and_gone_on_with(scored_run, tmp_path):
     found = load_value_heads(train(more).model)["reward"]
     torch.testing.assert_close(found.weight, head.weight)
     torch.testing.assert_close(found.bias, head.bias)
+
+
+def test_a_merged_model_has_its_head(scored_run, tmp_path):
+    folder = train(scored_run(2))
+    merge(folder.path, tmp_path / "merged")
+    head, kept = (load_value_heads(one)["reward"] for one in (folder.model, tmp_path / "merged"))
+    assert torch.equal(head.weight, kept.weight)
 
 
 def test_an_optimizer_of_groups_trains_the_head_too(scored_run):

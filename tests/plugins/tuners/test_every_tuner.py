@@ -15,7 +15,6 @@ from luthier.core.model import opening
 from luthier.core.model.adapters import quiet_peft
 from luthier.core.run.folder import RunFolder
 from luthier.core.run.merging import merge
-from luthier.core.training import recording
 
 IDS = torch.arange(40)[None]
 
@@ -59,11 +58,9 @@ RATES = {
 
 @pytest.fixture(scope="module", autouse=True)
 def quick():
-    """Leave out what takes as long as a run does: its curve, and to look for garbage everywhere."""
+    """Leave out what takes as long as a run does: to look for garbage everywhere."""
     gc.freeze()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recording, "plot_loss", lambda folder: None)
-        yield
+    yield
     gc.unfreeze()
 
 
