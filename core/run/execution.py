@@ -110,11 +110,15 @@ def _train(
 def _job(
     run: Run, folder: RunFolder, reporter: Reporter, begun: Continuation | None
 ) -> tuple[TrainingJob, dict[str, Any]]:
-    """Open data and model, in this order: a bad row is told before any weights are loaded."""
+    """Open data and model, in this order: a bad row is told before any weights are loaded.
+
+    And before the data is read, what cannot be done to the model's layers is.
+    """
     from transformers import set_seed
 
     from luthier.core.data.preparation import prepare
     from luthier.core.model.opening import locate, model_spec, open_model
+    from luthier.core.model.rehearsal import rehearse
     from luthier.core.run.job import TrainingJob
     from luthier.core.run.manifest import manifest_of, model_facts
 
@@ -122,6 +126,7 @@ def _job(
     spec = model_spec(run, training=True)
     manager = manager_of(run.selected)
     located = locate(spec)
+    rehearse(located, run.schedule.learning_rates)
     prepared = prepare(run, located, manager, reporter.prepared)
     tell_of_data(folder, prepared, reporter)
     tell_of_template(run, prepared.counts, reporter)

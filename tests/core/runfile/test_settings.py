@@ -72,7 +72,7 @@ def test_several_processes_are_refused_where_each_would_train_a_model_of_its_own
         ((key, said, remedy),) = problems(small_run(optimizer=optimizer))
         assert key == "optimizer"
         assert "cannot run in 2 processes: each would train a model of its own" in said
-        assert remedy == "Begin one process, or choose another optimizer."
+        assert remedy.startswith("Begin one process, or do without optimizers/")
     assert check(small_run(optimizer="galore"))
 
 
@@ -81,7 +81,12 @@ def test_gradients_that_are_scaled_are_not_stepped_in_the_backward_pass(small_ru
     assert "cannot run in mixed float16: gradients are scaled there" in said
     assert remedy.startswith("Set `model.dtype: float32`")
     assert check(small_run(optimizer="lomo"), device=KNOWN["a100"])
-    assert check(small_run(optimizer="lomo", model={"path": "tiny", "dtype": "float16"}))
+    here = small_run(optimizer="lomo", model={"path": "tiny", "dtype": "float16"})
+    ((_, said, _),) = problems(here)
+    assert said == (
+        "tuners/full cannot run in mixed float16: what is trained is in float32, and torch does not "
+        "cast it there"
+    )
 
 
 @pytest.mark.parametrize(
