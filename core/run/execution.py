@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from luthier.core.data.prepared import PreparedData
     from luthier.core.hooks import Items
+    from luthier.core.model.opening import LocatedModel
     from luthier.core.run.continuation import Continuation
     from luthier.core.run.job import TrainingJob
 
@@ -116,7 +117,6 @@ def _job(
     """
     from transformers import set_seed
 
-    from luthier.core.data.preparation import prepare
     from luthier.core.model.opening import locate, model_spec, open_model
     from luthier.core.model.rehearsal import rehearse
     from luthier.core.run.job import TrainingJob
@@ -127,9 +127,7 @@ def _job(
     manager = manager_of(run.selected)
     located = locate(spec)
     rehearse(located, run.schedule.learning_rates)
-    prepared = prepare(run, located, manager, reporter.prepared)
-    tell_of_data(folder, prepared, reporter)
-    tell_of_template(run, prepared.counts, reporter)
+    prepared = _read(run, located, manager, folder, reporter)
     changes += begun.after_reading(run, located, prepared) if begun else []
     tell_of_changes(changes, reporter)
     if held := ", ".join(map(repr, located.held_tokens)):
@@ -150,6 +148,22 @@ def _job(
     job.origins = prepared.origins
     _equip(job, reporter)
     return job, manifest
+
+
+def _read(
+    run: Run,
+    located: LocatedModel,
+    manager: pluggy.PluginManager,
+    folder: RunFolder,
+    reporter: Reporter,
+) -> PreparedData:
+    """Return the data of a run, of which the reporter is told."""
+    from luthier.core.data.preparation import prepare
+
+    prepared = prepare(run, located, manager, reporter.prepared)
+    tell_of_data(folder, prepared, reporter)
+    tell_of_template(run, prepared.counts, reporter)
+    return prepared
 
 
 def _equip(job: TrainingJob, reporter: Reporter) -> None:

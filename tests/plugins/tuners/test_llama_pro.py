@@ -52,7 +52,7 @@ def test_a_cache_of_keys_and_values_tells_the_new_layers_apart():
 
 
 def test_a_number_that_does_not_divide_is_refused_with_those_that_do():
-    with pytest.raises(BadModel, match=r"3 new layers.*among 2. Give `blocks` one of 1, 2\."):
+    with pytest.raises(BadModel, match=r"3 new layers.*among 2. Give one of 1, 2\."):
         LlamaPro(blocks=3).check_layers(miniature("llama"))
 
 
