@@ -116,10 +116,16 @@ class Family(Plugin):
             return None  # told where it is loaded
         trusted = self._trusts(model, location, needs_its_code)
         config = config_at(location, model.revision)
-        with torch.device("meta"):
-            built: PreTrainedModel = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
-                config, trust_remote_code=trusted
-            )
+        try:
+            with torch.device("meta"):
+                built: PreTrainedModel = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
+                    config, trust_remote_code=trusted
+                )
+        except ValueError as fault:
+            raise BadModel(
+                f"no model can be built of the config of {location}: {_first_line(fault)} Name a "
+                "folder, or a Hub id, that holds the files of a model."
+            ) from fault
         return built
 
     @hookimpl

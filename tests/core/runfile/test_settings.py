@@ -5,6 +5,7 @@ import pytest
 from luthier.core import check
 from luthier.core.device import KNOWN
 from luthier.core.problems import BadRunFile
+from luthier.registry import Catalogue
 
 LAYERWISE = {"name": "galore", "layerwise": True}
 AVERAGING = """
@@ -115,3 +116,41 @@ def test_what_a_scheduler_has_not_is_refused(small_run, key, value, scheduler):
     assert said == "`training.scheduler: linear` has none"
     assert scheduler in remedy
     assert check({**contents, "training": {"scheduler": scheduler}})
+
+
+SPREAD = """
+from typing import ClassVar
+from luthier.core import Plugin
+
+class Spread(Plugin):
+    '''Spreads a run.'''
+
+    traits: ClassVar = frozenset({{"{trait}"}})
+
+ENTRY_POINTS = {{"luthier.callbacks": {{"spread": Spread}}}}
+"""
+MATRICES = {"galore", "apollo", "muon", "badam", "adam-mini", "adafactor", "schedule-free", "lomo"}
+
+
+@pytest.mark.parametrize(
+    ("trait", "refused"),
+    [
+        ("shards-weights", MATRICES),
+        ("shards-optimizer", MATRICES),
+        ("offloads-optimizer", {*MATRICES, "lion", "adamw-8bit", "paged-adamw"}),
+    ],
+)
+def test_an_optimizer_whose_state_cannot_be_spread_is_refused(small_run, tmp_path, trait, refused):
+    file = tmp_path / "spread.py"
+    file.write_text(SPREAD.format(trait=trait))
+    spread = {"plugins": [str(file)], "callbacks": ["spread"], "patches": ["~padding-free"]}
+    names = Catalogue.installed().names("optimizers")
+    assert refused < set(names)
+    for name in names:
+        tuner = "lora" if name == "lora-plus" else "full"
+        run = small_run(optimizer=name, tuner=tuner, **spread)
+        if name not in refused:
+            assert check(run, device=KNOWN["h100"])
+            continue
+        told = problems(run, device=KNOWN["h100"])
+        assert any("cannot go with callbacks/spread" in said for _, said, _ in told), name
