@@ -93,10 +93,14 @@ class Matrix:
         """Return a part by its name, alone or as `tuners/lora`.
 
         Raises:
-            LuthierError: there is none.
+            LuthierError: there is none, or there are several.
         """
         parts = [part for axis in self.axes.values() for part in axis]
         found = [part for part in parts if name in {part.name, str(part)}]
+        # a precision is told by its dtype, too, where it is the only one of this
+        found = found or [part for part in parts if name in part.name.split()]
+        if len(found) > 1:
+            raise LuthierError(f"{name!r} may be {' or '.join(map(str, found))}. Name one of them.")
         if not found:
             names = [part.name for part in parts]
             raise LuthierError(

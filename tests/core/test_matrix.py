@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from luthier.core import Need, Plugin, Refusal, check, train
+from luthier.core import LuthierError, Need, Plugin, Refusal, check, train
 from luthier.core.device import KNOWN
 from luthier.core.matrix import PRECISION, Matrix
 from luthier.core.problems import BadRunFile
@@ -115,6 +115,13 @@ def test_what_is_not_here_is_told_with_each_pair_that_wants_it(name, need):
     assert need in verdict(name, "lora", matrix_on(CPU)).needs
     with_a_gpu = verdict(name, "lora").needs
     assert (need in with_a_gpu) == (name in {"fp8", "mxfp4"})
+
+
+def test_a_precision_is_told_by_its_dtype_where_one_has_it():
+    matrix = matrix_on(GPU)
+    assert str(matrix.part("float16")) == "precisions/mixed float16"
+    with pytest.raises(LuthierError, match="precisions/mixed bfloat16 or precisions/pure bfloat16"):
+        matrix.part("bfloat16")
 
 
 class Strange(Plugin):
