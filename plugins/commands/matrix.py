@@ -76,7 +76,7 @@ def _sentences(one: Verdict) -> Iterator[str]:
     if one.beside:
         yield f"  A default does not do: name {', '.join(one.beside)}, for one."
     for need in one.needs:
-        yield f"  {need}."
+        yield f"  Missing here: {need}."
 
 
 def _page(matrix: Matrix, found: list[Verdict], record: Mapping[str, Any]) -> Iterator[str]:

@@ -17,7 +17,7 @@ import torch
 from transformers import TrainerCallback
 
 from luthier.core import BadModel
-from luthier.core.model.adapters import FITTED, is_quantized
+from luthier.core.model.adapters import FITTED
 from luthier.core.model.layers import PEFT_PREFIX
 
 if TYPE_CHECKING:
@@ -26,24 +26,6 @@ if TYPE_CHECKING:
 
 ADAPTER = "default"
 """PEFT's name of the one adapter that a model has here."""
-
-
-def require_possible(init: str, model: Any) -> None:
-    """Refuse a beginning that the model's weights do not allow.
-
-    Raises:
-        BadModel: it says why.
-    """
-    if init in {"pissa", "olora"} and is_quantized(model):
-        raise BadModel(
-            f"`init: {init}` takes the matrices out of the weights and leaves them the rest, which "
-            "weights in few bits cannot hold. Leave out the quantizer, or choose `init: loftq`."
-        )
-    if init == "loftq" and not getattr(model, "is_loaded_in_4bit", False):
-        raise BadModel(
-            "`init: loftq` makes good for what 4 bits took from the weights, and these are not "
-            "held so. Add `quantizer: bnb`, or leave `init` out."
-        )
 
 
 def require_linear(init: str, model: Any, names: Iterable[str]) -> None:
@@ -170,16 +152,7 @@ class BeginningFromData(TrainerCallback):
     """Sets the matrices into which inputs go to the first directions of these, before any step."""
 
     def __init__(self, job: TrainingJob) -> None:
-        """Keep the run.
-
-        Raises:
-            BadModel: its rows are streamed.
-        """
-        if not hasattr(job.dataset, "__getitem__"):
-            raise BadModel(
-                "`init: eva` looks at the rows before they are trained on, and these are streamed. "
-                "Set `mix.streaming: false`, or leave `init` out."
-            )
+        """Keep the run, whose rows are at hand."""
         self.job = job
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
