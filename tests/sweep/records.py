@@ -27,7 +27,7 @@ class Sweep(NamedTuple):
     """Distributions that the tests' environment has not; `make NAME` runs it in one that has."""
 
 
-BESIDE_RUNS = ("core/run/merging.py",)
+BESIDE_RUNS = ("core/run/merging.py", "core/run/verification.py")
 """What no training run goes through."""
 RUN_THROUGH = ("core/data", "core/model", "core/run", "core/training", "plugins/stages")
 """What every training run goes through, but what it reads."""
