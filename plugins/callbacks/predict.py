@@ -12,28 +12,21 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from luthier.core import Plugin, Refusal, hookimpl
+from luthier.core import hookimpl
+from luthier.plugins.callbacks.answering import AnsweringCallback
 
 if TYPE_CHECKING:
     from luthier.core.run.job import TrainingJob
 
 
-class Predict(Plugin):
+class Predict(AnsweringCallback):
     """Answer all held-out prompts when the model is trained: predictions.jsonl, BLEU, ROUGE."""
 
     rows: Annotated[int, Field(ge=1)] | None = None
     """How many rows of each validation set are answered, from its start; all if not given."""
 
-    traits: ClassVar = frozenset({"answers-held-out"})
-    serves: ClassVar = "training"
     packages: ClassVar = ("sacrebleu>=2.5", "rouge-score>=0.1.2", "jieba>=0.42.1")
     extra: ClassVar = "metrics"
-    refuses: ClassVar = (
-        Refusal(
-            "shards-weights", "one process answers, by whole weights", "Train on one device, or "
-            "leave it out",
-        ),
-    )  # fmt: skip
 
     @hookimpl
     def build_callback(self, job: TrainingJob) -> None:

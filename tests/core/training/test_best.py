@@ -9,27 +9,17 @@ import torch
 
 from luthier.core import LuthierError, load, resume, train
 from luthier.core.run.folder import discard
-from luthier.core.run.reporting import Reporter
 from luthier.core.training.best import Best
 from luthier.core.training.recording import Recorder
 from luthier.core.training.state import load_state
 from luthier.core.training.trainer import Trainer
+from tests.listening import Listener
 
 # at this rate the loss falls for some steps, and then rises again
 TRAINING = {
     "max_steps": 12, "batch_size": 2, "log_every": 1, "learning_rate": 0.02, "warmup": 0.0,
     "scheduler": "constant",
 }  # fmt: skip
-
-
-class Listener(Reporter):
-    """Keeps what it is told."""
-
-    def __init__(self):
-        self.said = []
-
-    def say(self, subject, text):
-        self.said.append((subject, text))
 
 
 class Killed(BaseException):
