@@ -67,7 +67,9 @@ class Best(TrainerCallback):
         return self.patience is not None and self.waited >= self.patience
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **told: Any) -> None:  # noqa: ARG002
-        """Compare; a step that is better is to be kept."""
+        """Compare; a step that is better is to be kept. What the model began as is no step."""
+        if not state.global_step:
+            return
         prefix = f"eval_{self.validation}_"
         name = self.figure if self.figure == LOSS else f"{MEAN}{self.figure}"
         value = told["metrics"].get(prefix + name)

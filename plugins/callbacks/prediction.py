@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from luthier.core.data.dataset import VALIDATION
 from luthier.core.problems import counted
 from luthier.core.run.folder import write_text_whole
+from luthier.core.run.reporting import now_and_then
 from luthier.core.training.answering import answers, require_questions
 from luthier.plugins.callbacks.comparison import compared
 
@@ -31,7 +31,7 @@ def predicted(job: TrainingJob, rows: int | None) -> dict[str, dict[str, float]]
     for name, questions in require_questions(job, rows).items():
         of = "" if name == VALIDATION else f"{name}: "
         job.reporter.say("predict", f"{of}{counted(len(questions), 'prompt', 'prompts')} to answer")
-        found = answers(job, questions, _telling(job, of, len(questions)))
+        found = answers(job, questions, now_and_then(partial(_tell, job, of, len(questions))))
         lines += [
             json.dumps({VALIDATION: name, **one._asdict()}, ensure_ascii=False) for one in found
         ]
@@ -46,17 +46,6 @@ def predicted(job: TrainingJob, rows: int | None) -> dict[str, dict[str, float]]
     return figures
 
 
-TOLD_EVERY = 30.0
-"""Seconds between two lines that tell how far it is."""
-
-
-def _telling(job: TrainingJob, of: str, total: int) -> Callable[[int], None]:
-    """Return what tells now and then how many prompts are answered."""
-    last = [time.monotonic()]
-
-    def tell(count: int) -> None:
-        if time.monotonic() - last[0] >= TOLD_EVERY and count < total:
-            last[0] = time.monotonic()
-            job.reporter.say("predict", f"{of}{count:,} of {total:,} answered")
-
-    return tell
+def _tell(job: TrainingJob, of: str, total: int, count: int) -> None:
+    if count < total:
+        job.reporter.say("predict", f"{of}{count:,} of {total:,} answered")

@@ -147,6 +147,12 @@ def test_of_other_figures_than_losses_more_is_better():
     assert step_of("loss", float("nan"), 4.0, float("nan")) == 2
 
 
+def test_what_the_model_began_as_is_no_step_that_could_be_the_best(run_of, losses):
+    losses(*range(13, 1, -1), 1)  # the last of them before the first step
+    folder = train(run_of(best="loss", on_start=True, patience=1))
+    assert manifest_of(folder)["best"]["step"] == 12
+
+
 def test_the_weights_of_the_end_are_saved_where_the_best_are_lost(run_of, losses, monkeypatch):
     losses(5, 1, 3, 4, 3, 2, 3, 4, 5, 3, 3, 3)
 
