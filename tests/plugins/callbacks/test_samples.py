@@ -98,7 +98,7 @@ def predicted(module_run, tmp_path_factory):
             module_run(
                 data=[str(rows)], validation=str(rows), callbacks=[EACH],
                 training={"max_steps": 30, "batch_size": 4, "learning_rate": rate},
-                evaluation={"every": 10, "batch_size": 3, "best": "rouge-l"},
+                evaluation={"every": 10, "batch_size": 3, "best": "bleu-4"},
                 checkpoints={"every": 30},
                 generation={"max_new_tokens": 24}, output=str(folder / name),
             )
@@ -123,11 +123,11 @@ def test_a_model_that_has_learned_its_rows_answers_them_and_a_frozen_one_does_no
 def test_the_best_step_may_be_known_by_its_answers(predicted):
     learned = predicted[0]
     rows = [row for row in lines_of(learned, "metrics.jsonl") if "validation" in row]
-    found = {row["step"]: row["rouge-l"] for row in rows}
+    found = {row["step"]: row["bleu-4"] for row in rows}
     best = json.loads(learned.manifest.read_text())["best"]
     assert list(found) == [10, 20, 30]
-    assert (best["figure"], best["value"]) == ("rouge-l", max(found.values()))
-    assert figures_of(learned)["rouge-l"] == best["value"]
+    assert (best["figure"], best["value"]) == ("bleu-4", max(found.values()))
+    assert figures_of(learned)["bleu-4"] == best["value"]
 
 
 def test_a_figure_of_answers_that_there_is_not_is_answered_with_those_there_are(small_run):
