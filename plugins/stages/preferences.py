@@ -256,7 +256,7 @@ class PreferenceTrainer(PairTrainer):
             )
         size, total = self.args.eval_batch_size, len(rows)
         say = partial(self.job.reporter.say, "reference")
-        say(f"to be asked of {counted(total, 'row', 'rows')} of {name}")
+        say(f"asked beforehand of {counted(total, 'row', 'rows')} of {name}")
         tell = now_and_then(lambda count: say(f"{count:,} of {total:,} rows of {name} asked"))
         told_N2 = torch.zeros(total, 2, device=self.args.device)
         with self.accelerator.autocast():  # as the loop has it later

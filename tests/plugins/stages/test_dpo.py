@@ -326,7 +326,7 @@ def test_no_reference_is_held_once_it_was_asked(pairs_run, monkeypatch):
     train(pairs_run({"name": "dpo", "precompute_reference": True}, steps=1), reporter=told)
     assert asked == [0] * 7  # 18 rows and 6 held out, by four
     said = [text for subject, text in told.said if subject == "reference"]
-    assert said[0] == "to be asked of 18 rows of data"
+    assert said[0] == "asked beforehand of 18 rows of data"
     assert "16 of 18 rows of data asked" in said
     assert "4 of 6 rows of validation asked" in said
 
