@@ -419,6 +419,9 @@ def build_reward(job: TrainingJob) -> Reward | None:
 def build_callback(job: TrainingJob) -> TrainerCallback | None:
     """Return an observer of the training loop.
 
+    One that has `figures`, names, and a method `measure` is asked at each evaluation for these
+    figures of a validation set (core/training/measuring.py); `evaluation.best` may name them.
+
     Answered by callbacks.
     """
 

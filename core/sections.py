@@ -164,6 +164,9 @@ class EvaluationSection(Section):
     every: Count | None = None
     """Optimizer steps between two evaluations, the last step being one always; an epoch where it
     is not given."""
+    on_start: bool = False
+    """Whether it is also measured before the first step, as what it is to be compared with, and so
+    that an evaluation which does not fit fails at once."""
     batch_size: Count | None = None
     """Rows in one forward pass on each device; as many as in training where it is not given."""
     best: str | None = None

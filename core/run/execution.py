@@ -182,7 +182,8 @@ def _equip(job: TrainingJob, reporter: Reporter) -> None:
         reporter.say(subject, text)
     require_rates(job)
     observers = [one for one in hook.build_callback(job=job) if one is not None]
-    schedule = [EvaluationSchedule(job.run.evaluation.every)] if job.validation else []
+    asked = job.run.evaluation
+    schedule = [EvaluationSchedule(asked.every, on_start=asked.on_start)] if job.validation else []
     job.callbacks = (Recorder(job.folder, reporter), *schedule, *observers)
 
 

@@ -10,6 +10,7 @@ from transformers import TrainerCallback
 
 from luthier.core.errors import LuthierError
 from luthier.core.training.figures import MEAN
+from luthier.core.training.measuring import measured_figures
 from luthier.registry.errors import nearest
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class Best(TrainerCallback):
 
         Args:
             validation: the name of the set.
-            figure: `loss`, or one of the stage's means.
+            figure: `loss`, one of the stage's means, or one of an observer's.
             patience: after so many evaluations that are no better the run ends; None for never.
         """
         self.validation, self.figure, self.patience = validation, figure, patience
@@ -47,17 +48,18 @@ class Best(TrainerCallback):
             figures: what the stage tells of each evaluation.
 
         Raises:
-            LuthierError: the file names a figure that the stage does not tell.
+            LuthierError: the file names a figure that neither the stage nor an observer tells.
         """
         evaluation = job.run.evaluation
         asked = evaluation.best or (LOSS if evaluation.patience else None)
         if asked is None or not job.validation:
             return None
         validation, figure = parted(asked, list(job.validation))
+        figures = list(dict.fromkeys((*figures, *measured_figures(job))))
         if figure not in figures:
             raise LuthierError(
                 f"evaluation.best: there is no figure {figure!r}. {nearest(figure, figures)}"
-                f"An evaluation of this stage tells: {', '.join(figures)}."
+                f"An evaluation of this run tells: {', '.join(figures)}."
             )
         return cls(validation, figure, evaluation.patience)
 
@@ -67,7 +69,9 @@ class Best(TrainerCallback):
         return self.patience is not None and self.waited >= self.patience
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **told: Any) -> None:  # noqa: ARG002
-        """Compare; a step that is better is to be kept."""
+        """Compare; a step that is better is to be kept. What the model began as is no step."""
+        if not state.global_step:
+            return
         prefix = f"eval_{self.validation}_"
         name = self.figure if self.figure == LOSS else f"{MEAN}{self.figure}"
         value = told["metrics"].get(prefix + name)

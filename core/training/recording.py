@@ -23,9 +23,13 @@ NEAR_ZERO = 0.5
 class EvaluationSchedule(TrainerCallback):
     """Has the model evaluated every so many steps, or after each epoch; and after the last step."""
 
-    def __init__(self, every: int | None) -> None:
-        """Take the steps between two evaluations; None for an epoch."""
-        self.every = every
+    def __init__(self, every: int | None, *, on_start: bool) -> None:
+        """Take the steps between two evaluations, None for an epoch; and if one comes before."""
+        self.every, self.on_start = every, on_start
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
+        """Have a run that begins evaluated first; one that is gone on with has been."""
+        args.eval_on_start = self.on_start and state.global_step == 0
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
         """Ask for an evaluation where it is time; a checkpoint of the same step is written later.

@@ -27,6 +27,7 @@ from luthier.core.training.filling import Filled
 from luthier.core.training.grouping import GroupedByLength
 from luthier.core.training.loss import token_mean_loss
 from luthier.core.training.making import made_with
+from luthier.core.training.measuring import measured
 from luthier.core.training.numbering import Numbered, NumberedCollator
 from luthier.core.training.packed import PackedCollator, require_isolated, tokens_of
 from luthier.core.training.parameters import lost
@@ -274,7 +275,8 @@ class Trainer(Checkpointing):
             dataloader, description, prediction_loss_only, ignore_keys, metric_key_prefix
         )
         # transformers' own loss is the mean of the batches' means
-        found = self._evaluated.taken(self.accelerator)
+        own = self._evaluated.taken(self.accelerator)
+        found = measured(self.job, metric_key_prefix.removeprefix("eval_")) | own
         output.metrics.update({f"{metric_key_prefix}_{n}": one for n, one in found.items()})
         return output
 

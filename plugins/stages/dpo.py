@@ -10,26 +10,21 @@ https://arxiv.org/abs/2401.08417); `orpo` (Hong et al., 2024, https://arxiv.org/
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from luthier.core import Plugin, Refusal, hookimpl
+from luthier.core import Refusal, hookimpl
+from luthier.plugins.stages.pairs import PairStage
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
-
-    from luthier.core.data import StandardRow
-    from luthier.core.data.encoding import EncodedRow, Encoder
-    from luthier.core.hooks import Collator
     from luthier.core.run.job import TrainingJob
     from luthier.core.training import Trainer
 
 NO_REFERENCE = {"simpo", "cpo", "orpo"}
 
 
-class DirectPreference(Plugin):
+class DirectPreference(PairStage):
     """Train on pairs of answers, so that the preferred one grows likelier than the other."""
 
     loss: Literal["sigmoid", "robust", "hinge", "ipo", "simpo", "cpo", "orpo"] = "sigmoid"
@@ -53,8 +48,6 @@ class DirectPreference(Plugin):
     precompute_reference: bool = False
     """Ask the reference of all rows before the first step, and hold none in training."""
 
-    traits: ClassVar = frozenset({"preferences", "token-rows"})
-    serves: ClassVar = "training"
     refuses: ClassVar = (
         Refusal(
             "shards-weights",
@@ -88,20 +81,6 @@ class DirectPreference(Plugin):
         if self.answer_weight is None:
             return float(self.loss in {"cpo", "orpo"})
         return self.answer_weight
-
-    @hookimpl
-    def encode_dataset(
-        self, dataset: Sequence[StandardRow], encoder: Encoder
-    ) -> Sequence[EncodedRow] | None:
-        """Return each preference as ids: the chosen and the rejected answer, after one prompt."""
-        return encoder.preferences(dataset)
-
-    @hookimpl
-    def build_collator(self, tokenizer: PreTrainedTokenizerBase) -> Collator | None:
-        """Return what pads pairs to a batch, the n chosen answers first."""
-        from luthier.core.training import PaddingCollator
-
-        return PaddingCollator.of(tokenizer)
 
     @hookimpl
     def build_trainer(self, job: TrainingJob) -> Trainer | None:

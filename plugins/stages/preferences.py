@@ -6,13 +6,16 @@ Each loss reads, of n pairs, the log-probabilities of the preferred and of the o
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch.nn.functional import logsigmoid
 
 from luthier.core.errors import BadData
+from luthier.core.problems import counted
 from luthier.core.run.ranks import rank, world
+from luthier.core.run.reporting import now_and_then
 from luthier.core.templates import IGNORED
 from luthier.core.training.streaming import Stream
 from luthier.plugins.stages.answers import AnswerTrainer, answers_in, token_log_probabilities
@@ -234,12 +237,13 @@ class PreferenceTrainer(PairTrainer):
         A run that is gone on with asks again: its weights are read when this is done.
         """
         sets: Any = self.eval_dataset or {}
-        self.train_dataset = self._told_rows(self.train_dataset)
-        self.eval_dataset = {name: self._told_rows(rows) for name, rows in sets.items()} or None
+        self.train_dataset = self._told_rows("data", self.train_dataset)
+        told = {name: self._told_rows(name, rows) for name, rows in sets.items()}
+        self.eval_dataset = told or None
         self.data_collator = ToldCollator(self.data_collator)
         self._reference = None
 
-    def _told_rows(self, rows: Any) -> ToldRows:
+    def _told_rows(self, name: str, rows: Any) -> ToldRows:
         """Return rows, each with what the reference makes of it; each process asks of its share.
 
         Raises:
@@ -250,11 +254,15 @@ class PreferenceTrainer(PairTrainer):
                 "`stage.precompute_reference` goes through all rows before the first step, and "
                 "these are streamed. Leave it out, or turn streaming off."
             )
-        size = self.args.eval_batch_size
-        told_N2 = torch.zeros(len(rows), 2, device=self.args.device)
+        size, total = self.args.eval_batch_size, len(rows)
+        say = partial(self.job.reporter.say, "reference")
+        say(f"asked beforehand of {counted(total, 'row', 'rows')} of {name}")
+        tell = now_and_then(lambda count: say(f"{count:,} of {total:,} rows of {name} asked"))
+        told_N2 = torch.zeros(total, 2, device=self.args.device)
         with self.accelerator.autocast():  # as the loop has it later
-            for start in range(rank() * size, len(rows), world() * size):
-                some = [rows[number] for number in range(start, min(start + size, len(rows)))]
+            for start in range(rank() * size, total, world() * size):
+                tell(start)
+                some = [rows[number] for number in range(start, min(start + size, total))]
                 batch = self._prepare_inputs(self.data_collator(some))
                 told_N2[start : start + len(some)] = torch.stack(self._asked(batch), dim=1)
         return ToldRows(rows, self.accelerator.reduce(told_N2, "sum").cpu())

@@ -99,15 +99,10 @@ class RolloutTrainer(Trainer):
 
     def prediction_step(self, model: Any, inputs: dict[str, Any], *_: Any, **__: Any) -> Any:
         """Sample answers to prompts that are held out; the loss is their mean reward, negated."""
+        del model
         rollout = self.sampled(self._prepare_inputs(inputs))
-        model.eval()
-        with torch.no_grad(), self.compute_loss_context_manager():
-            entropies = [
-                (self.told(model, part).entropy * part.mask).sum()
-                for part in map(rollout.at, self._parts(len(rollout)))
-            ]
         loss = -rollout.scores.mean()
-        self._keep(self._evaluated, rollout, loss, sum(entropies) / rollout.mask.sum())
+        self._keep(self._evaluated, rollout, loss, masked_mean(rollout.entropy, rollout.mask))
         return loss, None, None
 
     def _keep(
@@ -146,18 +141,17 @@ class RolloutTrainer(Trainer):
             seen_BT = torch.cat([seen_BP, mask_BA], dim=1)
             scores_B = self._scores(prompts, answers_BA, mask_BA)
             blank_BA = torch.zeros(mask_BA.shape, device=mask_BA.device)
-            rollout = Rollout(
-                ids_BT, seen_BT, mask_BA, scores_B, blank_BA, blank_BA, blank_BA, blank_BA
-            )
+            rollout = Rollout(ids_BT, seen_BT, mask_BA, scores_B, *[blank_BA] * 5)
             self._tell(rollout)
         model.train(training)
         return rollout
 
     def _tell(self, rollout: Rollout) -> None:
-        """Fill in the probabilities and values of a rollout."""
+        """Fill in the probabilities, their entropies and the values of a rollout."""
         parts = [rollout.at(numbers) for numbers in self._parts(len(rollout))]
         told = [self.told(self.job.trainee, part) for part in parts]
         rollout.logps = torch.cat([one.logps for one in told])
+        rollout.entropy = torch.cat([one.entropy for one in told])
         if self.head is not None:
             rollout.values = torch.cat([one.values for one in told if one.values is not None])
         with self.reference():

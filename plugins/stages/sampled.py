@@ -63,6 +63,8 @@ class Rollout:
     """Its log-probability by the reference."""
     values: torch.Tensor
     """The value of what stands before each token; zero where the stage has none."""
+    entropy: torch.Tensor
+    """What the policy could have said in place of each token, in nats."""
     advantages: torch.Tensor
     """How much better each token went than expected; the stage fills it in."""
 

@@ -1,11 +1,25 @@
 """What each sweep runs, which code it covers, and the record of its last run."""
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 REPOSITORY = Path(__file__).parent.parent.parent
 RESULTS = Path(__file__).parent / "results"
+
+
+def itself(case: str) -> list[str]:
+    """Return the pairs that a case ran whose name is the pair."""
+    return [case]
+
+
+def of_quantizer(case: str) -> list[str]:
+    """Return the pairs that a case of the sweep of quantizers trained."""
+    from tests.sweep.quantizers import CASES
+
+    beside = ("tuners/lora", "optimizers/adamw", "stages/sft")
+    return [f"quantizers/{CASES[case].quantizer}+{other}" for other in beside]
 
 
 class Sweep(NamedTuple):
@@ -22,12 +36,14 @@ class Sweep(NamedTuple):
     spread: bool = False
     """Whether its cases are run on all processors at once."""
     published: str | None = None
-    """The file of the package that tells users which cases passed; each is a pair, `a+b`."""
+    """The file of the package that tells users which pairs passed, by `luthier matrix`."""
+    pairs_of: Callable[[str], list[str]] = itself
+    """The pairs, each `a+b`, that a case of such a sweep ran."""
     needs: tuple[str, ...] = ()
     """Distributions that the tests' environment has not; `make NAME` runs it in one that has."""
 
 
-BESIDE_RUNS = ("core/run/merging.py",)
+BESIDE_RUNS = ("core/run/merging.py", "core/run/verification.py")
 """What no training run goes through."""
 RUN_THROUGH = ("core/data", "core/model", "core/run", "core/training", "plugins/stages")
 """What every training run goes through, but what it reads."""
@@ -126,6 +142,8 @@ SWEEPS = {
             "tests/sweep/stored.py",
         ),
         tabulated=True,
+        published="plugins/commands/tested_quantizers.json",
+        pairs_of=of_quantizer,
         needs=("bitsandbytes", "hqq", "torchao", "gptqmodel", "optimum", "aqlm"),
     ),
     # a minute of compiling for each family

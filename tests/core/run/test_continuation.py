@@ -12,24 +12,12 @@ from luthier.core.cli.application import main
 from luthier.core.errors import BadRunFolder
 from luthier.core.run import continuation
 from luthier.core.run.folder import RunFolder
-from luthier.core.run.reporting import Reporter
 from luthier.core.training.recording import Recorder
+from tests.listening import Listener
 
 
 class Killed(BaseException):
     """Stands for a SIGKILL in this process."""
-
-
-class Listener(Reporter):
-    """Keeps what it is warned of."""
-
-    def __init__(self):
-        self.warnings = []
-
-    def warn(self, text):
-        self.warnings.append(text)
-
-    show = warn
 
 
 @pytest.fixture

@@ -9,27 +9,17 @@ import torch
 
 from luthier.core import LuthierError, load, resume, train
 from luthier.core.run.folder import discard
-from luthier.core.run.reporting import Reporter
 from luthier.core.training.best import Best
 from luthier.core.training.recording import Recorder
 from luthier.core.training.state import load_state
 from luthier.core.training.trainer import Trainer
+from tests.listening import Listener
 
 # at this rate the loss falls for some steps, and then rises again
 TRAINING = {
     "max_steps": 12, "batch_size": 2, "log_every": 1, "learning_rate": 0.02, "warmup": 0.0,
     "scheduler": "constant",
 }  # fmt: skip
-
-
-class Listener(Reporter):
-    """Keeps what it is told."""
-
-    def __init__(self):
-        self.said = []
-
-    def say(self, subject, text):
-        self.said.append((subject, text))
 
 
 class Killed(BaseException):
@@ -155,6 +145,12 @@ def test_of_other_figures_than_losses_more_is_better():
     assert step_of("loss", 3.0, 1.0, 2.0) == 2
     assert step_of("kl", 3.0, 1.0, 2.0) == 2
     assert step_of("loss", float("nan"), 4.0, float("nan")) == 2
+
+
+def test_what_the_model_began_as_is_no_step_that_could_be_the_best(run_of, losses):
+    losses(*range(13, 1, -1), 1)  # the last of them before the first step
+    folder = train(run_of(best="loss", on_start=True, patience=1))
+    assert manifest_of(folder)["best"]["step"] == 12
 
 
 def test_the_weights_of_the_end_are_saved_where_the_best_are_lost(run_of, losses, monkeypatch):

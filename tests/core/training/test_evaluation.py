@@ -64,7 +64,8 @@ def test_an_evaluation_does_not_change_what_is_trained(small_run, data_file, tmp
         return train(small_run(tuner=LORA, output=str(tmp_path / name), **changes))
 
     plain = run("plain")
-    looked_at = run("looked-at", validation=str(data_file), evaluation={"every": 1})
+    evaluation = {"every": 1, "on_start": True}
+    looked_at = run("looked-at", validation=str(data_file), evaluation=evaluation)
     assert [row for row in lines_of(looked_at) if "validation" not in row] == lines_of(plain)
     expected, found = weights_of(plain), weights_of(looked_at)
     assert all(torch.equal(found[name], expected[name]) for name in expected)
@@ -73,10 +74,12 @@ def test_an_evaluation_does_not_change_what_is_trained(small_run, data_file, tmp
 def test_a_run_that_is_stopped_has_each_evaluation_once(small_run, tmp_path, monkeypatch):
     def contents(name):
         training = {"epochs": 2, "batch_size": 2, "log_every": 1}
-        return small_run(training=training, validation=4, output=str(tmp_path / name))
+        evaluation = {"on_start": True}
+        output = str(tmp_path / name)
+        return small_run(training=training, validation=4, evaluation=evaluation, output=output)
 
     whole = train(contents("whole"))
-    assert [row["step"] for row in evaluations_of(whole)] == [4, 8]
+    assert [row["step"] for row in evaluations_of(whole)] == [0, 4, 8]
     original, calls = Trainer.training_step, []
 
     def step(self, *arguments):

@@ -10,22 +10,12 @@ import torch
 from luthier.core import resume, train
 from luthier.core.errors import Diverged
 from luthier.core.run.folder import RunFolder
-from luthier.core.run.reporting import Reporter
 from luthier.core.training.packed import PackedCollator
 from luthier.core.training.watch import Watch
+from tests.listening import Listener
 
 SKIP = {"non_finite": "skip", "most_skipped": 2}
 LAYER = "model.layers.1.mlp"
-
-
-class Listener(Reporter):
-    """Keeps what it is warned of."""
-
-    def __init__(self):
-        self.warnings = []
-
-    def show(self, warning):
-        self.warnings.append(warning)
 
 
 @pytest.fixture

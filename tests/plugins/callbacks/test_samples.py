@@ -9,6 +9,7 @@ import torch
 
 from luthier.core import BadData, check, load, resume, train
 from luthier.core.cli.application import main
+from luthier.core.errors import LuthierError
 from luthier.core.problems import BadRunFile
 from luthier.core.run.folder import RunFolder, discard
 from tests.conftest import ROWS
@@ -82,6 +83,9 @@ LEARNED = [
 ]
 
 
+EACH = {"name": "predict", "each_evaluation": True}
+
+
 @pytest.fixture(scope="module")
 def predicted(module_run, tmp_path_factory):
     """A run that learned its answer by heart, and one that learned nothing."""
@@ -92,9 +96,10 @@ def predicted(module_run, tmp_path_factory):
     def run(name, rate):
         return train(
             module_run(
-                data=[str(rows)], validation=str(rows), callbacks=["predict"],
+                data=[str(rows)], validation=str(rows), callbacks=[EACH],
                 training={"max_steps": 30, "batch_size": 4, "learning_rate": rate},
-                evaluation={"every": 30, "batch_size": 3}, checkpoints={"every": 30},
+                evaluation={"every": 10, "batch_size": 3, "best": "bleu-4"},
+                checkpoints={"every": 30},
                 generation={"max_new_tokens": 24}, output=str(folder / name),
             )
         )  # fmt: skip
@@ -113,6 +118,31 @@ def test_a_model_that_has_learned_its_rows_answers_them_and_a_frozen_one_does_no
     assert frozen["accuracy"] == 0
     for name in ("bleu-4", "rouge-1", "rouge-2", "rouge-l"):
         assert learned[name] > frozen[name] + 50
+
+
+def test_the_best_step_may_be_known_by_its_answers(predicted):
+    learned = predicted[0]
+    rows = [row for row in lines_of(learned, "metrics.jsonl") if "validation" in row]
+    found = {row["step"]: row["bleu-4"] for row in rows}
+    best = json.loads(learned.manifest.read_text())["best"]
+    assert list(found) == [10, 20, 30]
+    assert (best["figure"], best["value"]) == ("bleu-4", max(found.values()))
+    assert figures_of(learned)["bleu-4"] == best["value"]
+
+
+def test_a_figure_of_answers_that_there_is_not_is_answered_with_those_there_are(small_run):
+    run = small_run(validation=3, evaluation={"best": "bleu"}, callbacks=[EACH])
+    with pytest.raises(LuthierError, match=r"Did you mean 'bleu-4'\?.*tells: loss, .*, rouge-l"):
+        train(run)
+
+
+def test_a_figure_of_the_stage_is_not_replaced_by_one_of_answers(small_run):
+    preferences = {"name": "preference", "chosen": "output", "rejected": "instruction"}
+    contents = small_run(stage="rm", validation=3, callbacks=[EACH], generation=FEW)
+    contents["data"] = [{**contents["data"][0], "format": preferences}]
+    folder = train({**contents, "training": {"max_steps": 2, "learning_rate": 5e-3}})
+    (row,) = [row for row in lines_of(folder, "metrics.jsonl") if "validation" in row]
+    assert row["accuracy"] > figures_of(folder)["accuracy"]  # of pairs, and of answers
 
 
 def test_predictions_are_what_a_chat_with_the_model_answers(predicted):

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from luthier.core import check, resume, train
 from luthier.core.errors import BadData, BadModel
+from luthier.core.run import reporting
 from luthier.core.run.folder import RunFolder
 from luthier.core.templates import IGNORED
 from luthier.core.training import PackedCollator, PaddingCollator
@@ -18,6 +19,7 @@ from luthier.core.training.recording import read_metrics
 from luthier.plugins.stages.answers import answers_in, counted_answers
 from luthier.plugins.stages.dpo import DirectPreference
 from luthier.plugins.stages.preferences import Answers, judged, log_probabilities
+from tests.listening import Listener
 
 # --- the losses, in the terms of their papers -------------------------------------------------
 
@@ -319,8 +321,14 @@ def test_no_reference_is_held_once_it_was_asked(pairs_run, monkeypatch):
         return original(trainer, batch)
 
     monkeypatch.setattr(preferences.PreferenceTrainer, "_asked", counting)
-    train(pairs_run({"name": "dpo", "precompute_reference": True}, steps=1))
+    monkeypatch.setattr(reporting, "TOLD_EVERY", 0.0)
+    told = Listener()
+    train(pairs_run({"name": "dpo", "precompute_reference": True}, steps=1), reporter=told)
     assert asked == [0] * 7  # 18 rows and 6 held out, by four
+    said = [text for subject, text in told.said if subject == "reference"]
+    assert said[0] == "asked beforehand of 18 rows of data"
+    assert "16 of 18 rows of data asked" in said
+    assert "4 of 6 rows of validation asked" in said
 
 
 def test_the_model_itself_may_be_named_as_the_reference(pairs_run, tmp_path):
