@@ -55,13 +55,16 @@ class Reference:
         training = self.model.training
         self.model.eval()
         try:
-            for name, first in values.items():
-                self._trained[name].data = first
+            self._put(values)
             yield
         finally:
-            for name, present in now.items():
-                self._trained[name].data = present
+            self._put(now)
             self.model.train(training)
+
+    def _put(self, values: Mapping[str, torch.Tensor]) -> None:
+        for name, value in values.items():
+            self._trained[name].data = value
+        torch.clear_autocast_cache()  # it holds casts of the others
 
 
 def _is_of(name: str, heads: set[str]) -> bool:

@@ -132,7 +132,7 @@ class RolloutTrainer(Trainer):
         ids_BP, seen_BP = prompts["input_ids"], prompts["attention_mask"]
         training = model.training
         model.eval()
-        with torch.no_grad(), self.compute_loss_context_manager(), quiet_libraries():
+        with torch.no_grad(), self.accelerator.autocast(), quiet_libraries():
             ids_BT = model.generate(
                 input_ids=ids_BP, attention_mask=seen_BP, generation_config=self._sampling
             )

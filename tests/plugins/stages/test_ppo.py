@@ -1,6 +1,5 @@
 """Stages that sample: what they sample and train on, whose models they share, what they learn."""
 
-import json
 import shutil
 
 import pytest
@@ -11,39 +10,11 @@ from luthier.core.problems import BadRunFile
 from luthier.core.run.folder import RunFolder
 from luthier.core.training.recording import read_metrics
 
-PROMPTS = [
-    {"prompt": f"What is {a} plus {b}?", "answer": str(a + b)} for a in range(8) for b in (1, 2)
-]
-REWARD = {"name": "contains", "text": "an"}
 ONLINE = ("ppo", "grpo", "rloo")
 
 
 def rows_of(folder, *, held_out):
     return [row for row in read_metrics(folder) if ("validation" in row) == held_out]
-
-
-@pytest.fixture
-def sampled_run(small_run, tmp_path):
-    """What makes the contents of a run that samples answers, with changes."""
-    file = tmp_path / "prompts.jsonl"
-    file.write_text("".join(json.dumps(row) + "\n" for row in PROMPTS))
-
-    def make(stage="ppo", steps=4, **changes):
-        settings = {"max_steps": steps, "batch_size": 4, "log_every": 1, "learning_rate": 2e-3}
-        settings |= changes.pop("training", {})
-        options = {"name": stage, "max_new_tokens": 8, "minibatch_size": 4}
-        if stage != "ppo":
-            options["answers"] = 4
-        options |= changes.pop("options", {})
-        return small_run(
-            **{
-                "stage": options, "data": [{"path": str(file), "format": "prompts"}],
-                "rewards": [REWARD], "tuner": {"name": "lora", "rank": 4}, "training": settings,
-                **changes,
-            }
-        )  # fmt: skip
-
-    return make
 
 
 OFTEN = [(stage, seed) for stage in ONLINE for seed in (1, 2, 3)]
@@ -115,7 +86,7 @@ def test_a_stage_that_samples_wants_a_reward(sampled_run):
 
 def test_a_reward_wants_a_stage_that_samples(small_run):
     with pytest.raises(BadRunFile, match="has no answers to score"):
-        check(small_run(rewards=[REWARD]))
+        check(small_run(rewards=[{"name": "contains", "text": "an"}]))
 
 
 def test_accumulated_gradients_are_refused_with_the_way_out(sampled_run):

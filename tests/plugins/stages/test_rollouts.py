@@ -1,0 +1,41 @@
+"""How answers are sampled, scored and weighed, as the trainers of real runs do it."""
+
+import pytest
+import torch
+
+from luthier.core import train
+from luthier.core.training.recording import read_metrics
+
+HALF = {"path": "tiny", "dtype": "bfloat16"}
+
+
+def batch_of(trainer):
+    """Return the prompts of a step."""
+    return trainer._prepare_inputs(next(iter(trainer.get_train_dataloader())))
+
+
+# --- precision ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("stage", ["ppo", "grpo"])
+def test_answers_are_weighed_in_the_precision_that_they_are_trained_in(sampled_run, stage):
+    run = sampled_run(stage, 3, tuner="full", model=HALF)
+    kl = [row["kl"] for row in read_metrics(train(run))]
+    assert kl[0] == 0
+    assert kl[2] != 0
+
+
+def test_the_reference_computes_with_its_own_weights_where_casts_are_kept(sampled_run, trainer_of):
+    trainer = trainer_of(sampled_run(tuner="full", model=HALF))
+    trained = trainer.job.opened.trained()
+    first = {name: one.detach().clone() for name, one in trained.items()}
+    for one in trained.values():
+        one.data += torch.randn_like(one) * 0.1
+    rollout = trainer.sampled(batch_of(trainer))
+    for name, one in trained.items():
+        one.data = first[name]
+    model = trainer.job.opened.model.eval()
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        expected = trainer._logps(trainer._logits(model, rollout), rollout)
+    assert rollout.kl.abs().max() > 0.1
+    torch.testing.assert_close(rollout.reference, expected, atol=0, rtol=0)
