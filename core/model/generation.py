@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from transformers import GenerationConfig
 
@@ -42,6 +44,22 @@ def generation_config(
         settings.pad_token_id = opened.tokenizer.pad_token_id or 0
     settings.max_length = None  # max_new_tokens says it
     return settings
+
+
+@contextmanager
+def without_own_settings(model: Any) -> Iterator[None]:
+    """Have a model generate by what it is given alone.
+
+    transformers takes what is not given from the model's own settings: what cuts its
+    probabilities (`min_p`, `suppress_tokens`) cannot be given as something that cuts nothing.
+    """
+    model = model.get_base_model() if hasattr(model, "peft_config") else model
+    own = model.generation_config
+    model.generation_config = GenerationConfig()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        model.generation_config = own
 
 
 def within_positions(

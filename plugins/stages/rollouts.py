@@ -14,6 +14,7 @@ import torch
 from torch.nn.functional import cross_entropy
 from transformers import GenerationConfig
 
+from luthier.core.model.generation import without_own_settings
 from luthier.core.model.value_head import position_ids_of
 from luthier.core.run.reporting import quiet_libraries
 from luthier.core.samples import Sample
@@ -133,9 +134,10 @@ class RolloutTrainer(Trainer):
         training = model.training
         model.eval()
         with torch.no_grad(), self.accelerator.autocast(), quiet_libraries():
-            ids_BT = model.generate(
-                input_ids=ids_BP, attention_mask=seen_BP, generation_config=self._sampling
-            )
+            with without_own_settings(model):
+                ids_BT = model.generate(
+                    input_ids=ids_BP, attention_mask=seen_BP, generation_config=self._sampling
+                )
             answers_BA = ids_BT[:, ids_BP.shape[1] :]
             mask_BA = self._mask(answers_BA)
             seen_BT = torch.cat([seen_BP, mask_BA], dim=1)
@@ -245,5 +247,5 @@ def _sampling_of(job: TrainingJob, stage: OnlineStage) -> GenerationConfig:
     return GenerationConfig(  # type: ignore[no-untyped-call]
         do_sample=True, temperature=stage.temperature, top_k=0, top_p=1.0,
         max_new_tokens=stage.max_new_tokens, eos_token_id=stops, use_cache=True,
-        pad_token_id=int(pad) if pad is not None else 0, repetition_penalty=1.0,
+        pad_token_id=int(pad) if pad is not None else 0,
     )  # fmt: skip

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from transformers import GenerationMixin
 
 from luthier.core import train
 from luthier.core.training.recording import read_metrics
@@ -39,3 +40,25 @@ def test_the_reference_computes_with_its_own_weights_where_casts_are_kept(sample
         expected = trainer._logps(trainer._logits(model, rollout), rollout)
     assert rollout.kl.abs().max() > 0.1
     torch.testing.assert_close(rollout.reference, expected, atol=0, rtol=0)
+
+
+# --- sampling -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tuner", ["full", {"name": "lora", "rank": 4}], ids=["full", "lora"])
+def test_answers_are_sampled_by_probabilities_that_nothing_cuts(
+    sampled_run, trainer_of, monkeypatch, tuner
+):
+    trainer = trainer_of(sampled_run(tuner=tuner, options={"temperature": 0.7}))
+    own = trainer.job.opened.model.generation_config
+    own.update(min_p=0.9, no_repeat_ngram_size=2, suppress_tokens=[7], repetition_penalty=1.3)
+    original, found = GenerationMixin._get_logits_processor, []
+
+    def noting(self, *args, **kwargs):
+        found.append(original(self, *args, **kwargs))
+        return found[-1]
+
+    monkeypatch.setattr(GenerationMixin, "_get_logits_processor", noting)
+    trainer.sampled(batch_of(trainer))
+    assert [[type(one).__name__ for one in each] for each in found] == [["TemperatureLogitsWarper"]]
+    assert trainer.job.opened.model.generation_config is own
