@@ -21,7 +21,7 @@ from luthier.core.samples import Sample
 from luthier.core.training import Trainer
 from luthier.plugins.stages.policies import masked_mean
 from luthier.plugins.stages.reference import Reference
-from luthier.plugins.stages.sampled import Rollout, Told
+from luthier.plugins.stages.sampled import Rollout, Told, counted_prompts
 
 if TYPE_CHECKING:
     from luthier.core.run.job import TrainingJob
@@ -101,7 +101,10 @@ class RolloutTrainer(Trainer):
     def prediction_step(self, model: Any, inputs: dict[str, Any], *_: Any, **__: Any) -> Any:
         """Sample answers to prompts that are held out; the loss is their mean reward, negated."""
         del model
-        rollout = self.sampled(self._prepare_inputs(inputs))
+        prompts = counted_prompts(self._prepare_inputs(inputs))
+        if not len(prompts["counted"]):
+            return torch.zeros((), device=self.args.device), None, None
+        rollout = self.sampled(prompts)
         loss = -rollout.scores.mean()
         self._keep(self._evaluated, rollout, loss, masked_mean(rollout.entropy, rollout.mask))
         return loss, None, None
@@ -115,8 +118,9 @@ class RolloutTrainer(Trainer):
             rollout.scores.sum(), rollout.kl.sum(), entropy * answers, rollout.mask.sum(),
             self._ended(rollout.ids, rollout.mask).sum(),
         )  # fmt: skip
-        trained = rollout.mask.sum()
-        figures.add(loss * answers, answers, trained, rollout.seen.sum(), *told)
+        # of several processes figures expect what transformers makes of a loss
+        summed = loss * answers * self.accelerator.num_processes
+        figures.add(summed, answers, rollout.mask.sum(), rollout.seen.sum(), *told)
 
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: Any) -> None:  # noqa: ARG002
         return None  # each update has a loss of its own
