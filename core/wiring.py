@@ -46,8 +46,8 @@ class Step(NamedTuple):
     call: Callable[..., Any]
 
 
-STEPPED = frozenset({"plan_load", "patch_model", "wrap_attention"})
-"""The hooks whose implementations core calls one by one, so that none can wrap the others."""
+STEPPED = frozenset({"plan_load", "patch_model", "wrap_attention", "build_reward"})
+"""The hooks whose implementations are called one by one, so that none can wrap the others."""
 
 
 class _Manager(pluggy.PluginManager):

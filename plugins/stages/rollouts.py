@@ -21,6 +21,7 @@ from luthier.core.samples import Sample
 from luthier.core.training import Trainer
 from luthier.plugins.stages.policies import masked_mean
 from luthier.plugins.stages.reference import Reference
+from luthier.plugins.stages.rewarding import Rewards
 from luthier.plugins.stages.sampled import Rollout, Told, counted_prompts
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class RolloutTrainer(Trainer):
         super().__init__(job)
         self.stage: Any = stage
         self.reference = Reference(job)
-        self.rewards = [one for one in job.manager.hook.build_reward(job=job) if one is not None]
+        self.rewards = Rewards(job)
         self._sampling = _sampling_of(job, stage)
 
     # --- what a subclass says ---------------------------------------------------------------
@@ -217,9 +218,7 @@ class RolloutTrainer(Trainer):
     ) -> torch.Tensor:
         """Return the summed scores of answers, (B,)."""
         samples = self._samples(prompts, answers_BA, mask_BA)
-        scores = torch.zeros(len(samples), device=answers_BA.device)
-        for reward in self.rewards:
-            scores += torch.tensor(reward(samples), dtype=scores.dtype, device=scores.device)
+        scores = torch.tensor(self.rewards(samples), device=answers_BA.device)
         cut = ~self._ended(answers_BA, mask_BA)
         penalty: float = self.stage.missing_end_penalty
         return scores - penalty * cut

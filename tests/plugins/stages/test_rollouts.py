@@ -4,7 +4,7 @@ import pytest
 import torch
 from transformers import GenerationMixin
 
-from luthier.core import train
+from luthier.core import LuthierError, train
 from luthier.core.training.recording import read_metrics
 
 HALF = {"path": "tiny", "dtype": "bfloat16"}
@@ -62,3 +62,53 @@ def test_answers_are_sampled_by_probabilities_that_nothing_cuts(
     trainer.sampled(batch_of(trainer))
     assert [[type(one).__name__ for one in each] for each in found] == [["TemperatureLogitsWarper"]]
     assert trainer.job.opened.model.generation_config is own
+
+
+# --- scores -------------------------------------------------------------------------------------
+
+GIVEN = """
+from typing import ClassVar
+from luthier.core import Plugin, hookimpl
+
+class Given(Plugin):
+    \"\"\"Give what the test wants.\"\"\"
+
+    scores: list[str]
+    \"\"\"What is given.\"\"\"
+
+    traits: ClassVar = frozenset({"reward"})
+    serves: ClassVar = "training"
+
+    @hookimpl
+    def build_reward(self, job):
+        numbers = [float(one) if one else None for one in self.scores]
+        return lambda samples: numbers
+
+ENTRY_POINTS = {"luthier.rewards": {"given": Given}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("scores", "said"),
+    [
+        (["0.5"], r"given returned 1 score for 4 answers\. A reward returns a finite number"),
+        (["1", "2", "3", "inf"], r"rewards/given scored the answer '.*' to '.*What is .*' inf\."),
+        (["1", "2", "3", ""], r"given was asked for the scores of 4 answers and returned \["),
+    ],
+    ids=["few", "infinite", "none"],
+)
+def test_a_reward_that_gives_no_number_for_each_answer_is_named(
+    sampled_run, trainer_of, tmp_path, scores, said
+):
+    (tmp_path / "given.py").write_text(GIVEN)
+    plugins = [str(tmp_path / "given.py")]
+    rewards = [{"name": "contains", "text": "e"}, {"name": "given", "scores": scores}]
+    trainer = trainer_of(sampled_run(plugins=plugins, rewards=rewards))
+    with pytest.raises(LuthierError, match=said):
+        trainer.sampled(batch_of(trainer))
+
+
+def test_scores_of_several_rewards_are_added(sampled_run, trainer_of):
+    always = {"name": "matches", "pattern": "()", "weight": 2}
+    trainer = trainer_of(sampled_run(rewards=[always, {"name": "contains", "text": "e"}]))
+    assert set(trainer.sampled(batch_of(trainer)).scores.tolist()) <= {2.0, 3.0}
