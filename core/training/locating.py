@@ -44,13 +44,7 @@ def first_bad(
 
     named = _named_modules(trainee)
     hooks = [one.register_forward_hook(looking(name)) for name, one in named.items()]
-    device = next(trainee.parameters()).device
-    given = {
-        key: one.to(device) if isinstance(one, torch.Tensor) else one
-        for key, one in batch.items()
-        if key.startswith(GIVEN)
-    }
-    state = random_state()
+    given, state = _given(batch, next(trainee.parameters()).device), random_state()
     try:
         with torch.no_grad(), context():
             for head in trainee.heads if isinstance(trainee, ValuedModel) else (None,):
@@ -60,6 +54,15 @@ def first_bad(
         for hook in hooks:
             hook.remove()
     return found[0] if found else None
+
+
+def _given(batch: Mapping[str, Any], device: torch.device) -> dict[str, Any]:
+    """Return what of a batch a model takes."""
+    return {
+        key: one.to(device) if isinstance(one, torch.Tensor) else one
+        for key, one in batch.items()
+        if key.startswith(GIVEN)
+    }
 
 
 def _named_modules(trainee: nn.Module) -> dict[str, nn.Module]:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 class RolloutTrainer(Trainer):
     """Trains on answers that it samples; a subclass says what a token counts for, and the loss."""
 
-    means = ("reward", "kl", "entropy", "answer_tokens", "ended")
+    means: tuple[str, ...] = ("reward", "kl", "entropy", "answer_tokens", "ended")
     head: str | None = None
     """The name of the value head that the policy has, if it has one."""
 
@@ -58,6 +58,10 @@ class RolloutTrainer(Trainer):
             rollout: those answers.
         """
         raise NotImplementedError
+
+    def standing(self) -> tuple[float, ...]:
+        """Return what the last of `means` name that are no means of answers."""
+        return ()
 
     # --- the loop ---------------------------------------------------------------------------
 
@@ -118,6 +122,7 @@ class RolloutTrainer(Trainer):
         told = (
             rollout.scores.sum(), rollout.kl.sum(), entropy * answers, rollout.mask.sum(),
             self._ended(rollout.ids, rollout.mask).sum(),
+            *(answers * one for one in self.standing()),
         )  # fmt: skip
         # of several processes figures expect what transformers makes of a loss
         summed = loss * answers * self.accelerator.num_processes

@@ -74,6 +74,14 @@ def test_the_first_step_is_no_nat_from_the_reference(sampled_run):
     assert first["entropy"] > 0
 
 
+def test_a_cost_that_is_steered_is_told_and_one_of_nothing_is_refused(sampled_run):
+    steered = {"kl_coefficient": 0.1, "kl_target": 1e3, "kl_horizon": 1}
+    rows = rows_of(train(sampled_run(steps=2, options=steered)), held_out=False)
+    assert [row["kl_coefficient"] for row in rows] == pytest.approx([0.08, 0.064])
+    with pytest.raises(BadRunFile, match=r"`kl_coefficient: 0` stays 0(.|\n)*Give it a value"):
+        check(sampled_run(options={"kl_coefficient": 0, "kl_target": 1.0}))
+
+
 def test_answers_are_compared_with_those_of_the_data(sampled_run):
     run = sampled_run("grpo", 1, rewards=[{"name": "matches", "pattern": r"\d+"}])
     assert rows_of(train(run), held_out=False)[0]["reward"] < 1
