@@ -70,11 +70,11 @@ class RolloutTrainer(Trainer):
     ) -> torch.Tensor:
         """Sample answers to a batch of prompts, and train on them; return the mean loss."""
         del num_items_in_batch
+        if begin := getattr(self.optimizer, "train", None):  # of one that averages
+            begin()
         rollout = self.sampled(self._prepare_inputs(inputs))
         self.weigh(rollout)
         model.train()
-        if begin := getattr(self.optimizer, "train", None):  # of one that averages
-            begin()
         losses, entropies = [], []
         for number, numbers in enumerate(self._updates(len(rollout))):
             if number:

@@ -82,6 +82,21 @@ def test_a_cost_that_is_steered_is_told_and_one_of_nothing_is_refused(sampled_ru
         check(sampled_run(options={"kl_coefficient": 0, "kl_target": 1.0}))
 
 
+def test_answers_are_sampled_by_the_weights_that_are_trained_also_where_others_are_evaluated(
+    sampled_run, tmp_path
+):
+    pytest.importorskip("schedulefree", reason='needs pip install "luthier[schedule-free]"')
+
+    def losses(name, every):
+        run = sampled_run(
+            tuner="full", optimizer="schedule-free", validation=2, evaluation={"every": every},
+            output=str(tmp_path / name),
+        )  # fmt: skip
+        return [row["loss"] for row in rows_of(train(run), held_out=False)]
+
+    assert losses("often", 1) == pytest.approx(losses("once", 4), rel=1e-3)
+
+
 def test_answers_are_compared_with_those_of_the_data(sampled_run):
     run = sampled_run("grpo", 1, rewards=[{"name": "matches", "pattern": r"\d+"}])
     assert rows_of(train(run), held_out=False)[0]["reward"] < 1
