@@ -81,8 +81,8 @@ def within_positions(
         return settings  # they are computed, so there is one for each token
     if tokens >= positions:
         raise BadModel(
-            f"the conversation has {tokens:,} tokens, and the model has {positions:,} "
-            "positions. Begin a new one, or leave some of it out."
+            f"there are {tokens:,} tokens to be answered, and the model has {positions:,} "
+            "positions. Leave some of them out, or begin a new conversation."
         )
     settings = copy.copy(settings)
     settings.max_new_tokens = min(settings.max_new_tokens, positions - tokens)

@@ -14,7 +14,7 @@ import torch
 from torch.nn.functional import cross_entropy
 from transformers import GenerationConfig
 
-from luthier.core.model.generation import without_own_settings
+from luthier.core.model.generation import within_positions, without_own_settings
 from luthier.core.model.value_head import position_ids_of
 from luthier.core.run.reporting import quiet_libraries
 from luthier.core.samples import Sample
@@ -143,10 +143,11 @@ class RolloutTrainer(Trainer):
         ids_BP, seen_BP = prompts["input_ids"], prompts["attention_mask"]
         training = model.training
         model.eval()
+        settings = within_positions(self.job.opened, self._sampling, ids_BP.shape[1])
         with torch.no_grad(), self.accelerator.autocast(), quiet_libraries():
             with without_own_settings(model):
                 ids_BT = model.generate(
-                    input_ids=ids_BP, attention_mask=seen_BP, generation_config=self._sampling
+                    input_ids=ids_BP, attention_mask=seen_BP, generation_config=settings
                 )
             answers_BA = ids_BT[:, ids_BP.shape[1] :]
             mask_BA = self._mask(answers_BA)

@@ -2,9 +2,12 @@
 
 import pytest
 import torch
-from transformers import GenerationMixin
+from transformers import AutoModelForCausalLM, GenerationMixin, GPT2Config
 
 from luthier.core import LuthierError, train
+from luthier.core.errors import BadModel
+from luthier.core.model.opening import locate, model_spec
+from luthier.core.run.program import settled
 from luthier.core.training.recording import read_metrics
 
 HALF = {"path": "tiny", "dtype": "bfloat16"}
@@ -62,6 +65,31 @@ def test_answers_are_sampled_by_probabilities_that_nothing_cuts(
     trainer.sampled(batch_of(trainer))
     assert [[type(one).__name__ for one in each] for each in found] == [["TemperatureLogitsWarper"]]
     assert trainer.job.opened.model.generation_config is own
+
+
+def made(run, folder, config):
+    """Write a random model of a config with the tokenizer of the tiny one; return its path."""
+    tokenizer = locate(model_spec(settled(run), training=True)).tokenizer
+    AutoModelForCausalLM.from_config(config(len(tokenizer))).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return str(folder)
+
+
+def test_answers_end_where_learned_positions_do(sampled_run, trainer_of, tmp_path):
+    def config(size):
+        return GPT2Config(vocab_size=size, n_positions=48, n_embd=16, n_layer=1, n_head=2)
+
+    path = made(sampled_run(), tmp_path / "gpt2", config)
+    options = {"max_new_tokens": 64, "minibatch_size": 2}
+    run = sampled_run(model={"path": path}, tuner="full", options=options)
+    trainer = trainer_of({**run, "template": "chatml"})
+    batch = batch_of(trainer)
+    rollout = trainer.sampled(batch)
+    assert rollout.ids.shape[1] == 48
+    assert trainer.told(trainer.job.trainee, rollout).logps.isfinite().all()
+    long = {**batch, **{name: batch[name].repeat(1, 3) for name in ("input_ids", "attention_mask")}}
+    with pytest.raises(BadModel, match=r"tokens to be answered, and the model has 48 positions"):
+        trainer.sampled(long)
 
 
 # --- scores -------------------------------------------------------------------------------------
