@@ -26,6 +26,7 @@ from torch.nn.functional import pad
 
 from luthier.core.data.columns import unfolded
 from luthier.core.errors import BadModel
+from luthier.core.model.modes import evaluated
 from luthier.core.model.sequencewise import SEQUENCEWISE
 from luthier.core.templates import IGNORED
 
@@ -157,14 +158,8 @@ def require_isolated(model: nn.Module, attention: str) -> None:
     """
     collate = PackedCollator(0, layout_of(attention))
     device = next(model.parameters()).device
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        with torch.no_grad():
-            plain, other, own = (_second(model, collate, tried, device) for tried in _TRIED)
-    finally:
-        for module, mode in modes:
-            module.training = mode
+    with evaluated(model), torch.no_grad():
+        plain, other, own = (_second(model, collate, tried, device) for tried in _TRIED)
     exact = plain.dtype == torch.float32 and not torch.is_autocast_enabled(device.type)
     leak = (other.float() - plain.float()).abs().max()
     seen = (own.float() - plain.float())[1:].abs().max()

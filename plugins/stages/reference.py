@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
+from luthier.core.model.modes import evaluated
 from luthier.core.model.sharing import switched_off
 from luthier.core.run.companions import Companion, located_beside
 from luthier.core.templates import IGNORED
@@ -52,14 +53,12 @@ class Reference:
     @contextmanager
     def _values_of(self, values: Mapping[str, torch.Tensor]) -> Iterator[None]:
         now = {name: one.data for name, one in self._trained.items()}
-        training = self.model.training
-        self.model.eval()
         try:
             self._put(values)
-            yield
+            with evaluated(self.model):
+                yield
         finally:
             self._put(now)
-            self.model.train(training)
 
     def _put(self, values: Mapping[str, torch.Tensor]) -> None:
         for name, value in values.items():

@@ -15,6 +15,7 @@ from torch.nn.functional import cross_entropy
 from transformers import GenerationConfig
 
 from luthier.core.model.generation import within_positions, without_own_settings
+from luthier.core.model.modes import evaluated
 from luthier.core.model.value_head import position_ids_of
 from luthier.core.run.reporting import quiet_libraries
 from luthier.core.samples import Sample
@@ -141,10 +142,8 @@ class RolloutTrainer(Trainer):
         """
         model = self.job.opened.model
         ids_BP, seen_BP = prompts["input_ids"], prompts["attention_mask"]
-        training = model.training
-        model.eval()
         settings = within_positions(self.job.opened, self._sampling, ids_BP.shape[1])
-        with torch.no_grad(), self.accelerator.autocast(), quiet_libraries():
+        with evaluated(model), torch.no_grad(), self.accelerator.autocast(), quiet_libraries():
             with without_own_settings(model):
                 ids_BT = model.generate(
                     input_ids=ids_BP, attention_mask=seen_BP, generation_config=settings
@@ -156,7 +155,6 @@ class RolloutTrainer(Trainer):
             blank_BA = torch.zeros(mask_BA.shape, device=mask_BA.device)
             rollout = Rollout(ids_BT, seen_BT, mask_BA, scores_B, *[blank_BA] * 5)
             self._tell(rollout)
-        model.train(training)
         return rollout
 
     def _tell(self, rollout: Rollout) -> None:

@@ -35,7 +35,9 @@ def test_the_reference_computes_with_its_own_weights_where_casts_are_kept(sample
     first = {name: one.detach().clone() for name, one in trained.items()}
     for one in trained.values():
         one.data += torch.randn_like(one) * 0.1
+    held = trainer.job.opened.model.train().get_submodule("model.layers.1").eval()
     rollout = trainer.sampled(batch_of(trainer))
+    assert (trainer.job.opened.model.training, held.training) == (True, False)
     for name, one in trained.items():
         one.data = first[name]
     model = trainer.job.opened.model.eval()
