@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from transformers import GenerationConfig
 
 from luthier.core.errors import BadModel
+from luthier.core.model.padding import pad_id_of
 
 if TYPE_CHECKING:
     from luthier.core.model.opening import OpenModel
@@ -39,9 +40,9 @@ def generation_config(
         given |= _PLAIN
     settings = GenerationConfig.from_dict({**opened.model.generation_config.to_dict(), **given})
     if opened.template is not None:
-        settings.eos_token_id = opened.template.stop_ids(opened.tokenizer)
+        settings.eos_token_id = opened.template.stop_ids(opened.tokenizer) or None
     if settings.pad_token_id is None:
-        settings.pad_token_id = opened.tokenizer.pad_token_id or 0
+        settings.pad_token_id = pad_id_of(opened.tokenizer)
     settings.max_length = None  # max_new_tokens says it
     return settings
 

@@ -27,6 +27,7 @@ from torch.nn.functional import pad
 from luthier.core.data.columns import unfolded
 from luthier.core.errors import BadModel
 from luthier.core.model.modes import evaluated
+from luthier.core.model.padding import pad_id_of
 from luthier.core.model.sequencewise import SEQUENCEWISE
 from luthier.core.templates import IGNORED
 
@@ -83,8 +84,7 @@ class PackedCollator:
         Raises:
             BadModel: nothing is known of the backend.
         """
-        pad_token = tokenizer.pad_token_id
-        return cls(int(pad_token) if pad_token is not None else 0, layout_of(attention))
+        return cls(pad_id_of(tokenizer), layout_of(attention))
 
     def __call__(self, items: Sequence[Pack | Mapping[str, Any]]) -> dict[str, Any]:
         """Return `input_ids`, `labels` and `position_ids`, and for `flat` the bounds of samples.

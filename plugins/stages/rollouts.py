@@ -14,12 +14,15 @@ import torch
 from torch.nn.functional import cross_entropy
 from transformers import GenerationConfig
 
+from luthier.core import BadModel
 from luthier.core.model.generation import within_positions, without_own_settings
 from luthier.core.model.modes import evaluated
+from luthier.core.model.padding import pad_id_of
 from luthier.core.model.value_head import position_ids_of
 from luthier.core.run.reporting import quiet_libraries
 from luthier.core.samples import Sample
 from luthier.core.training import Trainer
+from luthier.core.training.padded import require_pads_unseen
 from luthier.plugins.stages.policies import masked_mean
 from luthier.plugins.stages.reference import Reference
 from luthier.plugins.stages.rewarding import Rewards
@@ -38,12 +41,20 @@ class RolloutTrainer(Trainer):
     """The name of the value head that the policy has, if it has one."""
 
     def __init__(self, job: TrainingJob, stage: OnlineStage) -> None:
-        """Set up the loop, the reference and the rewards."""
+        """Set up the loop, the reference and the rewards.
+
+        Raises:
+            BadModel: no token ends an answer, or the model does not leave out pads.
+        """
         super().__init__(job)
         self.stage: Any = stage
         self.reference = Reference(job)
         self.rewards = Rewards(job)
         self._sampling = _sampling_of(job, stage)
+        evaluated_at_once = self.args.eval_batch_size if job.validation else 1
+        if max(self._train_batch_size, evaluated_at_once) > 1:
+            with self.accelerator.autocast():
+                require_pads_unseen(job.opened.model)
 
     # --- what a subclass says ---------------------------------------------------------------
 
@@ -247,12 +258,20 @@ class RolloutTrainer(Trainer):
 
 
 def _sampling_of(job: TrainingJob, stage: OnlineStage) -> GenerationConfig:
-    """Return how answers are sampled: by the model's own probabilities, none of which is cut."""
+    """Return how answers are sampled: by the model's own probabilities, none of which is cut.
+
+    Raises:
+        BadModel: no token ends an answer.
+    """
     tokenizer, template = job.opened.tokenizer, job.opened.template
     stops = template.stop_ids(tokenizer) if template is not None else [tokenizer.eos_token_id]
-    pad = tokenizer.pad_token_id
+    if not stops or stops == [None]:
+        raise BadModel(
+            "nothing ends an answer: the tokenizer has no end-of-sequence token, and the chat "
+            "template names none. Name a `template` that does."
+        )
     return GenerationConfig(  # type: ignore[no-untyped-call]
         do_sample=True, temperature=stage.temperature, top_k=0, top_p=1.0,
         max_new_tokens=stage.max_new_tokens, eos_token_id=stops, use_cache=True,
-        pad_token_id=int(pad) if pad is not None else 0,
+        pad_token_id=pad_id_of(tokenizer),
     )  # fmt: skip

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from luthier.core.model.padding import pad_id_of
 from luthier.core.templates import IGNORED
 
 if TYPE_CHECKING:
@@ -23,8 +24,7 @@ class PromptCollator:
     @classmethod
     def of(cls, tokenizer: PreTrainedTokenizerBase, repeats: int) -> PromptCollator:
         """Return the collator that pads with a tokenizer's own pad token, or with id 0."""
-        pad = tokenizer.pad_token_id
-        return cls(int(pad) if pad is not None else 0, repeats)
+        return cls(pad_id_of(tokenizer), repeats)
 
     def __call__(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
         """Return `input_ids` and `attention_mask`, (B, T), of each prompt.

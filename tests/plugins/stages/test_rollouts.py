@@ -2,12 +2,13 @@
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, GenerationMixin, GPT2Config
+from transformers import AutoModelForCausalLM, GenerationMixin, GPT2Config, RwkvConfig
 
 from luthier.core import LuthierError, train
 from luthier.core.errors import BadModel
 from luthier.core.model.opening import locate, model_spec
 from luthier.core.run.program import settled
+from luthier.core.templates import ChatTemplate
 from luthier.core.training.recording import read_metrics
 
 HALF = {"path": "tiny", "dtype": "bfloat16"}
@@ -92,6 +93,31 @@ def test_answers_end_where_learned_positions_do(sampled_run, trainer_of, tmp_pat
     long = {**batch, **{name: batch[name].repeat(1, 3) for name in ("input_ids", "attention_mask")}}
     with pytest.raises(BadModel, match=r"tokens to be answered, and the model has 48 positions"):
         trainer.sampled(long)
+
+
+def test_a_model_that_takes_pads_for_tokens_is_asked_one_prompt_at_a_time(
+    sampled_run, trainer_of, tmp_path
+):
+    def config(size):
+        return RwkvConfig(vocab_size=size, hidden_size=16, num_hidden_layers=2, context_length=64)
+
+    path = made(sampled_run(), tmp_path / "rwkv", config)
+
+    def run(size):
+        changes = {"training": {"batch_size": size}, "output": str(tmp_path / f"of-{size}")}
+        run = sampled_run("grpo", model={"path": path}, tuner="full", **changes)
+        return {**run, "template": "chatml"}
+
+    with pytest.raises(BadModel, match=r"RwkvForCausalLM takes the pads(.|\n)*batch_size: 1"):
+        trainer_of(run(2))
+    trainer = trainer_of(run(1))
+    assert trainer.sampled(batch_of(trainer)).logps.isfinite().all()
+
+
+def test_answers_that_no_token_ends_are_refused(sampled_run, trainer_of, monkeypatch):
+    monkeypatch.setattr(ChatTemplate, "stop_ids", lambda self, tokenizer: [])
+    with pytest.raises(BadModel, match="nothing ends an answer"):
+        trainer_of(sampled_run())
 
 
 # --- scores -------------------------------------------------------------------------------------
