@@ -90,7 +90,7 @@ def test_answers_are_sampled_by_the_weights_that_are_trained_also_where_others_a
     def losses(name, every):
         run = sampled_run(
             tuner="full", optimizer="schedule-free", validation=2, evaluation={"every": every},
-            output=str(tmp_path / name),
+            output=str(tmp_path / name), training={"batch_size": 2},
         )  # fmt: skip
         return [row["loss"] for row in rows_of(train(run), held_out=False)]
 
