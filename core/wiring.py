@@ -58,8 +58,8 @@ class Step(NamedTuple):
     call: Callable[..., Any]
 
 
-STEPPED = frozenset({"check_layers", "plan_load", "patch_model", "wrap_attention"})
-"""The hooks whose implementations core calls one by one, so that none can wrap the others."""
+STEPPED = frozenset({"build_reward", "check_layers", "patch_model", "plan_load", "wrap_attention"})
+"""The hooks whose implementations are called one by one, so that none can wrap the others."""
 
 
 class _Manager(pluggy.PluginManager):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from transformers import GenerationConfig
 
 from luthier.core.errors import BadModel
+from luthier.core.model.padding import pad_id_of
 
 if TYPE_CHECKING:
     from luthier.core.model.opening import OpenModel
@@ -37,11 +40,27 @@ def generation_config(
         given |= _PLAIN
     settings = GenerationConfig.from_dict({**opened.model.generation_config.to_dict(), **given})
     if opened.template is not None:
-        settings.eos_token_id = opened.template.stop_ids(opened.tokenizer)
+        settings.eos_token_id = opened.template.stop_ids(opened.tokenizer) or None
     if settings.pad_token_id is None:
-        settings.pad_token_id = opened.tokenizer.pad_token_id or 0
+        settings.pad_token_id = pad_id_of(opened.tokenizer)
     settings.max_length = None  # max_new_tokens says it
     return settings
+
+
+@contextmanager
+def without_own_settings(model: Any) -> Iterator[None]:
+    """Have a model generate by what it is given alone.
+
+    transformers takes what is not given from the model's own settings: what cuts its
+    probabilities (`min_p`, `suppress_tokens`) cannot be given as something that cuts nothing.
+    """
+    model = model.get_base_model() if hasattr(model, "peft_config") else model
+    own = model.generation_config
+    model.generation_config = GenerationConfig()  # type: ignore[no-untyped-call]
+    try:
+        yield
+    finally:
+        model.generation_config = own
 
 
 def within_positions(
@@ -63,8 +82,8 @@ def within_positions(
         return settings  # they are computed, so there is one for each token
     if tokens >= positions:
         raise BadModel(
-            f"the conversation has {tokens:,} tokens, and the model has {positions:,} "
-            "positions. Begin a new one, or leave some of it out."
+            f"there are {tokens:,} tokens to be answered, and the model has {positions:,} "
+            "positions. Leave some of them out, or begin a new conversation."
         )
     settings = copy.copy(settings)
     settings.max_new_tokens = min(settings.max_new_tokens, positions - tokens)

@@ -13,6 +13,7 @@ from typing import Any
 
 from luthier.core.hooks import Undo
 from luthier.core.model.adapters import ADAPTER_CONFIG, put_adapter
+from luthier.core.model.modes import evaluated
 from luthier.core.model.opening import ModelSpec, stacked
 
 
@@ -96,11 +97,9 @@ def switched_off(model: Any) -> Iterator[None]:
 def _as_trained(model: Any) -> Iterator[None]:
     """Leave what is trained, and what mode a model is in, as they were: PEFT sets both anew."""
     trained = [(one, one.requires_grad) for one in model.parameters()]
-    training = model.training
-    model.eval()
     try:
-        yield
+        with evaluated(model):
+            yield
     finally:
-        model.train(training)
         for parameter, required in trained:
             parameter.requires_grad_(required)

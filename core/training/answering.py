@@ -16,6 +16,7 @@ import torch
 from luthier.core.data.columns import unfolded
 from luthier.core.errors import BadData
 from luthier.core.model.generation import generation_config, within_positions
+from luthier.core.model.modes import evaluated
 from luthier.core.run.reporting import quiet_libraries
 from luthier.core.templates import IGNORED
 from luthier.core.training.state import random_state, restore_random_state
@@ -138,19 +139,16 @@ def answers(
 def _asked(job: TrainingJob) -> Iterator[None]:
     """Have the model as it is evaluated, and all as it was afterwards."""
     model, run, state = job.opened.model, job.run, random_state()
-    modes = [(module, module.training) for module in model.modules()]
     mixed = run.training.precision == "mixed" and job.dtype != "float32"
     kind = model.device.type
-    model.eval()
     try:
         with (
+            evaluated(model),
             torch.no_grad(),
             torch.autocast(kind, getattr(torch, job.dtype)) if mixed else nullcontext(),
         ):
             yield
     finally:
-        for module, mode in modes:
-            module.training = mode
         restore_random_state(state)
 
 

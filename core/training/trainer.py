@@ -155,11 +155,10 @@ class Trainer(Checkpointing):
             finally:
                 self.train_dataset, self.data_collator = given
         return torch.utils.data.DataLoader(
-            self.train_dataset,
-            batch_size=self._train_batch_size,
-            collate_fn=self.data_collator,
+            self.train_dataset, batch_size=self._train_batch_size, collate_fn=self.data_collator,
             pin_memory=self.args.dataloader_pin_memory,
-        )
+            generator=torch.Generator(),  # else it draws a seed of the chance that is restored
+        )  # fmt: skip
 
     def get_eval_dataloader(self, eval_dataset: Any = None) -> Any:
         """Return the batches of a validation set, by its name or itself; each row is in one."""

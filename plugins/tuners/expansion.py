@@ -13,6 +13,7 @@ from torch import nn
 
 from luthier.core import BadModel
 from luthier.core.model.layers import LayerMap, LayerType, Patterns
+from luthier.core.model.modes import evaluated
 from luthier.plugins.tuners.blocks import Blocks, parameters_of
 
 OUTPUTS = (
@@ -108,12 +109,9 @@ def _silence(model: Any, prefix: str, new: set[int], patterns: Patterns) -> None
 
 
 def _logits(model: Any) -> torch.Tensor:
-    training = model.training
-    model.eval()
-    with torch.no_grad():
+    with evaluated(model), torch.no_grad():
         ids_BT = torch.arange(1, 9, device=next(model.parameters()).device)[None]
         logits: torch.Tensor = model(input_ids=ids_BT, use_cache=False).logits
-    model.train(training)
     return logits
 
 

@@ -70,6 +70,30 @@ def test_a_run_killed_at_any_point_ends_with_the_same_weights(
     assert_same_run(resume(folder.path), uninterrupted)
 
 
+ADAPTER = {"name": "lora", "rank": 4, "dropout": 0.1}
+
+
+@pytest.mark.parametrize("stage", ["sft", "ppo"])
+def test_chance_goes_on_as_it_was_where_rows_are_streamed(small_run, tmp_path, monkeypatch, stage):
+    options = {k: v for k, v in STAGES.get(stage, {"stage": stage}).items() if k != "format"}
+    if stage == "ppo":
+        file = tmp_path / "prompts.jsonl"
+        file.write_text("".join(json.dumps(row) + "\n" for row in ROWS))
+        options["data"] = [{"path": str(file), "format": "prompts"}]
+
+    def contents(name):
+        return small_run(
+            **options, tuner=ADAPTER, mix={"streaming": True, "shuffle_buffer": 5},
+            output=str(tmp_path / name),
+            training={"max_steps": 4, "batch_size": 2, "log_every": 1, "learning_rate": 1e-3},
+        )  # fmt: skip
+
+    whole = train(contents("whole"))
+    step = ("luthier.core.training.recording.Recorder.on_step_end", 3)
+    killer(monkeypatch)(lambda: train(contents("killed")), *step)
+    assert_same_run(resume(tmp_path / "killed"), whole)
+
+
 @pytest.fixture(scope="module")
 def longer_run(long_run, tmp_path_factory):
     """A run of forty steps as a file, and what it ends with when nobody kills it."""

@@ -96,6 +96,21 @@ def test_what_is_trained_stays_as_it_was(reward_run, small_run):
     assert list(shared.model.peft_config) == ["default"]
 
 
+def test_each_module_stays_in_its_own_mode(reward_run, small_run):
+    shared, _ = opened(small_run(tuner={"name": "lora", "rank": 4}), training=True)
+    shared.model.train()
+    held = shared.model.get_submodule("base_model.model.model.layers.1").eval()
+    modes = {name: module.training for name, module in shared.model.named_modules()}
+    lay_beside(shared.model, reward_run().model, "reward")
+    for context in (switched_off(shared.model), switched_to(shared.model, "reward")):
+        with context:
+            assert not any(module.training for module in shared.model.modules())
+        assert shared.model.training
+        assert not held.training
+        named = dict(shared.model.named_modules())
+        assert {name: named[name].training for name in modes} == modes
+
+
 def test_the_base_is_in_memory_once(reward_run, small_run):
     folder = reward_run()
     shared, _ = opened(small_run(tuner={"name": "lora", "rank": 4}), training=True)

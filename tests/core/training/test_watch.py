@@ -200,6 +200,22 @@ def test_weights_that_are_no_numbers_are_named_as_what_it_comes_from(contents, m
         train(contents(faults=SKIP))  # which would not help
 
 
+def test_a_value_head_that_is_no_number_is_named(contents, monkeypatch, tmp_path):
+    original = Watch.begin
+
+    def begin(self, batches, items):
+        with torch.no_grad():
+            self.trainer.job.opened.value_heads["reward"].weight[0, 0] = float("nan")
+        original(self, batches, items)
+
+    monkeypatch.setattr(Watch, "begin", begin)
+    pair = {"prompt": "What is it?", "chosen": "It is so.", "rejected": "It is not."}
+    (tmp_path / "pairs.jsonl").write_text(f"{json.dumps(pair)}\n" * 4)
+    named = r"that of value_heads\.reward \(ValueHead\), whose own weights are not finite"
+    with pytest.raises(Diverged, match=named):
+        train(contents(stage="rm", data=[str(tmp_path / "pairs.jsonl")]))
+
+
 def test_a_step_in_which_no_token_is_trained_is_a_fault_too(contents, monkeypatch):
     original, calls = PackedCollator.__call__, []
 

@@ -1,6 +1,5 @@
 """Stages that sample: what they sample and train on, whose models they share, what they learn."""
 
-import json
 import shutil
 
 import pytest
@@ -11,39 +10,11 @@ from luthier.core.problems import BadRunFile
 from luthier.core.run.folder import RunFolder
 from luthier.core.training.recording import read_metrics
 
-PROMPTS = [
-    {"prompt": f"What is {a} plus {b}?", "answer": str(a + b)} for a in range(8) for b in (1, 2)
-]
-REWARD = {"name": "contains", "text": "an"}
 ONLINE = ("ppo", "grpo", "rloo")
 
 
 def rows_of(folder, *, held_out):
     return [row for row in read_metrics(folder) if ("validation" in row) == held_out]
-
-
-@pytest.fixture
-def sampled_run(small_run, tmp_path):
-    """What makes the contents of a run that samples answers, with changes."""
-    file = tmp_path / "prompts.jsonl"
-    file.write_text("".join(json.dumps(row) + "\n" for row in PROMPTS))
-
-    def make(stage="ppo", steps=4, **changes):
-        settings = {"max_steps": steps, "batch_size": 4, "log_every": 1, "learning_rate": 2e-3}
-        settings |= changes.pop("training", {})
-        options = {"name": stage, "max_new_tokens": 8, "minibatch_size": 4}
-        if stage != "ppo":
-            options["answers"] = 4
-        options |= changes.pop("options", {})
-        return small_run(
-            **{
-                "stage": options, "data": [{"path": str(file), "format": "prompts"}],
-                "rewards": [REWARD], "tuner": {"name": "lora", "rank": 4}, "training": settings,
-                **changes,
-            }
-        )  # fmt: skip
-
-    return make
 
 
 OFTEN = [(stage, seed) for stage in ONLINE for seed in (1, 2, 3)]
@@ -103,6 +74,29 @@ def test_the_first_step_is_no_nat_from_the_reference(sampled_run):
     assert first["entropy"] > 0
 
 
+def test_a_cost_that_is_steered_is_told_and_one_of_nothing_is_refused(sampled_run):
+    steered = {"kl_coefficient": 0.1, "kl_target": 1e3, "kl_horizon": 1}
+    rows = rows_of(train(sampled_run(steps=2, options=steered)), held_out=False)
+    assert [row["kl_coefficient"] for row in rows] == pytest.approx([0.08, 0.064])
+    with pytest.raises(BadRunFile, match=r"`kl_coefficient: 0` stays 0(.|\n)*Give it a value"):
+        check(sampled_run(options={"kl_coefficient": 0, "kl_target": 1.0}))
+
+
+def test_answers_are_sampled_by_the_weights_that_are_trained_also_where_others_are_evaluated(
+    sampled_run, tmp_path
+):
+    pytest.importorskip("schedulefree", reason='needs pip install "luthier[schedule-free]"')
+
+    def losses(name, every):
+        run = sampled_run(
+            tuner="full", optimizer="schedule-free", validation=2, evaluation={"every": every},
+            output=str(tmp_path / name), training={"batch_size": 2},
+        )  # fmt: skip
+        return [row["loss"] for row in rows_of(train(run), held_out=False)]
+
+    assert losses("often", 1) == pytest.approx(losses("once", 4), rel=1e-3)
+
+
 def test_answers_are_compared_with_those_of_the_data(sampled_run):
     run = sampled_run("grpo", 1, rewards=[{"name": "matches", "pattern": r"\d+"}])
     assert rows_of(train(run), held_out=False)[0]["reward"] < 1
@@ -115,7 +109,7 @@ def test_a_stage_that_samples_wants_a_reward(sampled_run):
 
 def test_a_reward_wants_a_stage_that_samples(small_run):
     with pytest.raises(BadRunFile, match="has no answers to score"):
-        check(small_run(rewards=[REWARD]))
+        check(small_run(rewards=[{"name": "contains", "text": "an"}]))
 
 
 def test_accumulated_gradients_are_refused_with_the_way_out(sampled_run):
