@@ -12,6 +12,7 @@ TRAITS = {
     "adds-layers": "It adds layers to the model, and those after them have new numbers.",
     "trains-base-weights": "It trains weights of the model itself.",
     "trains-vectors": "It trains biases or other vectors, and no matrices of layers.",
+    "takes-from-weights": "It takes what it trains out of the model's weights, for that time.",
     "quantized": "The model's own weights are held in few bits.",
     "attention-backend": "It decides how attention is computed; a model has one.",
     "attention-masked": "It is an attention backend that keeps sequences apart by a mask.",

@@ -35,6 +35,11 @@ class Lora(LowRank):
     init_iterations: Annotated[int, Field(ge=0)] = 16
     """Iterations of the fast decomposition of pissa; 0 for the exact one, which is slow."""
 
+    def traits_of_options(self) -> frozenset[str]:
+        """Return that `pissa` and `olora` leave the weights without what the matrices begin as."""
+        taking = self.init in {"pissa", "olora"}
+        return frozenset({"takes-from-weights"}) if taking else frozenset()
+
     def settings(self, model: Any, modules: list[str]) -> dict[str, Any]:
         """Return how the matrices begin, in PEFT's words."""
         from luthier.plugins.tuners import initialisation
