@@ -183,6 +183,7 @@ class PreferenceTrainer(PairTrainer):
     """Trains on pairs of answers, compared with what a reference makes of them."""
 
     means = ("accuracy", "margin", "chosen_reward", "rejected_reward")
+    falling = frozenset({"rejected_reward"})
 
     def __init__(self, job: TrainingJob, stage: DirectPreference) -> None:
         """Note the reference, where the loss compares with one."""

@@ -51,6 +51,7 @@ class RewardTrainer(PairTrainer):
     """Trains a value head, and the model beneath it, to score the preferred answer higher."""
 
     means = ("accuracy", "margin", "chosen_score", "rejected_score")
+    falling = frozenset({"rejected_score"})
 
     def __init__(self, job: TrainingJob, stage: RewardModeling) -> None:
         """Set up the loop."""
