@@ -190,6 +190,8 @@ def open_model(located: LocatedModel, *, training: bool) -> OpenModel:
         BadModel: it cannot be loaded, or a plugin cannot be applied to it.
         TwoOwners: two plugins decide the same thing.
     """
+    from luthier.core.model.generation import settle_generation
+
     spec, manager = located.spec, located.manager
     plan = LoadPlan(spec.dtype, stored_at(located.location, spec.revision), spec.device_map)
     for step in steps(manager, "plan_load"):
@@ -200,6 +202,7 @@ def open_model(located: LocatedModel, *, training: bool) -> OpenModel:
     model = first_answer(manager, "load_model", model=spec, location=located.location, plan=plan)
     if training:
         require_trainable_places(model)
+        settle_generation(model)
     vocabulary = fit_vocabulary(model, located.tokenizer, located.known_tokens, spec.pad_vocabulary)
     layers = LayerMap.of(model, spec.layers)
     opened = OpenModel(model, located.tokenizer, located.template, layers, vocabulary)

@@ -209,8 +209,10 @@ def _finish(
     manifest["memory"]["measured_peak_bytes"] = measured_peak_bytes()
     write_json_whole(folder.manifest, manifest)
     job.opened.unpatch()
-    # last: where there is a model, the run has ended
+    # where there is a model, the run has ended
     save_model(job.opened, folder.model, card_of(folder.path.name, manifest))
+    manifest["status"] = "finished"
+    write_json_whole(folder.manifest, manifest)
     rows = [row for row in rows if VALIDATION not in row]
     loss = f", last loss {rows[-1]['loss']:.4f}" if rows else ""
     reporter.say(
@@ -228,7 +230,7 @@ def _finish(
 
 def _ended(trainer: Any, seconds: float, reporter: Reporter) -> dict[str, Any]:
     """Return what the manifest keeps of how a run ended, and say which step was the best."""
-    found = {"status": "finished", "steps": trainer.state.global_step, "seconds": round(seconds, 1)}
+    found = {"steps": trainer.state.global_step, "seconds": round(seconds, 1)}
     if trainer.watch.skipped:
         found["skipped_steps"] = trainer.watch.skipped
     if trainer.best is not None and trainer.best.step is not None:
