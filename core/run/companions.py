@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from luthier.core.errors import BadModel
+from luthier.core.model.fingerprints import fingerprint_of
 from luthier.core.model.opening import locate, model_spec, open_model
 from luthier.core.model.sharing import lay_beside, shares_base, switched_to
 from luthier.core.run.program import run_to_serve
@@ -66,6 +67,7 @@ class Companion:
             BadModel: it cannot be loaded.
         """
         model, spec = job.opened.model, located.spec
+        job.companions[name] = fingerprint_of(located)
         if shares_base(model, model_spec(job.run, training=True), spec):
             job.opened.undo.append(lay_beside(model, spec.base / spec.adapters[-1], name))
             return cls(model, partial(switched_to, model, name))

@@ -83,6 +83,32 @@ class Continuation:
             self._refuse(run, found)
         return found
 
+    def after_opening(
+        self, run: Run, model: str | None, companions: Mapping[str, str | None]
+    ) -> list[Difference]:
+        """Return which of the models are others than those that the run began with.
+
+        Args:
+            run: the run.
+            model: the fingerprint of the one that is trained.
+            companions: those of the models beside it, by what they are there for.
+
+        Raises:
+            BadRunFolder: one is, and that is not accepted.
+        """
+        before = {"model": self.stored.get("model", {}).get("sha256")}
+        now = {"model": model}
+        for name, digest in self.stored.get("companions", {}).items():
+            before[f"{name} model"], now[f"{name} model"] = digest, companions.get(name)
+        found = [
+            Difference(f"the files of the {what}", one[:SHOWN], (now[what] or "none")[:SHOWN])
+            for what, one in before.items()
+            if one is not None and one != now[what]
+        ]
+        if found and not self.accepts_changes:
+            self._refuse(run, found)
+        return found
+
     def kept(self, changes: Sequence[Difference]) -> dict[str, Any]:
         """Return what the manifest keeps of the run as it began, and of all that was changed."""
         before = list(self.stored.get("changes", []))

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from luthier.core.data.prepared import PreparedData
     from luthier.core.hooks import Items
-    from luthier.core.run.continuation import Continuation
+    from luthier.core.run.continuation import Continuation, Difference
     from luthier.core.run.job import TrainingJob
 
 
@@ -73,8 +73,13 @@ def execute(
 
         checkpoint = newest_whole(folder, reporter) if resuming else None
         begun = Continuation.of(folder, accepts_changes=accept_changes) if checkpoint else None
-        job, manifest = _job(run, folder, reporter, begun)
+        job, manifest, changes = _job(run, folder, reporter, begun)
         trainer = first_answer(job.manager, "build_trainer", job=job)
+        manifest["companions"] = dict(job.companions)
+        if begun:
+            models = begun.after_opening(run, manifest["model"]["sha256"], job.companions)
+            tell_of_changes(models, reporter)
+            manifest |= begun.kept([*changes, *models])
         _write(folder, manifest)  # from here on it can be gone on with
         if is_first():
             forget(folder)  # the run that this one overwrites
@@ -109,8 +114,11 @@ def _train(
 
 def _job(
     run: Run, folder: RunFolder, reporter: Reporter, begun: Continuation | None
-) -> tuple[TrainingJob, dict[str, Any]]:
-    """Open data and model, in this order: a bad row is told before any weights are loaded."""
+) -> tuple[TrainingJob, dict[str, Any], list[Difference]]:
+    """Open data and model, in this order: a bad row is told before any weights are loaded.
+
+    Returned besides are the facts of the run, and what has changed since it began.
+    """
     from transformers import set_seed
 
     from luthier.core.data.preparation import prepare
@@ -139,12 +147,11 @@ def _job(
         reporter.say("packing", str(rows))
     require_space(run, folder, opened, rows, reporter)
     manifest["model"] = model_facts(run, located, opened)
-    manifest |= begun.kept(changes) if begun else {}
     validation = {k: arranged(run, v, manager)[0] for k, v in prepared.validation.items()}
     job = TrainingJob(run, folder, opened, rows, validation, spec.dtype, manager, reporter)
     job.origins = prepared.origins
     _equip(job, reporter)
-    return job, manifest
+    return job, manifest, changes
 
 
 def _equip(job: TrainingJob, reporter: Reporter) -> None:

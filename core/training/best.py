@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Set as AbstractSet
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any
 
 from transformers import TrainerCallback
