@@ -387,8 +387,8 @@ def build_callback(job: TrainingJob) -> TrainerCallback | None:
     """Return an observer of the training loop.
 
     One that has `figures`, names, and a method `measure` is asked at each evaluation for these
-    figures of a validation set (core/training/measuring.py); `evaluation.best` may name them. Those of
-    which less is better are in its `falling`.
+    figures of a validation set (core/training/measuring.py); `evaluation.best` may name them. Those
+    of which less is better are in its `falling`.
 
     Answered by callbacks.
     """

@@ -208,17 +208,7 @@ def open_model(located: LocatedModel, *, training: bool) -> OpenModel:
     opened = OpenModel(model, located.tokenizer, located.template, layers, vocabulary)
     opened.config_changes = {k: v for k, v in plan.config.items() if k != KEY}
     _patch(opened, manager, "built")
-    beneath, last = stacked(spec, training=training)
-    for adapter in beneath:
-        opened.model = merged(with_adapter(opened.model, adapter), adapter)
-    if training:
-        opened.model = first_answer(
-            manager, "attach_adapter",
-            model=opened.model, layers=layers, vocabulary=vocabulary, adapter=last,
-        )  # fmt: skip
-        _hold_trained_in(opened.model, spec.trained_dtype)
-    elif last is not None:
-        opened.model = with_adapter(opened.model, last)
+    _adapt(opened, manager, spec, training=training)
     _patch(opened, manager, "adapted")
     opened.value_heads = saved_heads(located)
     return opened
@@ -239,6 +229,23 @@ def stacked(spec: ModelSpec, *, training: bool) -> tuple[list[Path], Path | None
     if not folders or (training and not spec.continues):
         return folders, None
     return folders[:-1], folders[-1]
+
+
+def _adapt(
+    opened: OpenModel, manager: pluggy.PluginManager, spec: ModelSpec, *, training: bool
+) -> None:
+    """Put a model's adapters on it, and in training what its tuner trains."""
+    beneath, last = stacked(spec, training=training)
+    for adapter in beneath:
+        opened.model = merged(with_adapter(opened.model, adapter), adapter)
+    if training:
+        opened.model = first_answer(
+            manager, "attach_adapter",
+            model=opened.model, layers=opened.layers, vocabulary=opened.vocabulary, adapter=last,
+        )  # fmt: skip
+        _hold_trained_in(opened.model, spec.trained_dtype)
+    elif last is not None:
+        opened.model = with_adapter(opened.model, last)
 
 
 def _patch(opened: OpenModel, manager: pluggy.PluginManager, phase: str) -> None:

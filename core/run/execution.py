@@ -76,10 +76,7 @@ def execute(
         job, manifest, changes = _job(run, folder, reporter, begun)
         trainer = first_answer(job.manager, "build_trainer", job=job)
         manifest["companions"] = dict(job.companions)
-        if begun:
-            models = begun.after_opening(run, manifest["model"]["sha256"], job.companions)
-            tell_of_changes(models, reporter)
-            manifest |= begun.kept([*changes, *models])
+        manifest |= _kept(begun, job, manifest, changes) if begun else {}
         _write(folder, manifest)  # from here on it can be gone on with
         if is_first():
             forget(folder)  # the run that this one overwrites
@@ -152,6 +149,15 @@ def _job(
     job.origins = prepared.origins
     _equip(job, reporter)
     return job, manifest, changes
+
+
+def _kept(
+    begun: Continuation, job: TrainingJob, manifest: dict[str, Any], changes: list[Difference]
+) -> dict[str, Any]:
+    """Return what stays of the run as it began, once its models are known to be the same."""
+    models = begun.after_opening(job.run, manifest["model"]["sha256"], job.companions)
+    tell_of_changes(models, job.reporter)
+    return begun.kept([*changes, *models])
 
 
 def _equip(job: TrainingJob, reporter: Reporter) -> None:
