@@ -16,10 +16,12 @@ from luthier.core.errors import BadRunFolder
 from luthier.core.problems import counted
 from luthier.core.run.folder import RunFolder
 from luthier.core.run.ranks import world
+from luthier.core.run.telling import tell_of_changes
 from luthier.core.runfile import Run
 
 if TYPE_CHECKING:
     from luthier.core.model.opening import LocatedModel
+    from luthier.core.run.job import TrainingJob
 
 DATA = "data"
 SHOWN = 12
@@ -123,6 +125,25 @@ class Continuation:
             "  Put it back, or train anew with `--overwrite`; or go on with what there is now: "
             f"`luthier resume {run.output} --accept-changes`."
         )
+
+
+def kept_of(
+    begun: Continuation | None,
+    job: TrainingJob,
+    manifest: dict[str, Any],
+    changes: list[Difference],
+) -> dict[str, Any]:
+    """Return the models beside the one that is trained, and what stays of the run as it began.
+
+    Raises:
+        BadRunFolder: a model is another, and that is not accepted.
+    """
+    found = {"companions": dict(job.companions)}
+    if begun is None:
+        return found
+    models = begun.after_opening(job.run, manifest["model"]["sha256"], job.companions)
+    tell_of_changes(models, job.reporter)
+    return found | begun.kept([*changes, *models])
 
 
 def require_same_data(folder: RunFolder, prepared: PreparedData) -> None:

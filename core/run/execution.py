@@ -68,15 +68,14 @@ def execute(
     if is_first():
         folder.remove_leftovers()
     with _logged(folder), quiet_libraries(), reporter.hearing():
-        from luthier.core.run.continuation import Continuation
+        from luthier.core.run.continuation import Continuation, kept_of
         from luthier.core.training.checkpoints import newest_whole
 
         checkpoint = newest_whole(folder, reporter) if resuming else None
         begun = Continuation.of(folder, accepts_changes=accept_changes) if checkpoint else None
         job, manifest, changes = _job(run, folder, reporter, begun)
         trainer = first_answer(job.manager, "build_trainer", job=job)
-        manifest["companions"] = dict(job.companions)
-        manifest |= _kept(begun, job, manifest, changes) if begun else {}
+        manifest |= kept_of(begun, job, manifest, changes)
         _write(folder, manifest)  # from here on it can be gone on with
         if is_first():
             forget(folder)  # the run that this one overwrites
@@ -149,15 +148,6 @@ def _job(
     job.origins = prepared.origins
     _equip(job, reporter)
     return job, manifest, changes
-
-
-def _kept(
-    begun: Continuation, job: TrainingJob, manifest: dict[str, Any], changes: list[Difference]
-) -> dict[str, Any]:
-    """Return what stays of the run as it began, once its models are known to be the same."""
-    models = begun.after_opening(job.run, manifest["model"]["sha256"], job.companions)
-    tell_of_changes(models, job.reporter)
-    return begun.kept([*changes, *models])
 
 
 def _equip(job: TrainingJob, reporter: Reporter) -> None:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
-from luthier.core.data.columns import unfolded
+from luthier.core.data.columns import field_of, unfolded
+from luthier.core.data.encoding import ANSWERED, PROMPT
 from luthier.core.errors import BadData
 from luthier.core.model.generation import generation_config, within_positions
 from luthier.core.run.reporting import quiet_libraries
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     from luthier.core.hooks import Items
     from luthier.core.model.opening import OpenModel
     from luthier.core.run.job import TrainingJob
-
-PROMPT, ANSWERED = "prompt_", "answered_"
-"""What the columns begin with of rows that `Encoder.prompts` made."""
 
 
 class Question(NamedTuple):
@@ -85,10 +83,10 @@ def _rows(item: Any) -> Sequence[Mapping[str, Any]]:
 
 
 def _question(row: Mapping[str, Any]) -> Question | None:
-    if f"{PROMPT}input_ids" in row:
-        pairs = [row.get(f"{ANSWERED}{field}") or () for field in ("input_ids", "labels")]
+    if field_of(PROMPT, "input_ids") in row:
+        pairs = [row.get(field_of(ANSWERED, field)) or () for field in ("input_ids", "labels")]
         answered = [int(i) for i, label in zip(*pairs, strict=True) if label != IGNORED]
-        return Question([*map(int, row[f"{PROMPT}input_ids"])], answered)
+        return Question([*map(int, row[field_of(PROMPT, "input_ids")])], answered)
     sequences = unfolded([row])
     if not sequences:
         return None
