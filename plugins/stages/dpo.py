@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from luthier.core.training import Trainer
 
 NO_REFERENCE = {"simpo", "cpo", "orpo"}
+OF_MEANS = {"ipo", "simpo", "orpo"}
 
 
 class DirectPreference(PairStage):
@@ -41,7 +42,8 @@ class DirectPreference(PairStage):
     """The weight of the preferred answer's own loss, that of a token on average; if not given, 1
     with `cpo` and `orpo`, of whose losses it is a part, and else 0."""
     beyond_shorter: Annotated[float, Field(ge=0, le=1)] = 1.0
-    """What tokens beyond the length of the shorter answer count for (LD-DPO's alpha)."""
+    """What tokens beyond the length of the shorter answer count for (LD-DPO's alpha), by losses
+    that compare sums of tokens: `sigmoid`, `robust`, `hinge` and `cpo`."""
     reference: str | None = None
     """Another model to compare with: a run folder, a model's folder or a Hub id; if not given, it
     is the model as it began."""
@@ -61,6 +63,15 @@ class DirectPreference(PairStage):
         if self.label_smoothing and self.loss not in {"sigmoid", "robust", "cpo"}:
             losses = "sigmoid, robust and cpo"
             raise ValueError(f"`label_smoothing` is of the losses {losses}, not of {self.loss}")
+        return self
+
+    @model_validator(mode="after")
+    def _sums_alone_grow_with_an_answer(self) -> DirectPreference:
+        if self.beyond_shorter != 1 and self.loss in OF_MEANS:
+            raise ValueError(
+                f"`beyond_shorter` is of losses that compare sums, and {self.loss} compares means "
+                "of tokens, which a longer answer makes no larger"
+            )
         return self
 
     @model_validator(mode="after")

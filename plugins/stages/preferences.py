@@ -36,6 +36,12 @@ class Answers(NamedTuple):
     chosen_length: torch.Tensor
     """How many tokens these sums are of."""
     rejected_length: torch.Tensor
+    whole: torch.Tensor | None = None
+    """The sums of the preferred answers where `chosen` has tokens that count for less."""
+
+    def mean_of_answers(self) -> torch.Tensor:
+        """Return the mean log-probability of a token of the preferred answers, all alike."""
+        return (self.chosen if self.whole is None else self.whole) / self.chosen_length
 
     def means(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the mean log-probability of a token of each answer."""
@@ -60,14 +66,19 @@ def log_probabilities(
     found_K = token_log_probabilities(logits_BTV, labels_BT)
     answers_K = answers_BT[:, 1:][labels_BT[:, 1:] != IGNORED]
     lengths_B = answers_K.bincount(minlength=int(answers_BT.max()) + 1)
+
+    def summed(values_K: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return values_K.new_zeros(len(lengths_B)).index_add(0, answers_K, values_K).chunk(2)
+
+    whole = None
     if beyond != 1:
+        whole = summed(found_K)[0]
         shorter_n = torch.minimum(*lengths_B.chunk(2))
         numbers_K = torch.arange(len(found_K), device=found_K.device)
         number_K = numbers_K - (lengths_B.cumsum(0) - lengths_B)[answers_K]
         over_K = number_K >= torch.cat([shorter_n, shorter_n])[answers_K]
         found_K = torch.where(over_K, beyond * found_K, found_K)
-    sums_B = found_K.new_zeros(len(lengths_B)).index_add(0, answers_K, found_K)
-    return Answers(*sums_B.chunk(2), *lengths_B.chunk(2))
+    return Answers(*summed(found_K), *lengths_B.chunk(2), whole)
 
 
 class Judgement(NamedTuple):
@@ -90,7 +101,7 @@ def judged(stage: DirectPreference, policy: Answers, reference: Answers | None) 
     chosen, rejected = rewards(stage, policy, reference)
     loss = of_margin(stage, chosen - rejected)
     if weight := stage.weight_of_answers:
-        loss = loss - weight * policy.means()[0]
+        loss = loss - weight * policy.mean_of_answers()
     return Judgement(loss, chosen, rejected)
 
 

@@ -111,6 +111,14 @@ def test_the_log_probability_of_an_answer_is_that_of_its_tokens():
     less = log_probabilities(logits, labels, rows, beyond=0.25)  # LD-DPO, equation 10
     torch.testing.assert_close(less.chosen[1], summed(1, 2) + 0.25 * summed(1, 3, 4))
     torch.testing.assert_close(less.rejected[0], summed(2, 1, 2) + 0.25 * summed(2, 3, 4))
+    # the answers' own loss is of all their tokens
+    torch.testing.assert_close(less.mean_of_answers(), found.means()[0])
+
+
+@pytest.mark.parametrize("loss", ["ipo", "simpo", "orpo"])
+def test_a_loss_of_means_has_no_tokens_beyond_the_shorter_answer(loss):
+    with pytest.raises(ValidationError, match=f"compare sums, and {loss} compares means"):
+        DirectPreference(loss=loss, beyond_shorter=0.5)
 
 
 def test_pairs_that_only_fill_a_batch_are_not_counted():
