@@ -3,6 +3,7 @@
 import json
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -13,7 +14,7 @@ from luthier.core.errors import BadModel
 from luthier.core.model.opening import locate, model_spec, open_model
 from luthier.core.model.value_head import load_value_heads
 from luthier.core.run.job import TrainingJob
-from luthier.core.run.program import settled
+from luthier.core.run.program import load_tokenizer, settled
 from luthier.core.samples import Sample
 from luthier.core.training.recording import read_metrics
 from luthier.plugins.rewards.contains import ContainsReward
@@ -83,9 +84,14 @@ def server():
 
 
 def test_a_server_is_sent_prompts_with_answers_and_returns_their_scores(server):
-    scores_of = HttpReward(url=server, weight=0.5).build_reward(job=None)
-    assert scores_of([sample("ab"), sample("abcd")]) == [2.5, 3.5]
-    assert Scoring.asked == {"model": "reward", "messages": ["Q: ab", "Q: abcd"]}
+    tokenizer = load_tokenizer("tiny")
+    asked, answered = "<|im_start|>user\nHi.<|im_end|>\n<|im_start|>assistant\n", "Yes.<|im_end|>"
+    ids = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in (asked, answered)]
+    job = SimpleNamespace(opened=SimpleNamespace(tokenizer=tokenizer))
+    scores_of = HttpReward(url=server, weight=0.5).build_reward(job=job)
+    # with special tokens, as who serves a reward model for LLaMA-Factory is sent them
+    assert scores_of([Sample("user Hi.", "Yes.", "", *ids)]) == [len(asked + answered) / 2]
+    assert Scoring.asked == {"model": "reward", "messages": [asked + answered]}
 
 
 @pytest.mark.parametrize(
@@ -95,12 +101,12 @@ def test_a_server_is_sent_prompts_with_answers_and_returns_their_scores(server):
 def test_a_server_that_replies_something_else_is_told_of(server, reply):
     Scoring.reply = reply
     with pytest.raises(LuthierError, match=server):
-        HttpReward(url=server).asked([sample("a"), sample("b")])
+        HttpReward(url=server).asked(["a", "b"])
 
 
 def test_a_server_that_is_not_there_is_told_of():
     with pytest.raises(LuthierError, match="luthier resume"):
-        HttpReward(url="http://127.0.0.1:9/", timeout=1).asked([sample("a")])
+        HttpReward(url="http://127.0.0.1:9/", timeout=1).asked(["a"])
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://host/x", "scores", "http://"])
