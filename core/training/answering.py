@@ -38,7 +38,7 @@ class Question(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """A question as text, and what the model answered; none holds special tokens."""
+    """A question as text, and what the model answered; none holds special tokens, nor its end."""
 
     prompt: str
     answer: str
@@ -125,11 +125,9 @@ def answers(
             found.update(zip(numbers, made, strict=True))
             if tell is not None:
                 tell(len(found))
-    text = job.opened.tokenizer.decode
-    return [
-        Answer(*(str(text(ids, skip_special_tokens=True)) for ids in (prompt, found[n], label)))
-        for n, (prompt, label) in enumerate(questions)
-    ]
+    text, ends = job.opened.tokenizer.decode, _ends_of(settings)
+    of = [(prompt, found[n], _ended(label, ends)) for n, (prompt, label) in enumerate(questions)]
+    return [Answer(*(str(text(ids, skip_special_tokens=True)) for ids in one)) for one in of]
 
 
 @contextmanager
@@ -167,9 +165,13 @@ def _generated(
     ids_BT = opened.model.generate(
         input_ids=ids_BP.to(device), attention_mask=seen_BP.to(device), generation_config=settings
     )
-    stops = settings.eos_token_id
-    ends = set(stops if isinstance(stops, list) else [stops])
+    ends = _ends_of(settings)
     return [_ended(ids, ends) for ids in ids_BT[:, longest:].tolist()]
+
+
+def _ends_of(settings: GenerationConfig) -> set[int | None]:
+    stops = settings.eos_token_id
+    return set(stops if isinstance(stops, list) else [stops])
 
 
 def _ended(ids: list[int], ends: set[int | None]) -> list[int]:
