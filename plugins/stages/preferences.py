@@ -134,8 +134,15 @@ def _means(stage: DirectPreference, policy: Answers, _: Answers | None) -> Pair:
 
 def _odds(stage: DirectPreference, policy: Answers, _: Answers | None) -> Pair:  # noqa: ARG001
     """Return the log-odds of a token on average (ORPO, equation 4)."""
-    first, second = (one - torch.log1p(-one.exp()) for one in policy.means())
-    return first, second
+    chosen, rejected = policy.means()
+    return _log_odds(chosen), _log_odds(rejected)
+
+
+def _log_odds(logps: torch.Tensor) -> torch.Tensor:
+    """Return log(p / (1 - p)) of log p, finite where p is 1 but for rounding."""
+    below = logps.clamp(max=-torch.finfo(logps.dtype).tiny)
+    # 1 - exp(x) has lost all its digits where x is near 0, expm1 none
+    return logps - torch.log(-torch.expm1(below))
 
 
 def _sigmoid(stage: DirectPreference, margin: torch.Tensor) -> torch.Tensor:

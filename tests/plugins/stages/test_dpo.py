@@ -92,6 +92,17 @@ def test_a_loss_is_that_of_its_paper(name):
     torch.testing.assert_close(found.loss, formula(), atol=1e-9, rtol=1e-9)
 
 
+@pytest.mark.parametrize("logp", [-1e-8, -1e-30, 0.0])
+def test_the_odds_of_a_certain_answer_are_finite_and_its_gradient_too(logp):
+    chosen, rejected = (torch.tensor([one], requires_grad=True) for one in (-1.0, logp))
+    one = torch.ones(1)
+    found = judged(DirectPreference(loss="orpo"), Answers(chosen, rejected, one, one), None)
+    found.loss.sum().backward()
+    assert found.loss.isfinite() and chosen.grad.isfinite() and rejected.grad.isfinite()
+    if logp == -1e-8:
+        assert float(found.rejected.detach()) == pytest.approx(-math.log(1e-8), rel=1e-5)
+
+
 def test_the_log_probability_of_an_answer_is_that_of_its_tokens():
     logits = torch.randn(4, 5, 7, dtype=torch.float64, generator=generator)
     labels = torch.tensor([
