@@ -31,9 +31,9 @@ class DirectPreference(PairStage):
     loss: Literal["sigmoid", "robust", "hinge", "ipo", "simpo", "cpo", "orpo"] = "sigmoid"
     """What is made of a pair: `sigmoid` is DPO's. `simpo`, `cpo` and `orpo` compare with no
     reference."""
-    beta: Annotated[float, Field(gt=0)] = 0.1
-    """What a log-ratio is multiplied by; the higher, the closer to the reference. Of `simpo` it is
-    better 2, and of `orpo` the weight of the odds ratio."""
+    beta: Annotated[float, Field(gt=0)] | None = None
+    """What a log-ratio is multiplied by, the higher, the closer to the reference; with `orpo` the
+    weight of the odds ratio. If not given, it is 2 with `simpo`, and else 0.1."""
     label_smoothing: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
     """Which share of the preferences is taken for mistaken, by `sigmoid`, `cpo` and `robust`."""
     margin: Annotated[float, Field(ge=0)] = 0.5
@@ -85,6 +85,13 @@ class DirectPreference(PairStage):
     def needs_reference(self) -> bool:
         """Whether the loss compares with a reference."""
         return self.loss not in NO_REFERENCE
+
+    @property
+    def factor(self) -> float:
+        """`beta`, or what it is where it is not given: means differ by less than sums do."""
+        if self.beta is None:
+            return 2.0 if self.loss == "simpo" else 0.1
+        return self.beta
 
     @property
     def weight_of_answers(self) -> float:

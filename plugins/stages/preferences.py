@@ -111,7 +111,7 @@ Pair = tuple[torch.Tensor, torch.Tensor]
 def _ratios(stage: DirectPreference, policy: Answers, reference: Answers | None) -> Pair:
     """Return beta times the log-ratios to the reference (DPO, equation 5)."""
     assert reference is not None  # noqa: S101 - `needs_reference` told so
-    beta = stage.beta
+    beta = stage.factor
     return beta * (policy.chosen - reference.chosen), beta * (policy.rejected - reference.rejected)
 
 
@@ -119,17 +119,17 @@ def _mean_ratios(stage: DirectPreference, policy: Answers, reference: Answers | 
     """Return the same of a token on average, as IPO's authors advise."""
     assert reference is not None  # noqa: S101 - `needs_reference` told so
     pairs = zip(policy.means(), reference.means(), strict=True)
-    first, second = (stage.beta * (one - other) for one, other in pairs)
+    first, second = (stage.factor * (one - other) for one, other in pairs)
     return first, second
 
 
 def _sums(stage: DirectPreference, policy: Answers, _: Answers | None) -> Pair:
-    return stage.beta * policy.chosen, stage.beta * policy.rejected
+    return stage.factor * policy.chosen, stage.factor * policy.rejected
 
 
 def _means(stage: DirectPreference, policy: Answers, _: Answers | None) -> Pair:
     chosen, rejected = policy.means()
-    return stage.beta * chosen, stage.beta * rejected
+    return stage.factor * chosen, stage.factor * rejected
 
 
 def _odds(stage: DirectPreference, policy: Answers, _: Answers | None) -> Pair:  # noqa: ARG001
@@ -153,7 +153,7 @@ def _sigmoid(stage: DirectPreference, margin: torch.Tensor) -> torch.Tensor:
 
 def _weighted(stage: DirectPreference, margin: torch.Tensor) -> torch.Tensor:
     """Return ORPO's of the odds ratio, equation 6, with its weight."""
-    return -stage.beta * logsigmoid(margin)
+    return -stage.factor * logsigmoid(margin)
 
 
 def _robust(stage: DirectPreference, margin: torch.Tensor) -> torch.Tensor:
@@ -169,7 +169,7 @@ def _hinge(_: DirectPreference, margin: torch.Tensor) -> torch.Tensor:
 
 def _squared(stage: DirectPreference, margin: torch.Tensor) -> torch.Tensor:
     """Return IPO's, equation 17, tau being beta."""
-    return (margin / stage.beta - 1 / (2 * stage.beta)) ** 2
+    return (margin / stage.factor - 1 / (2 * stage.factor)) ** 2
 
 
 def _target_margin(stage: DirectPreference, margin: torch.Tensor) -> torch.Tensor:

@@ -92,6 +92,11 @@ def test_a_loss_is_that_of_its_paper(name):
     torch.testing.assert_close(found.loss, formula(), atol=1e-9, rtol=1e-9)
 
 
+def test_simpo_has_a_beta_of_its_own_unless_one_is_given():
+    assert DirectPreference(loss="simpo").factor == 2
+    assert DirectPreference(loss="simpo", beta=0.1).factor == DirectPreference().factor == 0.1
+
+
 @pytest.mark.parametrize("logp", [-1e-8, -1e-30, 0.0])
 def test_the_odds_of_a_certain_answer_are_finite_and_its_gradient_too(logp):
     chosen, rejected = (torch.tensor([one], requires_grad=True) for one in (-1.0, logp))
