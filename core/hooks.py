@@ -398,6 +398,8 @@ def build_callback(job: TrainingJob) -> TrainerCallback | None:
 def conclude_run(job: TrainingJob) -> Mapping[str, Any] | None:
     """Return what the manifest is to keep of what was done with the trained model, by key.
 
+    Numbers of it stand in the model card, too.
+
     Called once, in the first of all processes, when the model is saved and its patches are taken
     back; and by `luthier predict`, which opens the model anew.
 

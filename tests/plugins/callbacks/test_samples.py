@@ -185,6 +185,8 @@ def test_the_command_predicts_again_what_the_run_did(predicted, tmp_path, monkey
     folder = RunFolder(tmp_path / "copy")
     shutil.copytree(predicted[0].path, folder.path)
     expected, figures = lines_of(folder, "predictions.jsonl"), figures_of(folder)
+    card = folder.model / "README.md"
+    assert f"| predictions bleu-4 |  | {figures['bleu-4']:.4f} |" in card.read_text()
     assert not luthier(monkeypatch, "predict", folder.path)
     assert "accuracy" in capsys.readouterr().out
     assert lines_of(folder, "predictions.jsonl") == expected
@@ -195,6 +197,10 @@ def test_the_command_predicts_again_what_the_run_did(predicted, tmp_path, monkey
     assert [row["label"] for row in lines_of(folder, "predictions.jsonl")] == ["I."]
     assert not luthier(monkeypatch, "predict", folder.path, "--rows", "2")
     assert lines_of(folder, "predictions.jsonl") == expected[:2]
+    assert "| predictions answers |  | 2 |" in card.read_text()
+    card.write_text("mine")
+    assert not luthier(monkeypatch, "predict", folder.path)
+    assert card.read_text() == "mine"
 
 
 def test_the_command_refuses_a_run_that_holds_out_nothing(small_run, monkeypatch, capsys):
