@@ -164,7 +164,7 @@ class EvaluationSection(Section):
     every: Count | None = None
     """Optimizer steps between two evaluations, the last step being one always; an epoch where it
     is not given."""
-    on_start: bool = False
+    on_start: bool = True
     """Whether it is also measured before the first step, as what it is to be compared with, and so
     that an evaluation which does not fit fails at once."""
     batch_size: Count | None = None

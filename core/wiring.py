@@ -14,7 +14,7 @@ import pluggy
 
 from luthier.core import hooks
 from luthier.core.errors import NoAnswer, TwoOwners
-from luthier.core.plugin import Plugin
+from luthier.core.plugin import Need, Plugin, Refusal
 from luthier.registry import Entry
 from luthier.registry.errors import nearest
 
@@ -40,6 +40,18 @@ class Selected(NamedTuple):
         """What others may refuse or need of it, as its options are set."""
         return self.plugin.traits | self.plugin.traits_of_options()
 
+    @property
+    def refuses(self) -> tuple[Refusal, ...]:
+        """What it cannot be combined with, as its options are set."""
+        own = self.plugin.rules_of_options()
+        return (*self.plugin.refuses, *(one for one in own if isinstance(one, Refusal)))
+
+    @property
+    def needs(self) -> tuple[Need, ...]:
+        """What it cannot do without, as its options are set."""
+        own = self.plugin.rules_of_options()
+        return (*self.plugin.needs, *(one for one in own if isinstance(one, Need)))
+
 
 class Step(NamedTuple):
     """One implementation of a hook, and whose it is."""
@@ -49,7 +61,7 @@ class Step(NamedTuple):
     call: Callable[..., Any]
 
 
-STEPPED = frozenset({"plan_load", "patch_model", "wrap_attention"})
+STEPPED = frozenset({"check_layers", "plan_load", "patch_model", "wrap_attention"})
 """The hooks whose implementations core calls one by one, so that none can wrap the others."""
 
 

@@ -6,11 +6,12 @@ plan_load -> load_model -> patch_model(built) -> attach_adapter -> patch_model(a
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from luthier.core.circumstances import UNTAUGHT
 from luthier.core.errors import BadModel
 from luthier.core.hooks import Undo
 from luthier.core.model.adapters import merged, with_adapter
@@ -200,10 +201,11 @@ def open_model(located: LocatedModel, *, training: bool) -> OpenModel:
     plan.attention = composed_attention(plan.attention, manager)
     require_interface(plan.attention, spec, located.location)
     model = first_answer(manager, "load_model", model=spec, location=located.location, plan=plan)
+    vocabulary = fit_vocabulary(model, located.tokenizer, located.known_tokens, spec.pad_vocabulary)
     if training:
         require_trainable_places(model)
         settle_generation(model)
-    vocabulary = fit_vocabulary(model, located.tokenizer, located.known_tokens, spec.pad_vocabulary)
+        _require_taught(vocabulary, spec.plugins)
     layers = LayerMap.of(model, spec.layers)
     opened = OpenModel(model, located.tokenizer, located.template, layers, vocabulary)
     opened.config_changes = {k: v for k, v in plan.config.items() if k != KEY}
@@ -212,6 +214,23 @@ def open_model(located: LocatedModel, *, training: bool) -> OpenModel:
     _patch(opened, manager, "adapted")
     opened.value_heads = saved_heads(located)
     return opened
+
+
+def _require_taught(vocabulary: Vocabulary, plugins: Iterable[Selected]) -> None:
+    """Refuse tokens that are new to the model beside what leaves their embeddings as they begin.
+
+    A run file's own are told of before; a tokenizer may have some that the model was not made with.
+
+    Raises:
+        BadModel: it names the first of them.
+    """
+    for one in plugins:
+        if vocabulary.ids and "fixed-embedding" in one.traits:
+            raise BadModel(
+                f"the model was made without {vocabulary.tokens[0]!r} and other such tokens of "
+                f"its tokenizer, and with {one} {UNTAUGHT}. Do without {one}, or choose a "
+                "tokenizer without them."
+            )
 
 
 def saved_heads(located: LocatedModel) -> dict[str, ValueHead]:

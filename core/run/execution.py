@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from luthier.core.data.prepared import PreparedData
     from luthier.core.hooks import Items
+    from luthier.core.model.opening import LocatedModel
     from luthier.core.run.continuation import Continuation, Difference
     from luthier.core.run.job import TrainingJob
 
@@ -113,12 +114,13 @@ def _job(
 ) -> tuple[TrainingJob, dict[str, Any], list[Difference]]:
     """Open data and model, in this order: a bad row is told before any weights are loaded.
 
-    Returned besides are the facts of the run, and what has changed since it began.
+    And before the data is read, what cannot be done to the model's layers is. Returned besides are
+    the facts of the run, and what has changed since it began.
     """
     from transformers import set_seed
 
-    from luthier.core.data.preparation import prepare
     from luthier.core.model.opening import locate, model_spec, open_model
+    from luthier.core.model.rehearsal import rehearse
     from luthier.core.run.job import TrainingJob
     from luthier.core.run.manifest import manifest_of, model_facts
 
@@ -126,9 +128,8 @@ def _job(
     spec = model_spec(run, training=True)
     manager = manager_of(run.selected)
     located = locate(spec)
-    prepared = prepare(run, located, manager, reporter.prepared)
-    tell_of_data(folder, prepared, reporter)
-    tell_of_template(run, prepared.counts, reporter)
+    rehearse(located, run.schedule.learning_rates)
+    prepared = _read(run, located, manager, folder, reporter)
     changes += begun.after_reading(run, located, prepared) if begun else []
     tell_of_changes(changes, reporter)
     if held := ", ".join(map(repr, located.held_tokens)):
@@ -148,6 +149,22 @@ def _job(
     job.origins = prepared.origins
     _equip(job, reporter)
     return job, manifest, changes
+
+
+def _read(
+    run: Run,
+    located: LocatedModel,
+    manager: pluggy.PluginManager,
+    folder: RunFolder,
+    reporter: Reporter,
+) -> PreparedData:
+    """Return the data of a run, of which the reporter is told."""
+    from luthier.core.data.preparation import prepare
+
+    prepared = prepare(run, located, manager, reporter.prepared)
+    tell_of_data(folder, prepared, reporter)
+    tell_of_template(run, prepared.counts, reporter)
+    return prepared
 
 
 def _equip(job: TrainingJob, reporter: Reporter) -> None:

@@ -26,7 +26,7 @@ from luthier.core.runfile import Run
 from luthier.core.templates import ChatTemplate
 
 LIBRARIES = (
-    "luthier", "torch", "transformers", "peft", "trl", "datasets", "accelerate", "tokenizers",
+    "luthier", "torch", "transformers", "peft", "datasets", "accelerate", "tokenizers",
     "safetensors", "pluggy", "pydantic", "numpy",
 )  # fmt: skip
 

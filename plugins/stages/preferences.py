@@ -78,7 +78,8 @@ def log_probabilities(
         number_K = numbers_K - (lengths_B.cumsum(0) - lengths_B)[answers_K]
         over_K = number_K >= torch.cat([shorter_n, shorter_n])[answers_K]
         found_K = torch.where(over_K, beyond * found_K, found_K)
-    return Answers(*summed(found_K), *lengths_B.chunk(2), whole)
+    (chosen, rejected), lengths = summed(found_K), lengths_B.chunk(2)
+    return Answers(chosen, rejected, lengths[0], lengths[1], whole)
 
 
 class Judgement(NamedTuple):

@@ -127,8 +127,10 @@ SWEEPS = {
         covers=(
             "core/model/adapters.py",
             "core/model/saving.py",
+            "plugins/tuners",
             "tests/plugins/tuners/test_oldest_peft.py",
         ),
+        tabulated=True,
     ),
     "quantizers": Sweep(
         tests="tests/plugins/quantizers/test_qlora.py",

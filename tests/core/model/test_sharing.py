@@ -135,7 +135,7 @@ def test_a_reward_model_scores_alike_however_the_policy_begins(reward_run, small
     own, reward = opened(folder.path)
     contents = small_run(tuner={"name": "lora", "rank": 4, "init": init})
     policy, _ = opened(contents, training=True)
-    job = SimpleNamespace(run=settled(contents), opened=policy)
+    job = SimpleNamespace(run=settled(contents), opened=policy, companions={})
     companion = Companion.opened(job, locate(reward), "reward")
     head, mask = load_value_heads(folder.model)["reward"], torch.ones_like(IDS)
     with torch.no_grad():

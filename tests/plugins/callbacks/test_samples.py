@@ -72,7 +72,7 @@ def test_training_goes_on_as_if_nobody_had_asked(small_run, tmp_path, changes, e
     assert_same_weights(sampled, alone, atol=1e-6 if "optimizer" in changes else 0.0)
     rows = lines_of(sampled, "samples.jsonl")
     assert [row["step"] for row in rows] == [
-        n for n in ([2, 4, 6] if every else [3, 6]) for _ in "ab"
+        n for n in ([2, 4, 6] if every else [0, 3, 6]) for _ in "ab"
     ]
     assert all(row["prompt"].startswith("user\nWhat is") for row in rows)
     assert {(row["prompt"], row["label"]) for row in rows} == {
@@ -145,7 +145,7 @@ def test_the_best_step_may_be_known_by_its_answers(predicted):
     rows = [row for row in lines_of(learned, "metrics.jsonl") if "validation" in row]
     found = {row["step"]: row["bleu-4"] for row in rows}
     best = json.loads(learned.manifest.read_text())["best"]
-    assert list(found) == [10, 20, 30]
+    assert list(found) == [0, 10, 20, 30]
     assert (best["figure"], best["value"]) == ("bleu-4", max(found.values()))
     assert figures_of(learned)["bleu-4"] == best["value"]
 
@@ -161,7 +161,7 @@ def test_a_figure_of_the_stage_is_not_replaced_by_one_of_answers(small_run):
     contents = small_run(stage="rm", validation=3, callbacks=[EACH], generation=FEW)
     contents["data"] = [{**contents["data"][0], "format": preferences}]
     folder = train({**contents, "training": {"max_steps": 2, "learning_rate": 5e-3}})
-    (row,) = [row for row in lines_of(folder, "metrics.jsonl") if "validation" in row]
+    _, row = [row for row in lines_of(folder, "metrics.jsonl") if "validation" in row]
     assert row["accuracy"] > figures_of(folder)["accuracy"]  # of pairs, and of answers
 
 
@@ -229,6 +229,7 @@ def test_stages_that_sample_and_that_compare_have_samples_too(small_run, tmp_pat
     prompts.write_text('{"prompt": "Who?", "answer": "I am."}\n' * 6)
     common = {
         "validation": 2, "callbacks": ["samples", "predict"], "generation": FEW,
+        "evaluation": {"on_start": False},
         "training": {"max_steps": 1, "batch_size": 2}, "tuner": {"name": "lora", "rank": 4},
     }  # fmt: skip
     sampling = {
