@@ -420,7 +420,8 @@ def build_callback(job: TrainingJob) -> TrainerCallback | None:
     """Return an observer of the training loop.
 
     One that has `figures`, names, and a method `measure` is asked at each evaluation for these
-    figures of a validation set (core/training/measuring.py); `evaluation.best` may name them.
+    figures of a validation set (core/training/measuring.py); `evaluation.best` may name them. Those
+    of which less is better are in its `falling`.
 
     Answered by callbacks.
     """
@@ -429,6 +430,8 @@ def build_callback(job: TrainingJob) -> TrainerCallback | None:
 @hookspec
 def conclude_run(job: TrainingJob) -> Mapping[str, Any] | None:
     """Return what the manifest is to keep of what was done with the trained model, by key.
+
+    Numbers of it stand in the model card, too.
 
     Called once, in the first of all processes, when the model is saved and its patches are taken
     back; and by `luthier predict`, which opens the model anew.

@@ -12,6 +12,7 @@ TRAITS = {
     "adds-layers": "It adds layers to the model, and those after them have new numbers.",
     "trains-base-weights": "It trains weights of the model itself.",
     "trains-vectors": "It trains biases or other vectors, and no matrices of layers.",
+    "takes-from-weights": "It takes what it trains out of the model's weights, for that time.",
     "fixed-embedding": "It trains no embedding, not even those of tokens new to the model.",
     "reads-ahead": "It looks at the rows of a run before any is trained on.",
     "rounded-to-4-bits": "The weights are whole on the disk, and rounded to 4 bits when loaded.",

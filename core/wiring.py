@@ -28,9 +28,12 @@ class Selected(NamedTuple):
     entry: Entry
     specs: tuple[Any, ...] = ()
     """Hook specifications that plugin-made kinds add to luthier's own."""
+    number: int = 1
+    """Which it is of those that a list names alike, where its kind allows that."""
 
     def __str__(self) -> str:
-        return f"{self.kind}/{self.name}"
+        number = f" ({self.number})" if self.number > 1 else ""
+        return f"{self.kind}/{self.name}{number}"
 
     @property
     def traits(self) -> frozenset[str]:

@@ -191,6 +191,8 @@ def open_model(located: LocatedModel, *, training: bool) -> OpenModel:
         BadModel: it cannot be loaded, or a plugin cannot be applied to it.
         TwoOwners: two plugins decide the same thing.
     """
+    from luthier.core.model.generation import settle_generation
+
     spec, manager = located.spec, located.manager
     plan = LoadPlan(spec.dtype, stored_at(located.location, spec.revision), spec.device_map)
     for step in steps(manager, "plan_load"):
@@ -202,6 +204,7 @@ def open_model(located: LocatedModel, *, training: bool) -> OpenModel:
     vocabulary = fit_vocabulary(model, located.tokenizer, located.known_tokens, spec.pad_vocabulary)
     if training:
         require_trainable_places(model)
+        settle_generation(model)
         _require_taught(vocabulary, spec.plugins)
     layers = LayerMap.of(model, spec.layers)
     opened = OpenModel(model, located.tokenizer, located.template, layers, vocabulary)

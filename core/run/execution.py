@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from luthier.core.data.prepared import PreparedData
     from luthier.core.hooks import Items
     from luthier.core.model.opening import LocatedModel
-    from luthier.core.run.continuation import Continuation
+    from luthier.core.run.continuation import Continuation, Difference
     from luthier.core.run.job import TrainingJob
 
 
@@ -69,13 +69,14 @@ def execute(
     if is_first():
         folder.remove_leftovers()
     with _logged(folder), quiet_libraries(), reporter.hearing():
-        from luthier.core.run.continuation import Continuation
+        from luthier.core.run.continuation import Continuation, kept_of
         from luthier.core.training.checkpoints import newest_whole
 
         checkpoint = newest_whole(folder, reporter) if resuming else None
         begun = Continuation.of(folder, accepts_changes=accept_changes) if checkpoint else None
-        job, manifest = _job(run, folder, reporter, begun)
+        job, manifest, changes = _job(run, folder, reporter, begun)
         trainer = first_answer(job.manager, "build_trainer", job=job)
+        manifest |= kept_of(begun, job, manifest, changes)
         _write(folder, manifest)  # from here on it can be gone on with
         if is_first():
             forget(folder)  # the run that this one overwrites
@@ -110,10 +111,11 @@ def _train(
 
 def _job(
     run: Run, folder: RunFolder, reporter: Reporter, begun: Continuation | None
-) -> tuple[TrainingJob, dict[str, Any]]:
+) -> tuple[TrainingJob, dict[str, Any], list[Difference]]:
     """Open data and model, in this order: a bad row is told before any weights are loaded.
 
-    And before the data is read, what cannot be done to the model's layers is.
+    And before the data is read, what cannot be done to the model's layers is. Returned besides are
+    the facts of the run, and what has changed since it began.
     """
     from transformers import set_seed
 
@@ -142,12 +144,11 @@ def _job(
         reporter.say("packing", str(rows))
     require_space(run, folder, opened, rows, reporter)
     manifest["model"] = model_facts(run, located, opened)
-    manifest |= begun.kept(changes) if begun else {}
     validation = {k: arranged(run, v, manager)[0] for k, v in prepared.validation.items()}
     job = TrainingJob(run, folder, opened, rows, validation, spec.dtype, manager, reporter)
     job.origins = prepared.origins
     _equip(job, reporter)
-    return job, manifest
+    return job, manifest, changes
 
 
 def _read(
@@ -228,8 +229,10 @@ def _finish(
     manifest["memory"]["measured_peak_bytes"] = measured_peak_bytes()
     write_json_whole(folder.manifest, manifest)
     job.opened.unpatch()
-    # last: where there is a model, the run has ended
+    # where there is a model, the run has ended
     save_model(job.opened, folder.model, card_of(folder.path.name, manifest))
+    manifest["status"] = "finished"
+    write_json_whole(folder.manifest, manifest)
     rows = [row for row in rows if VALIDATION not in row]
     loss = f", last loss {rows[-1]['loss']:.4f}" if rows else ""
     reporter.say(
@@ -247,7 +250,7 @@ def _finish(
 
 def _ended(trainer: Any, seconds: float, reporter: Reporter) -> dict[str, Any]:
     """Return what the manifest keeps of how a run ended, and say which step was the best."""
-    found = {"status": "finished", "steps": trainer.state.global_step, "seconds": round(seconds, 1)}
+    found = {"steps": trainer.state.global_step, "seconds": round(seconds, 1)}
     if trainer.watch.skipped:
         found["skipped_steps"] = trainer.watch.skipped
     if trainer.best is not None and trainer.best.step is not None:

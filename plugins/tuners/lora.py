@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from luthier.core.model.vocabulary import Vocabulary
     from luthier.core.run.job import TrainingJob
 
+TAKING = "takes-from-weights"
+
 
 class Lora(LowRank):
     """Train two low-rank matrices beside each chosen linear layer."""
@@ -36,8 +38,9 @@ class Lora(LowRank):
     """Iterations of the fast decomposition of pissa; 0 for the exact one, which is slow."""
 
     def traits_of_options(self) -> frozenset[str]:
-        """Return that `eva` looks at the rows."""
-        return frozenset({"reads-ahead"}) if self.init == "eva" else frozenset()
+        """Return that `eva` looks at the rows; that `pissa` and `olora` take from the weights."""
+        traits = {"eva": "reads-ahead", "pissa": TAKING, "olora": TAKING}
+        return frozenset({traits[self.init]} if self.init in traits else ())
 
     def rules_of_options(self) -> tuple[Refusal | Need, ...]:
         """Return what a beginning that is made of the weights asks of these."""

@@ -12,6 +12,7 @@ from luthier.core.cli.application import main
 from luthier.core.errors import LuthierError
 from luthier.core.problems import BadRunFile
 from luthier.core.run.folder import RunFolder, discard
+from luthier.plugins.families.tiny.making import tiny_model
 from tests.conftest import ROWS
 
 LORA = {"name": "lora", "rank": 4, "dropout": 0.1}
@@ -32,6 +33,25 @@ def assert_same_weights(one, other, atol=0.0):
     assert found.keys() == expected.keys()
     for name in expected:
         torch.testing.assert_close(found[name], expected[name], rtol=0, atol=atol)
+
+
+def test_the_token_that_ends_an_answer_is_no_part_of_what_the_data_has(small_run, tmp_path):
+    base = shutil.copytree(tiny_model(), tmp_path / "base")
+    tokenizer = json.loads((base / "tokenizer.json").read_text())
+    for token in tokenizer["added_tokens"]:
+        token["special"] = token["content"] != "<|im_end|>"
+    (base / "tokenizer.json").write_text(json.dumps(tokenizer))
+    config = json.loads((base / "tokenizer_config.json").read_text())
+    (base / "tokenizer_config.json").write_text(json.dumps(config | {"eos_token": "<|endoftext|>"}))
+    folder = train(
+        small_run(
+            model={"path": str(base)}, template="chatml", validation=2, generation=FEW,
+            callbacks=["samples"], training={"max_steps": 1, "batch_size": 2},
+        )
+    )  # fmt: skip
+    rows = lines_of(folder, "samples.jsonl")
+    assert all("<|im_end|>" in row["prompt"] for row in rows)  # it is no special token here
+    assert {row["label"] for row in rows} <= {row["output"] for row in ROWS}
 
 
 @pytest.mark.parametrize(
@@ -165,6 +185,8 @@ def test_the_command_predicts_again_what_the_run_did(predicted, tmp_path, monkey
     folder = RunFolder(tmp_path / "copy")
     shutil.copytree(predicted[0].path, folder.path)
     expected, figures = lines_of(folder, "predictions.jsonl"), figures_of(folder)
+    card = folder.model / "README.md"
+    assert f"| predictions bleu-4 |  | {figures['bleu-4']:.4f} |" in card.read_text()
     assert not luthier(monkeypatch, "predict", folder.path)
     assert "accuracy" in capsys.readouterr().out
     assert lines_of(folder, "predictions.jsonl") == expected
@@ -175,6 +197,10 @@ def test_the_command_predicts_again_what_the_run_did(predicted, tmp_path, monkey
     assert [row["label"] for row in lines_of(folder, "predictions.jsonl")] == ["I."]
     assert not luthier(monkeypatch, "predict", folder.path, "--rows", "2")
     assert lines_of(folder, "predictions.jsonl") == expected[:2]
+    assert "| predictions answers |  | 2 |" in card.read_text()
+    card.write_text("mine")
+    assert not luthier(monkeypatch, "predict", folder.path)
+    assert card.read_text() == "mine"
 
 
 def test_the_command_refuses_a_run_that_holds_out_nothing(small_run, monkeypatch, capsys):

@@ -92,6 +92,22 @@ def test_a_loss_is_that_of_its_paper(name):
     torch.testing.assert_close(found.loss, formula(), atol=1e-9, rtol=1e-9)
 
 
+def test_simpo_has_a_beta_of_its_own_unless_one_is_given():
+    assert DirectPreference(loss="simpo").factor == 2
+    assert DirectPreference(loss="simpo", beta=0.1).factor == DirectPreference().factor == 0.1
+
+
+@pytest.mark.parametrize("logp", [-1e-8, -1e-30, 0.0])
+def test_the_odds_of_a_certain_answer_are_finite_and_its_gradient_too(logp):
+    chosen, rejected = (torch.tensor([one], requires_grad=True) for one in (-1.0, logp))
+    one = torch.ones(1)
+    found = judged(DirectPreference(loss="orpo"), Answers(chosen, rejected, one, one), None)
+    found.loss.sum().backward()
+    assert all(one.isfinite() for one in (found.loss, chosen.grad, rejected.grad))
+    if logp == -1e-8:
+        assert float(found.rejected.detach()) == pytest.approx(-math.log(1e-8), rel=1e-5)
+
+
 def test_the_log_probability_of_an_answer_is_that_of_its_tokens():
     logits = torch.randn(4, 5, 7, dtype=torch.float64, generator=generator)
     labels = torch.tensor([
@@ -111,6 +127,14 @@ def test_the_log_probability_of_an_answer_is_that_of_its_tokens():
     less = log_probabilities(logits, labels, rows, beyond=0.25)  # LD-DPO, equation 10
     torch.testing.assert_close(less.chosen[1], summed(1, 2) + 0.25 * summed(1, 3, 4))
     torch.testing.assert_close(less.rejected[0], summed(2, 1, 2) + 0.25 * summed(2, 3, 4))
+    # the answers' own loss is of all their tokens
+    torch.testing.assert_close(less.mean_of_answers(), found.means()[0])
+
+
+@pytest.mark.parametrize("loss", ["ipo", "simpo", "orpo"])
+def test_a_loss_of_means_has_no_tokens_beyond_the_shorter_answer(loss):
+    with pytest.raises(ValidationError, match=f"compare sums, and {loss} compares means"):
+        DirectPreference(loss=loss, beyond_shorter=0.5)
 
 
 def test_pairs_that_only_fill_a_batch_are_not_counted():
