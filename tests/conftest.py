@@ -1,5 +1,6 @@
 """What all tests share: no network, caches of their own, and a small run."""
 
+import gc
 import json
 import os
 import sys
@@ -40,6 +41,17 @@ def plot_loss():
         original = recording.plot_loss
         patch.setattr(recording, "plot_loss", lambda folder: None)
         yield original
+
+
+@pytest.fixture(scope="module", autouse=True)
+def imports_not_collected():
+    """Keep what was imported so far out of the garbage collector's rounds.
+
+    transformers has it go round at the end of each run. It would look at half a million objects,
+    none of them garbage, and take as long as six steps of the tiny model.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def write_rows(file):

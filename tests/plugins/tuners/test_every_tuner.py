@@ -1,6 +1,5 @@
 """Every tuner trains what it should and no more, goes on to the bit, and gives its model back."""
 
-import gc
 import json
 import shutil
 
@@ -54,14 +53,6 @@ RATES = {
     "full": 1e-3, "freeze": 1e-3, "bitfit": 0.1, "llama-pro": 3e-3, "vera": 0.1, "ia3": 0.1,
     "boft": 0.1,
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quick():
-    """Leave out what takes as long as a run does: to look for garbage everywhere."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 def contents(module_run, name, rate=None, **changes):
