@@ -8,6 +8,7 @@ import inspect
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
+from types import ModuleType
 from typing import Any, NamedTuple, cast
 
 import pluggy
@@ -68,7 +69,8 @@ STEPPED = frozenset({"build_reward", "check_layers", "patch_model", "plan_load",
 class _Manager(pluggy.PluginManager):
     """Asks in luthier's order, and looks for hooks in a plugin's class.
 
-    pluggy alone would ask the last registered first, and read each property of an instance.
+    pluggy alone would ask the last registered first, and take most of the time of `luthier check`
+    to look at all that a class inherits from pydantic.
     """
 
     def _hookexec(
@@ -84,9 +86,17 @@ class _Manager(pluggy.PluginManager):
 
     def parse_hookimpl_opts(self, plugin: object, name: str) -> pluggy.HookimplOpts | None:
         """Return what `@hookimpl` was given, or None for what is no hook."""
-        if not hooks.is_marked(inspect.getattr_static(type(plugin), name, None)):
+        if name not in _marked(type(cast("Plugin", plugin))):
             return None
         return super().parse_hookimpl_opts(plugin, name)
+
+    def parse_hookspec_opts(
+        self, module_or_class: ModuleType | type, name: str
+    ) -> pluggy.HookspecOpts | None:
+        """Return what `@hookspec` was given, or None for what is no specification."""
+        if not hasattr(getattr(module_or_class, name), f"{hooks.PROJECT}_spec"):
+            return None
+        return super().parse_hookspec_opts(module_or_class, name)
 
 
 def manager_of(plugins: Iterable[Selected]) -> pluggy.PluginManager:
@@ -275,7 +285,11 @@ def hooks_of(plugin: type[Plugin] | Plugin) -> list[str]:
     return sorted(options["specname"] or name for name, options in _marked(cls).items())
 
 
+@functools.cache
 def _marked(cls: type[Plugin]) -> dict[str, pluggy.HookimplOpts]:
-    """Return the methods of a class that bear `@hookimpl`, and what it was given."""
-    members = inspect.getmembers(cls, inspect.isfunction)
+    """Return the methods of a class that bear `@hookimpl`, and what it was given.
+
+    A class is looked at once, though dozens of managers of a run may hold its plugins.
+    """
+    members = ((name, inspect.getattr_static(cls, name)) for name in dir(cls))
     return {name: getattr(f, f"{hooks.PROJECT}_impl") for name, f in members if hooks.is_marked(f)}
