@@ -17,7 +17,7 @@ from luthier.core.training import PackedCollator, PaddingCollator
 from luthier.core.training.filling import Filled
 from luthier.core.training.recording import read_metrics
 from luthier.plugins.stages.answers import answers_in, counted_answers
-from luthier.plugins.stages.dpo import DirectPreference
+from luthier.plugins.stages.dpo import NO_REFERENCE, DirectPreference
 from luthier.plugins.stages.preferences import Answers, judged, log_probabilities
 from tests.listening import Listener
 
@@ -179,22 +179,37 @@ def rows_of(folder, *, held_out):
     return [row for row in read_metrics(folder) if ("validation" in row) == held_out]
 
 
+LEARNED = {
+    "sigmoid": {}, "robust": {"label_smoothing": 0.1}, "hinge": {}, "ipo": {"beta": 0.5},
+    "simpo": {"beta": 2.0}, "cpo": {}, "orpo": {},
+}  # fmt: skip
+SEEDS = [("full", 1), *(("lora", seed) for seed in (1, 2, 3))]
+
+
 @pytest.mark.parametrize(
     ("loss", "tuner", "seed"),
-    [
-        ("sigmoid", "full", 1), *[("sigmoid", "lora", seed) for seed in (1, 2, 3)],
-        *[(one, "lora", 1) for one in ("ipo", "simpo", "orpo")],
-    ],
-)  # fmt: skip
-def test_held_out_answers_part_as_a_frozen_model_never_parts_them(pairs_run, loss, tuner, seed):
-    beta = {"simpo": 2.0, "ipo": 0.5}.get(loss, 0.1)
-    stage = {"name": "dpo", "loss": loss, "beta": beta}
-    found = rows_of(train(pairs_run(stage, tuner=tuner, training={"seed": seed})), held_out=True)
-    last = found[-1]
-    assert last["accuracy"] > 0.9
-    assert last["margin"] > 0
-    if loss == "sigmoid":  # one that has not learned has the loss log 2, and no margin
-        assert last["loss"] < math.log(2) - 0.1
+    [("sigmoid", *one) for one in SEEDS]
+    + [(one, "lora", 1) for one in LEARNED if one != "sigmoid"],
+)
+def test_held_out_answers_part_as_a_frozen_model_never_parts_them(
+    pairs_run, tmp_path, loss, tuner, seed
+):
+    if loss in NO_REFERENCE:  # what the model finds likelier by itself is the other answer
+        turned = [{**r, "chosen": r["rejected"], "rejected": r["chosen"]} for r in PAIRS]
+        (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in turned))
+    run = pairs_run(
+        {"name": "dpo", "loss": loss, **LEARNED[loss]}, tuner=tuner, training={"seed": seed}
+    )
+    rows = rows_of(train(run), held_out=True)
+    frozen, learned = rows[0], rows[-1]  # before the first step, and after the last
+    assert frozen["step"] == 0
+    assert frozen["accuracy"] < 0.1
+    assert learned["accuracy"] > 0.9
+    assert learned["margin"] > frozen["margin"] + 0.3, (frozen, learned)
+    assert learned["loss"] < frozen["loss"]
+    if loss == "sigmoid":
+        assert frozen["loss"] == pytest.approx(math.log(2), abs=1e-6)
+        assert learned["loss"] < math.log(2) - 0.1
 
 
 def test_the_first_step_finds_the_model_and_its_reference_alike(pairs_run):
