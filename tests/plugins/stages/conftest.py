@@ -11,7 +11,7 @@ from luthier.core.wiring import first_answer
 from tests.listening import Listener
 
 PROMPTS = [
-    {"prompt": f"What is {a} plus {b}?", "answer": str(a + b)} for a in range(8) for b in (1, 2)
+    {"prompt": f"What is {a} plus {b}?", "answer": str(a + b)} for a in range(8) for b in range(6)
 ]
 REWARD = {"name": "contains", "text": "an"}
 
