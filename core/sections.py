@@ -164,7 +164,7 @@ class EvaluationSection(Section):
     every: Count | None = None
     """Optimizer steps between two evaluations, the last step being one always; an epoch where it
     is not given."""
-    on_start: bool = False
+    on_start: bool = True
     """Whether it is also measured before the first step, as what it is to be compared with, and so
     that an evaluation which does not fit fails at once."""
     batch_size: Count | None = None
@@ -173,8 +173,8 @@ class EvaluationSection(Section):
     """The figure by which the best step is known, such as `loss` or `accuracy`, of several
     validation sets `SET.loss`: its checkpoint is kept, and its weights become the model."""
     patience: Count | None = None
-    """Evaluations without a better one after which the run ends; by the loss where `best` says
-    nothing else."""
+    """Evaluations without a better one after which the run ends; by the loss, or by what the
+    stage has in its place, where `best` says nothing else."""
 
 
 class CheckpointSection(Section):

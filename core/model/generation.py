@@ -19,6 +19,47 @@ if TYPE_CHECKING:
 _PLAIN = {"do_sample": False, "temperature": 1.0, "top_p": 1.0, "top_k": 50}
 """Greedy, and the values at which transformers leaves the rest alone."""
 
+_OF_SAMPLING = {
+    "temperature": 1.0, "top_p": 1.0, "top_k": 50, "typical_p": 1.0, "epsilon_cutoff": 0.0,
+    "eta_cutoff": 0.0, "min_p": None, "top_h": None,
+}  # fmt: skip
+"""What means nothing where answers are the likeliest tokens, and the values that do nothing."""
+_OF_BEAMS = {"early_stopping": False, "length_penalty": 1.0}
+
+
+def settle_generation(model: Any) -> None:
+    """Have a model's own settings of generation be such as can be saved with it.
+
+    Those of some models say how to sample and not that it is done, which transformers reads with
+    a warning and does not write. They are taken to sample, unless they say that they do not.
+
+    Raises:
+        BadModel: they cannot be what they say.
+    """
+    settings = model.generation_config
+    if settings is None:  # it is a model that gives no answers
+        return
+    told = _other_than(settings, _OF_SAMPLING) if settings.do_sample is not True else []
+    if told and settings.do_sample is None:
+        settings.do_sample, told = True, []
+    if settings.num_beams in {None, 1}:
+        told += _other_than(settings, _OF_BEAMS)
+    if (settings.pad_token_id or 0) < 0:  # it is none, in the words of some
+        told.append("pad_token_id")
+    for name in told:
+        setattr(settings, name, None)
+    try:
+        settings.validate(strict=True)
+    except ValueError as fault:
+        raise BadModel(
+            f"the model's own generation_config.json cannot be saved with it: {fault}\nMend it "
+            "there, or delete the file."
+        ) from fault
+
+
+def _other_than(settings: GenerationConfig, plain: dict[str, Any]) -> list[str]:
+    return [name for name, one in plain.items() if getattr(settings, name, None) not in {None, one}]
+
 
 def generation_config(
     opened: OpenModel, generation: GenerationSection, *, greedy: bool = False

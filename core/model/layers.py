@@ -217,7 +217,7 @@ class LayerMap:
         groups = [word for word, kinds_of in GROUPS.items() if kinds & kinds_of]
         return BadModel(
             f"the target {target!r} matches no layer of this model. "
-            f"{nearest(target, [*groups, *names, *sorted(kinds)])}"
+            f"{nearest(target, [*groups, *names, *sorted(kind.value for kind in kinds)])}"
             f"There are: {', '.join(names)}; or one of {', '.join(groups)}."
         )
 

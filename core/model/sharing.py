@@ -27,9 +27,11 @@ def shares_base(model: Any, policy: ModelSpec, other: ModelSpec) -> bool:
     """
     if not hasattr(model, "peft_config") or not other.adapters:
         return False
-    beneath, _ = stacked(policy, training=True)
+    beneath, continued = stacked(policy, training=True)
     others, last = stacked(other, training=False)
     if last is None or beneath != others or _weights_of(policy) != _weights_of(other):
+        return False
+    if continued is None and any("takes-from-weights" in one.traits for one in policy.plugins):
         return False
     kind = json.loads((last / ADAPTER_CONFIG).read_text(encoding="utf-8")).get("peft_type")
     # PEFT lays adapters of one kind beside each other

@@ -5,7 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from luthier.core.circumstances import Circumstance, HeldOut, Precision, Processes
+from luthier.core.circumstances import (
+    Circumstance,
+    HeldOut,
+    NewTokens,
+    Precision,
+    Processes,
+    Streamed,
+)
 from luthier.core.compatibility import conflicts
 from luthier.core.data.dataset import Validation
 from luthier.core.device import Device, probe
@@ -226,6 +233,10 @@ class _Resolver:
         model, training = sections["model"], sections["training"]
         held_out = HeldOut(validation.holds_out or bool(validation.sets))
         around: list[Circumstance] = [Processes(world()), held_out]
+        if sections["mix"]:
+            around.append(Streamed(sections["mix"].streaming))
+        if model:
+            around.append(NewTokens(bool(model.add_tokens or model.add_special_tokens)))
         if model and training:
             around.append(Precision.of(model, training, self.device))
         chosen = [one for one, _, _ in self.chooser.chosen]

@@ -1,7 +1,8 @@
 """Figures that observers find at an evaluation, beside those of the stage.
 
 Such an observer has `figures`, the names of what it tells, and a method `measure` that is given the
-name of a validation set and returns their values.
+name of a validation set and returns their values. More of them is better, but of those that it has
+in `falling`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
 def measured_figures(job: TrainingJob) -> list[str]:
     """Return the names of all figures that observers of a run tell."""
     return [name for one in _measuring(job) for name in one.figures]
+
+
+def falling_figures(job: TrainingJob) -> frozenset[str]:
+    """Return those of them of which less is better."""
+    return frozenset(name for one in _measuring(job) for name in getattr(one, "falling", ()))
 
 
 def measured(job: TrainingJob, validation: str) -> dict[str, float]:

@@ -181,13 +181,16 @@ def read_metrics(folder: RunFolder) -> list[dict[str, Any]]:
 def figures_of(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the last figures of the training, and of each validation set by its name."""
     found: dict[str, Any] = {}
-    beside = {VALIDATION, "epoch", "seconds", "trained_tokens"}
+    beside = {
+        VALIDATION, "epoch", "seconds", "trained_tokens", "tokens", "tokens_per_second",
+        "learning_rate", "grad_norm",
+    }  # fmt: skip
     for row in rows:
         if VALIDATION in row:
             of_sets = found.setdefault(VALIDATION, {})
             of_sets[row[VALIDATION]] = {k: v for k, v in row.items() if k not in beside}
         else:
-            found["training"] = {"step": row["step"], "loss": row["loss"]}
+            found["training"] = {k: v for k, v in row.items() if k not in beside}
     return found
 
 

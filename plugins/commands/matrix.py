@@ -82,7 +82,7 @@ def _sentences(one: Verdict, records: Sequence[Mapping[str, Any]]) -> Iterator[s
     if one.beside:
         yield f"  A default does not do: name {', '.join(one.beside)}, for one."
     for need in one.needs:
-        yield f"  {need}."
+        yield f"  Missing here: {need}."
 
 
 def _page(

@@ -24,6 +24,7 @@ from luthier.plugins.optimizers.rules import (
 if TYPE_CHECKING:
     import torch
 
+    from luthier.core.model.layers import LayerMap
     from luthier.core.run.job import TrainingJob
 
 
@@ -44,6 +45,11 @@ class Muon(WithMoments):
     names, or a regular expression."""
 
     refuses: ClassVar = (*WHOLE_MATRICES, *ON_DEVICE, *MATRICES)
+
+    @hookimpl
+    def check_layers(self, layers: LayerMap) -> None:
+        """Refuse what names no layer."""
+        layers.matching(self.targets)
 
     @hookimpl
     def build_optimizer(self, job: TrainingJob) -> torch.optim.Optimizer | None:

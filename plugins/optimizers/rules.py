@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias
 
 from pydantic import Field
 
-from luthier.core import BadModel, Finding, Need, Plugin, Refusal
+from luthier.core import BadModel, Finding, Need, Plugin, Refusal, hookimpl
 
 if TYPE_CHECKING:
     import torch
 
-    from luthier.core.model.layers import Targets
+    from luthier.core.model.layers import LayerMap, Targets
     from luthier.core.run.job import TrainingJob
 
 Decay: TypeAlias = Annotated[float, Field(ge=0, lt=1)]
@@ -68,6 +68,11 @@ class Projecting(WithMoments):
 
     refuses: ClassVar = (*WHOLE_MATRICES, *ON_DEVICE, *MATRICES)
     needs: ClassVar = BASE_WEIGHTS
+
+    @hookimpl
+    def check_layers(self, layers: LayerMap) -> None:
+        """Refuse what names no layer."""
+        layers.matching(self.targets)
 
     def traits_of_options(self) -> frozenset[str]:
         """Return what comes with stepping in the backward pass."""

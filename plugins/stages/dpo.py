@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from luthier.core.training import Trainer
 
 NO_REFERENCE = {"simpo", "cpo", "orpo"}
+OF_MEANS = {"ipo", "simpo", "orpo"}
 
 
 class DirectPreference(PairStage):
@@ -30,9 +31,9 @@ class DirectPreference(PairStage):
     loss: Literal["sigmoid", "robust", "hinge", "ipo", "simpo", "cpo", "orpo"] = "sigmoid"
     """What is made of a pair: `sigmoid` is DPO's. `simpo`, `cpo` and `orpo` compare with no
     reference."""
-    beta: Annotated[float, Field(gt=0)] = 0.1
-    """What a log-ratio is multiplied by; the higher, the closer to the reference. Of `simpo` it is
-    better 2, and of `orpo` the weight of the odds ratio."""
+    beta: Annotated[float, Field(gt=0)] | None = None
+    """What a log-ratio is multiplied by, the higher, the closer to the reference; with `orpo` the
+    weight of the odds ratio. If not given, it is 2 with `simpo`, and else 0.1."""
     label_smoothing: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
     """Which share of the preferences is taken for mistaken, by `sigmoid`, `cpo` and `robust`."""
     margin: Annotated[float, Field(ge=0)] = 0.5
@@ -41,7 +42,8 @@ class DirectPreference(PairStage):
     """The weight of the preferred answer's own loss, that of a token on average; if not given, 1
     with `cpo` and `orpo`, of whose losses it is a part, and else 0."""
     beyond_shorter: Annotated[float, Field(ge=0, le=1)] = 1.0
-    """What tokens beyond the length of the shorter answer count for (LD-DPO's alpha)."""
+    """What tokens beyond the length of the shorter answer count for (LD-DPO's alpha), by losses
+    that compare sums of tokens: `sigmoid`, `robust`, `hinge` and `cpo`."""
     reference: str | None = None
     """Another model to compare with: a run folder, a model's folder or a Hub id; if not given, it
     is the model as it began."""
@@ -64,6 +66,15 @@ class DirectPreference(PairStage):
         return self
 
     @model_validator(mode="after")
+    def _sums_alone_grow_with_an_answer(self) -> DirectPreference:
+        if self.beyond_shorter != 1 and self.loss in OF_MEANS:
+            raise ValueError(
+                f"`beyond_shorter` is of losses that compare sums, and {self.loss} compares means "
+                "of tokens, which a longer answer makes no larger"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _a_reference_is_of_a_loss_that_has_one(self) -> DirectPreference:
         if not self.needs_reference and (self.reference is not None or self.precompute_reference):
             option = "precompute_reference" if self.reference is None else "reference"
@@ -74,6 +85,13 @@ class DirectPreference(PairStage):
     def needs_reference(self) -> bool:
         """Whether the loss compares with a reference."""
         return self.loss not in NO_REFERENCE
+
+    @property
+    def factor(self) -> float:
+        """`beta`, or what it is where it is not given: means differ by less than sums do."""
+        if self.beta is None:
+            return 2.0 if self.loss == "simpo" else 0.1
+        return self.beta
 
     @property
     def weight_of_answers(self) -> float:

@@ -36,6 +36,12 @@ class Answers(NamedTuple):
     chosen_length: torch.Tensor
     """How many tokens these sums are of."""
     rejected_length: torch.Tensor
+    whole: torch.Tensor | None = None
+    """The sums of the preferred answers where `chosen` has tokens that count for less."""
+
+    def mean_of_answers(self) -> torch.Tensor:
+        """Return the mean log-probability of a token of the preferred answers, all alike."""
+        return (self.chosen if self.whole is None else self.whole) / self.chosen_length
 
     def means(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the mean log-probability of a token of each answer."""
@@ -60,14 +66,20 @@ def log_probabilities(
     found_K = token_log_probabilities(logits_BTV, labels_BT)
     answers_K = answers_BT[:, 1:][labels_BT[:, 1:] != IGNORED]
     lengths_B = answers_K.bincount(minlength=int(answers_BT.max()) + 1)
+
+    def summed(values_K: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return values_K.new_zeros(len(lengths_B)).index_add(0, answers_K, values_K).chunk(2)
+
+    whole = None
     if beyond != 1:
+        whole = summed(found_K)[0]
         shorter_n = torch.minimum(*lengths_B.chunk(2))
         numbers_K = torch.arange(len(found_K), device=found_K.device)
         number_K = numbers_K - (lengths_B.cumsum(0) - lengths_B)[answers_K]
         over_K = number_K >= torch.cat([shorter_n, shorter_n])[answers_K]
         found_K = torch.where(over_K, beyond * found_K, found_K)
-    sums_B = found_K.new_zeros(len(lengths_B)).index_add(0, answers_K, found_K)
-    return Answers(*sums_B.chunk(2), *lengths_B.chunk(2))
+    (chosen, rejected), lengths = summed(found_K), lengths_B.chunk(2)
+    return Answers(chosen, rejected, lengths[0], lengths[1], whole)
 
 
 class Judgement(NamedTuple):
@@ -90,7 +102,7 @@ def judged(stage: DirectPreference, policy: Answers, reference: Answers | None) 
     chosen, rejected = rewards(stage, policy, reference)
     loss = of_margin(stage, chosen - rejected)
     if weight := stage.weight_of_answers:
-        loss = loss - weight * policy.means()[0]
+        loss = loss - weight * policy.mean_of_answers()
     return Judgement(loss, chosen, rejected)
 
 
@@ -100,7 +112,7 @@ Pair = tuple[torch.Tensor, torch.Tensor]
 def _ratios(stage: DirectPreference, policy: Answers, reference: Answers | None) -> Pair:
     """Return beta times the log-ratios to the reference (DPO, equation 5)."""
     assert reference is not None  # noqa: S101 - `needs_reference` told so
-    beta = stage.beta
+    beta = stage.factor
     return beta * (policy.chosen - reference.chosen), beta * (policy.rejected - reference.rejected)
 
 
@@ -108,23 +120,30 @@ def _mean_ratios(stage: DirectPreference, policy: Answers, reference: Answers | 
     """Return the same of a token on average, as IPO's authors advise."""
     assert reference is not None  # noqa: S101 - `needs_reference` told so
     pairs = zip(policy.means(), reference.means(), strict=True)
-    first, second = (stage.beta * (one - other) for one, other in pairs)
+    first, second = (stage.factor * (one - other) for one, other in pairs)
     return first, second
 
 
 def _sums(stage: DirectPreference, policy: Answers, _: Answers | None) -> Pair:
-    return stage.beta * policy.chosen, stage.beta * policy.rejected
+    return stage.factor * policy.chosen, stage.factor * policy.rejected
 
 
 def _means(stage: DirectPreference, policy: Answers, _: Answers | None) -> Pair:
     chosen, rejected = policy.means()
-    return stage.beta * chosen, stage.beta * rejected
+    return stage.factor * chosen, stage.factor * rejected
 
 
 def _odds(stage: DirectPreference, policy: Answers, _: Answers | None) -> Pair:  # noqa: ARG001
     """Return the log-odds of a token on average (ORPO, equation 4)."""
-    first, second = (one - torch.log1p(-one.exp()) for one in policy.means())
-    return first, second
+    chosen, rejected = policy.means()
+    return _log_odds(chosen), _log_odds(rejected)
+
+
+def _log_odds(logps: torch.Tensor) -> torch.Tensor:
+    """Return log(p / (1 - p)) of log p, finite where p is 1 but for rounding."""
+    below = logps.clamp(max=-torch.finfo(logps.dtype).tiny)
+    # 1 - exp(x) has lost all its digits where x is near 0, expm1 none
+    return logps - torch.log(-torch.expm1(below))
 
 
 def _sigmoid(stage: DirectPreference, margin: torch.Tensor) -> torch.Tensor:
@@ -135,7 +154,7 @@ def _sigmoid(stage: DirectPreference, margin: torch.Tensor) -> torch.Tensor:
 
 def _weighted(stage: DirectPreference, margin: torch.Tensor) -> torch.Tensor:
     """Return ORPO's of the odds ratio, equation 6, with its weight."""
-    return -stage.beta * logsigmoid(margin)
+    return -stage.factor * logsigmoid(margin)
 
 
 def _robust(stage: DirectPreference, margin: torch.Tensor) -> torch.Tensor:
@@ -151,7 +170,7 @@ def _hinge(_: DirectPreference, margin: torch.Tensor) -> torch.Tensor:
 
 def _squared(stage: DirectPreference, margin: torch.Tensor) -> torch.Tensor:
     """Return IPO's, equation 17, tau being beta."""
-    return (margin / stage.beta - 1 / (2 * stage.beta)) ** 2
+    return (margin / stage.factor - 1 / (2 * stage.factor)) ** 2
 
 
 def _target_margin(stage: DirectPreference, margin: torch.Tensor) -> torch.Tensor:
@@ -183,6 +202,7 @@ class PreferenceTrainer(PairTrainer):
     """Trains on pairs of answers, compared with what a reference makes of them."""
 
     means = ("accuracy", "margin", "chosen_reward", "rejected_reward")
+    falling = frozenset({"rejected_reward"})
 
     def __init__(self, job: TrainingJob, stage: DirectPreference) -> None:
         """Note the reference, where the loss compares with one."""

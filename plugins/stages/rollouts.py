@@ -37,6 +37,7 @@ class RolloutTrainer(Trainer):
     """Trains on answers that it samples; a subclass says what a token counts for, and the loss."""
 
     means: tuple[str, ...] = ("reward", "kl", "entropy", "answer_tokens", "ended")
+    falling = frozenset({"kl"})
     head: str | None = None
     """The name of the value head that the policy has, if it has one."""
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import abc
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from luthier.core import BadModel
+from luthier.core import BadModel, Finding, Plugin, hookimpl
+from luthier.core.model.evidence import decoder_layers
 
 if TYPE_CHECKING:
     from torch import nn
@@ -26,18 +28,8 @@ class Blocks(NamedTuple):
         return None if within == layer else int(within.partition(".")[0])
 
     def chosen(self, numbers: Iterable[int]) -> set[int]:
-        """Return the numbers of decoder layers from 0, of some that may count from the end.
-
-        Raises:
-            BadModel: there is no such layer.
-        """
+        """Return the numbers of decoder layers from 0, of some that may count from the end."""
         count = len(self.modules)
-        for number in numbers:
-            if not -count <= number < count:
-                raise BadModel(
-                    f"there is no decoder layer {number}: the model has {count}, from 0 to "
-                    f"{count - 1}. Mend the `layers` of the tuner."
-                )
         return {number % count for number in numbers}
 
 
@@ -57,6 +49,32 @@ def blocks_of(model: Any) -> Blocks:
         f"{type(model).__name__} holds its {count} decoder layers in no list, so they cannot be "
         "told apart. Choose a tuner that names layers by type, such as `lora`."
     )
+
+
+class BlockTuner(Plugin, abc.ABC):
+    """Base of those whose options are of decoder layers, of which a model has so many."""
+
+    @abc.abstractmethod
+    def misfit(self, count: int) -> Finding | None:
+        """Return what is wrong with the options for a model of so many decoder layers."""
+
+    @hookimpl
+    def check_model(self, config: Mapping[str, Any]) -> Iterable[Finding]:
+        """Tell of options that the model has not the layers for."""
+        count = decoder_layers(config)
+        misfit = self.misfit(count) if count else None
+        return [] if misfit is None else [misfit]
+
+    def decoder_blocks(self, model: Any) -> Blocks:
+        """Return the decoder layers of a model.
+
+        Raises:
+            BadModel: it holds them in no list, or there are too few for the options.
+        """
+        found = blocks_of(model)
+        if misfit := self.misfit(len(found.modules)):
+            raise BadModel(f"{misfit.problem}. {misfit.remedy}")
+        return found
 
 
 def parameters_of(model: Any, layers: LayerMap, name: str) -> list[nn.Parameter]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from luthier.core import BadModel, Refusal, hookimpl
+from luthier.core import BadModel, Need, Refusal, hookimpl
 from luthier.core.model.layers import LayerMap
 from luthier.core.model.vocabulary import Vocabulary
 from luthier.plugins.tuners.peft_tuner import ModuleTuner
@@ -36,6 +36,11 @@ class Boft(ModuleTuner):
             "quantized", "PEFT rotates whole weights", "Leave the quantizer out, or choose `oft`"
         ),
     )
+
+    def rules_of_options(self) -> tuple[Refusal | Need, ...]:
+        """Return what several factors need."""
+        reason = f"PEFT has `factors: {self.factors}` in a kernel for CUDA alone"
+        return (Need("device-cuda", reason, "Set `factors: 1`"),) if self.factors > 1 else ()
 
     @hookimpl
     def attach_adapter(

@@ -14,7 +14,7 @@ from torch import nn
 from luthier.core import BadModel
 from luthier.core.model.layers import LayerMap, LayerType, Patterns
 from luthier.core.model.modes import evaluated
-from luthier.plugins.tuners.blocks import Blocks, blocks_of, parameters_of
+from luthier.plugins.tuners.blocks import Blocks, parameters_of
 
 OUTPUTS = (
     LayerType.ATTENTION_OUTPUT, LayerType.DOWN, LayerType.EXPERT_DOWN, LayerType.SHARED_EXPERT_DOWN,
@@ -24,26 +24,20 @@ OUTPUTS = (
 OTHER_TUNER = "Choose another tuner, such as `lora`."
 
 
-def expand(model: Any, added: int, patterns: Patterns) -> None:
+def expand(model: Any, blocks: Blocks, added: int, patterns: Patterns) -> None:
     """Put copies of decoder layers behind them that change nothing.
 
     Args:
         model: is changed, and its config.
+        blocks: its decoder layers.
         added: how many are added: one after each of so many groups of equal size.
         patterns: what the model's family says of its layers.
 
     Raises:
-        BadModel: they cannot be added evenly, the copies change something, or transformers would
-            build another model of the config.
+        BadModel: the copies change something, or transformers would build another model of the
+            config.
     """
-    blocks = blocks_of(model)
     count = len(blocks.modules)
-    if count % added:
-        possible = ", ".join(str(n) for n in range(1, count + 1) if not count % n)
-        raise BadModel(
-            f"{added} new layers cannot be put evenly among {count}. Give `blocks` one of "
-            f"{possible}."
-        )
     before = _logits(model)
     numbers = _numbers(count, added)
     _copy_blocks(blocks, numbers)

@@ -6,7 +6,8 @@ import abc
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from luthier.core import BadModel, Plugin, hookimpl
+from luthier.core import BadModel, Finding, Plugin, hookimpl
+from luthier.plugins.tuners.blocks import BlockTuner
 
 if TYPE_CHECKING:
     from torch import nn
@@ -23,10 +24,7 @@ class PeftTuner(Plugin, abc.ABC):
 
     method: ClassVar[str]
     """PEFT's own name of it, as `peft_type` of an adapter_config.json has it."""
-    trains_new_tokens: ClassVar[bool] = False
-    """Whether its config takes the rows of tokens that are new to the model."""
-
-    traits: ClassVar = frozenset({"adapter", "continues-adapter"})
+    traits: ClassVar = frozenset({"adapter", "continues-adapter", "fixed-embedding"})
     serves: ClassVar = "training"
 
     @abc.abstractmethod
@@ -38,6 +36,13 @@ class PeftTuner(Plugin, abc.ABC):
         """
 
     @hookimpl
+    def check_layers(self, model: Any, layers: LayerMap) -> None:
+        """Refuse what names no layer, and what PEFT cannot lie beside."""
+        from luthier.core.model.vocabulary import Vocabulary
+
+        self.config_for(model, layers, Vocabulary((), (), 0, 0))
+
+    @hookimpl
     def attach_adapter(
         self, model: Any, layers: LayerMap, vocabulary: Vocabulary, adapter: Path | None
     ) -> nn.Module | None:
@@ -46,11 +51,6 @@ class PeftTuner(Plugin, abc.ABC):
         Raises:
             BadModel: PEFT cannot lay it on this model, or the adapter is of another kind.
         """
-        if vocabulary.ids and not self.trains_new_tokens:
-            raise BadModel(
-                f"{vocabulary.tokens[0]!r} is new to the model, and beside this tuner nothing "
-                "would train its embedding. Add no tokens, or choose `tuner: lora`."
-            )
         if adapter is not None:
             return self._continued(model, adapter)
         from peft import get_peft_model
@@ -91,7 +91,7 @@ class PeftTuner(Plugin, abc.ABC):
         return bool(config.peft_type.value == self.method)
 
 
-class LayerTuner(PeftTuner):
+class LayerTuner(PeftTuner, BlockTuner):
     """Base of those that change chosen layers."""
 
     targets: str | tuple[str, ...] = "all"
@@ -102,6 +102,14 @@ class LayerTuner(PeftTuner):
     it is not given."""
     full: tuple[str, ...] = ()
     """Modules that are trained in full besides, by type or name, such as `norm` or `head`."""
+
+    def misfit(self, count: int) -> Finding | None:
+        """Return what is wrong with `layers` for a model of so many."""
+        for number in self.layers or ():
+            if not -count <= number < count:
+                said = f"there is no decoder layer {number}: the model has {count}"
+                return Finding("layers", said, f"Give numbers from 0 to {count - 1}.")
+        return None
 
     def trained_in_full(self, targets: list[str], layers: LayerMap) -> list[str] | None:
         """Return the full names of the modules to train in full; a target is none of them.
@@ -121,13 +129,11 @@ class LayerTuner(PeftTuner):
         """Return the full names of the layers that are changed.
 
         Raises:
-            BadModel: there are none.
+            BadModel: there are none, or fewer decoder layers.
         """
         among = None
         if self.layers is not None:
-            from luthier.plugins.tuners.blocks import blocks_of
-
-            blocks = blocks_of(model)
+            blocks = self.decoder_blocks(model)
             numbers = blocks.chosen(self.layers)
             among = {name for name, _ in layers if blocks.number_of(name) in numbers}
         return layers.resolve(self.targets, beside=True, among=among)

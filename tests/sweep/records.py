@@ -129,8 +129,10 @@ SWEEPS = {
         covers=(
             "core/model/adapters.py",
             "core/model/saving.py",
+            "plugins/tuners",
             "tests/plugins/tuners/test_oldest_peft.py",
         ),
+        tabulated=True,
     ),
     "quantizers": Sweep(
         tests="tests/plugins/quantizers/test_qlora.py",

@@ -1,6 +1,7 @@
 """One base model plays many roles, and is in each what a model of its own would be."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from luthier.core import train
 from luthier.core.model.opening import locate, model_spec, open_model
 from luthier.core.model.sharing import lay_beside, shares_base, switched_off, switched_to
 from luthier.core.model.value_head import ValuedModel, load_value_heads
+from luthier.core.run.companions import Companion
 from luthier.core.run.program import run_to_serve, settled
 
 PAIRS = [
@@ -140,3 +142,22 @@ def test_another_base_or_another_method_is_not_shared(reward_run, small_run, tmp
     adapters = {"path": "tiny", "adapters": [str(beneath.model)]}
     assert not shares(model={**adapters, "continue_adapter": False})
     assert shares(model=adapters)
+
+
+@pytest.mark.parametrize("init", ["gaussian", "pissa", "olora"])
+def test_a_reward_model_scores_alike_however_the_policy_begins(reward_run, small_run, init):
+    folder = reward_run()
+    own, reward = opened(folder.path)
+    contents = small_run(tuner={"name": "lora", "rank": 4, "init": init})
+    policy, _ = opened(contents, training=True)
+    job = SimpleNamespace(run=settled(contents), opened=policy, companions={})
+    companion = Companion.opened(job, locate(reward), "reward")
+    head, mask = load_value_heads(folder.model)["reward"], torch.ones_like(IDS)
+    with torch.no_grad():
+        wanted = ValuedModel(own.model, {"reward": head})(IDS, mask, head="reward").values
+        with companion.switched():
+            valued = ValuedModel(companion.model, {"reward": head})
+            found = valued(IDS, mask, head="reward").values
+    torch.testing.assert_close(found, wanted, atol=1e-6, rtol=0)
+    # matrices that are taken out of the weights leave others beneath another adapter
+    assert (companion.model is policy.model) == (init == "gaussian")

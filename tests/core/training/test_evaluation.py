@@ -54,7 +54,7 @@ def test_the_loss_is_the_mean_over_all_tokens_of_each_set(small_run, data_file, 
     sets = {"mine": str(data_file), "few": {"path": str(data_file), "samples": 3}}
     folder = train(small_run(validation=sets, evaluation={"every": 4, "batch_size": 5}))
     found = {(row["step"], row["validation"]): row["loss"] for row in evaluations_of(folder)}
-    assert found.keys() == expected.keys() == {(n, name) for n in (4, 6) for name in sets}
+    assert found.keys() == expected.keys() == {(n, name) for n in (0, 4, 6) for name in sets}
     for key, loss in found.items():
         assert loss == pytest.approx(expected[key], rel=1e-5)
 
@@ -101,7 +101,7 @@ def test_rows_that_are_packed_are_evaluated_as_rows_that_are_not(small_run, tmp_
         stage = {"name": "sft", "packing": packing}
         training = {"max_steps": 1, "learning_rate": 1e-12}
         run = small_run(stage=stage, validation=4, training=training)
-        (found,) = evaluations_of(train({**run, "output": str(tmp_path / f"{packing}")}))
+        _, found = evaluations_of(train({**run, "output": str(tmp_path / f"{packing}")}))
         losses.append((pytest.approx(found["loss"], rel=1e-5), found["trained_tokens"]))
     assert losses[0][1] == losses[1][1]
     assert losses[0][0].expected == losses[1][0]

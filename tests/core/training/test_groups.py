@@ -1,7 +1,6 @@
 """Learning rates of single layers, and which parameters decay, whatever the optimizer is."""
 
 import pytest
-import torch
 
 from luthier.core import LuthierError, train
 from luthier.core.errors import BadModel
@@ -23,26 +22,11 @@ ENTRY_POINTS = {"luthier.optimizers": {"plain": Plain}}
 
 
 @pytest.fixture
-def built(monkeypatch):
-    """Note the parameters of a run by name, and its optimizer; the run ends there."""
-    from luthier.core.run import execution
-
-    class Built(Exception):
-        pass
+def built(job_of):
+    """Return the rate and the decay of each parameter of a run, by name."""
 
     def of(contents):
-        kept = {}
-        original = execution._equip
-
-        def equip(job, reporter):
-            original(job, reporter)
-            kept.update(job=job)
-            raise Built
-
-        monkeypatch.setattr(execution, "_equip", equip)
-        with pytest.raises(Built):
-            train(contents)
-        job = kept["job"]
+        job = job_of(contents)
         names = {p: name for name, p in job.opened.model.named_parameters()}
         return {
             names[p]: (group["lr"], group["weight_decay"])
@@ -93,28 +77,3 @@ def test_an_optimizer_that_knows_no_rates_of_layers_is_refused(small_run, tmp_pa
     )
     with pytest.raises(LuthierError, match=r"SGD has one learning rate .*parameter_groups"):
         train(contents)
-
-
-def test_the_first_step_of_lora_plus_is_adamws_at_two_rates(small_run, monkeypatch):
-    seen = {}
-    step = torch.optim.AdamW.step
-
-    def stepping(self, *args, **settings):
-        def of(read):
-            return [read(p).detach().clone() for g in self.param_groups for p in g["params"]]
-
-        before, gradients = of(lambda p: p), of(lambda p: p.grad)
-        step(self, *args, **settings)
-        seen.update(before=before, gradients=gradients, after=of(lambda p: p))
-        seen["rates"] = [g["lr"] for g in self.param_groups for _ in g["params"]]
-
-    monkeypatch.setattr(torch.optim.AdamW, "step", stepping)
-    contents = small_run(tuner="lora", optimizer={"name": "lora-plus", "ratio": 16})
-    contents["training"] |= {"max_steps": 1, "warmup": 0, "learning_rate": 1e-3}
-    train(contents)
-    assert set(seen["rates"]) == {1e-3, 16e-3}
-    rows = zip(seen["before"], seen["gradients"], seen["after"], seen["rates"], strict=True)
-    for before, gradient, after, rate in rows:
-        # Adam's first direction: its moments, corrected, are the gradient and its square
-        expected = before.double() - rate * gradient.double() / (gradient.double().abs() + 1e-8)
-        assert (after - expected).abs().max() < 1e-6

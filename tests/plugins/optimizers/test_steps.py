@@ -32,8 +32,12 @@ def begun(shape):
     return torch.nn.Parameter(torch.randn(shape, generator=torch.Generator().manual_seed(0)))
 
 
-def stepped(optimizer, parameter):
+def stepped(optimizer, parameter, *, layerwise=False):
     for gradient in gradients(parameter.shape):
+        if layerwise:
+            (parameter * gradient).sum().backward()
+            assert parameter.grad is None
+            continue
         parameter.grad = gradient.clone()
         optimizer.step()
     return parameter.detach()
@@ -62,12 +66,17 @@ class Adam:
 
 @pytest.mark.parametrize("shape", [(6, 10), (10, 6)])
 @pytest.mark.parametrize("side", ["shorter", "longer", "left", "right", "both"])
-def test_galore_goes_along_adams_direction_in_the_subspace_of_the_gradient(shape, side):
+@pytest.mark.parametrize("layerwise", [False, True])
+def test_galore_goes_along_adams_direction_in_the_subspace_of_the_gradient(shape, side, layerwise):
     parameter, rank, scale, interval = begun(shape), 3, 0.25, 2
     # P'GQ is diagonal at first: beside it stands rounding, which no eps that is tiny keeps small
     eps = 1e-3 if side == "both" else EPS
-    settings = {"side": side, "scale": scale, "interval": interval, "bits": 32, "betas": BETAS}
-    found = stepped(GaLore([group(parameter, rank=rank)], eps=eps, **settings), parameter)
+    settings = {
+        "side": side, "scale": scale, "interval": interval, "bits": 32, "betas": BETAS, "eps": eps,
+        "layerwise": layerwise,
+    }  # fmt: skip
+    optimizer = GaLore([group(parameter, rank=rank)], **settings)
+    found = stepped(optimizer, parameter, layerwise=layerwise)
     adam, kept = Adam(eps), {}
     shorter = "left" if shape[0] <= shape[1] else "right"
     longer = {"left": "right", "right": "left"}[shorter]
@@ -126,10 +135,15 @@ def test_moments_of_eight_bits_are_near_to_whole_ones_and_are_of_one_byte():
 
 @pytest.mark.parametrize("shape", [(6, 10), (10, 6)])
 @pytest.mark.parametrize("per", ["channel", "tensor"])
-def test_apollo_scales_the_gradient_by_what_adam_does_to_its_projection(shape, per):
+@pytest.mark.parametrize("layerwise", [False, True])
+def test_apollo_scales_the_gradient_by_what_adam_does_to_its_projection(shape, per, layerwise):
     parameter, rank, scale, growth, seed = begun(shape), 3, 1.5, 1.01, 42
-    settings = {"per": per, "scale": scale, "growth": growth, "interval": 2, "seed": seed}
-    found = stepped(Apollo([group(parameter, rank=rank)], **settings, **ADAM), parameter)
+    settings = {
+        "per": per, "scale": scale, "growth": growth, "interval": 2, "seed": seed,
+        "layerwise": layerwise,
+    }  # fmt: skip
+    optimizer = Apollo([group(parameter, rank=rank)], **settings, **ADAM)
+    found = stepped(optimizer, parameter, layerwise=layerwise)
     adam, last = Adam(), []
     p = {n: projection(seed + 1_000_003 * n, rank, torch.empty(6, 10)).double() for n in (0, 1)}
 
@@ -196,31 +210,59 @@ def test_adam_mini_has_one_second_moment_for_a_block(shape, rows, transposed):
     assert optimizer.state[parameter]["exp_avg_sq"].shape == (blocks,)
 
 
-def test_muon_goes_along_the_nearly_orthogonal_matrix_and_adamw_trains_the_rest():
-    matrix, rest = begun((6, 10)), begun((6, 10))
+def nearly_orthogonal(matrix, iterations=5):
+    """Return what the iterations of Newton and Schulz make of a matrix that lies or is square."""
+    x = matrix.bfloat16()  # where torch rounds, too
+    x = x / x.norm()
+    a, b, c = 3.4445, -4.7750, 2.0315
+    for _ in range(iterations):
+        s = x @ x.T
+        x = torch.addmm(x, torch.addmm(s, s, s, beta=b, alpha=c), x, beta=a)
+    return x
+
+
+@pytest.mark.parametrize("adjust", ["match_rms_adamw", "original"])
+@pytest.mark.parametrize("shape", [(6, 10), (10, 6)])
+def test_muon_goes_along_the_nearly_orthogonal_matrix_and_adamw_trains_the_rest(adjust, shape):
+    matrix, rest = begun(shape), begun(shape)
     optimizer = MuonWithAdamW(
         [group(matrix, muon=True), group(rest, muon=False)],
-        muon={"momentum": 0.95, "nesterov": True, "ns_steps": 5, "adjust_lr_fn": "match_rms_adamw"},
+        muon={"momentum": 0.95, "nesterov": True, "ns_steps": 5, "adjust_lr_fn": adjust},
         adamw=ADAM,
     )
     found = stepped(optimizer, matrix)
-    mean = torch.zeros(6, 10)
+    mean = torch.zeros(shape)
+    rows, columns = shape
+    scale = {"match_rms_adamw": 0.2 * math.sqrt(10), "original": math.sqrt(max(1, rows / columns))}
 
     def direction(g, t):
         mean.lerp_(g.float(), 0.05)
-        x = g.float().lerp(mean, 0.95).bfloat16()  # where torch rounds, too
-        x = x / x.norm()
-        a, b, c = 3.4445, -4.7750, 2.0315
-        for _ in range(5):
-            s = x @ x.T
-            x = torch.addmm(x, torch.addmm(s, s, s, beta=b, alpha=c), x, beta=a)
+        moved = g.float().lerp(mean, 0.95)
+        x = nearly_orthogonal(moved) if rows < columns else nearly_orthogonal(moved.T).T
         values = torch.linalg.svdvals(x.float())
         assert values.min() > 0.5
         assert values.max() < 1.3
-        return 0.2 * math.sqrt(10) * x.double()
+        return scale[adjust] * x.double()
 
-    assert_goes(found, (6, 10), direction)
-    assert_goes(stepped(optimizer, rest), (6, 10), Adam())
+    assert_goes(found, shape, direction)
+    assert_goes(stepped(optimizer, rest), shape, Adam())
+
+
+@pytest.mark.parametrize(
+    ("adjust", "scale"),
+    [("adamw", 0.2 * math.sqrt(384)), ("original", math.sqrt(384 / 128))],
+)
+def test_an_update_of_muon_has_the_size_that_the_run_file_says(adjust, scale, small_run, job_of):
+    optimizer = {"name": "muon", "adjust": adjust, "targets": "mlp-up", "nesterov": False}
+    training = {"learning_rate": RATE}
+    job = job_of(small_run(tuner="full", optimizer=optimizer, training=training))
+    weight = job.opened.model.get_parameter("model.layers.0.mlp.up_proj.weight")
+    assert weight.shape == (384, 128)
+    before, weight.grad = weight.detach().clone(), gradients((384, 128))[0]
+    job.optimizer.step()
+    mean = 0.05 * weight.grad  # of gradients, and of zero
+    expected = before - RATE * scale * nearly_orthogonal(mean.T).T.float()
+    assert (weight - expected).abs().max() < 1e-6
 
 
 def test_lomo_steps_in_the_backward_pass_and_keeps_neither_gradient_nor_state():

@@ -17,32 +17,25 @@ def rows_of(folder, *, held_out):
     return [row for row in read_metrics(folder) if ("validation" in row) == held_out]
 
 
-OFTEN = [(stage, seed) for stage in ONLINE for seed in (1, 2, 3)]
-HERE = {("ppo", 1), ("ppo", 2), ("ppo", 3), ("grpo", 1), ("rloo", 1)}
-"""The others are run by a sweep, for their time."""
-
-
-@pytest.mark.parametrize(
-    ("stage", "seed"),
-    [one if one in HERE else pytest.param(*one, marks=pytest.mark.sweep) for one in OFTEN],
-)
-def test_a_wanted_text_becomes_more_frequent(sampled_run, stage, seed):
-    steps = 20 if stage == "rloo" else 12
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("stage", ONLINE)
+def test_a_wanted_text_becomes_more_frequent_in_answers_to_held_out_prompts(
+    sampled_run, stage, seed
+):
+    steps = 16 if stage == "rloo" else 12
     run = sampled_run(
-        stage, steps, tuner="full", validation=4, evaluation={"every": steps},
+        stage, steps, tuner="full", evaluation={"every": steps, "batch_size": 16},
+        validation=32 if stage == "ppo" else 8,  # with one answer to each, and with four
         options={"kl_coefficient": 0.0, "minibatch_size": 16},
         training={
             "learning_rate": 5e-3 if stage == "ppo" else 1e-2, "scheduler": "constant",
-            "batch_size": 16 if stage == "ppo" else 4, "seed": seed,
+            "log_every": 4, "batch_size": 16 if stage == "ppo" else 4, "seed": seed,
         },
     )  # fmt: skip
-    folder = train(run)
-    rewards = [row["reward"] for row in rows_of(folder, held_out=False)]
-    begin, end = sum(rewards[:3]) / 3, sum(rewards[-3:]) / 3
-    # three of the answers, and by then the model has hardly changed, are the frozen control
-    assert begin < 0.4, rewards
-    assert end > begin + 0.4, rewards
-    assert rows_of(folder, held_out=True)[-1]["reward"] > begin + 0.4
+    # the model before the first step is the frozen control
+    frozen, learned = (row["reward"] for row in rows_of(train(run), held_out=True))
+    assert frozen < 0.5
+    assert learned > frozen + 0.4
 
 
 @pytest.mark.parametrize("stage", ONLINE)
