@@ -88,7 +88,10 @@ HELD_OUT = [{"instruction": "Say it.", "output": "so " * n} for n in range(1, 6)
 def run_of(module_run, kind, folder, batch_size):
     held_out = folder.parent / "held-out.jsonl"
     held_out.write_text("".join(json.dumps(row) + "\n" for row in HELD_OUT))
-    evaluated = {"validation": {"path": str(held_out)}, "evaluation": {"every": 6, "on_start": False}}
+    evaluated = {
+        "validation": {"path": str(held_out)},
+        "evaluation": {"every": 6, "on_start": False},
+    }
     return module_run(
         **(evaluated if kind == "mapped" else {}),
         training={
