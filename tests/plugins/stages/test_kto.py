@@ -130,7 +130,7 @@ def test_the_loss_of_a_run_is_what_the_formula_makes_of_its_models(judged_run, t
     held_out = {"path": write(tmp_path / "held-out.jsonl", some), "format": "kto"}
     options = {"beta": 0.2, "desirable_weight": 1.5, "undesirable_weight": 0.5}
     folder = train(judged_run(3, tuner=tuner, stage=options, validation=held_out))
-    (found,) = rows_of(folder, held_out=True)
+    _, found = rows_of(folder, held_out=True)
     located = [
         locate(model_spec(run_to_serve(one, (), trust_plugins=False), training=False))
         for one in (folder.path, "tiny")
