@@ -88,7 +88,10 @@ HELD_OUT = [{"instruction": "Say it.", "output": "so " * n} for n in range(1, 6)
 def run_of(module_run, kind, folder, batch_size):
     held_out = folder.parent / "held-out.jsonl"
     held_out.write_text("".join(json.dumps(row) + "\n" for row in HELD_OUT))
-    evaluated = {"validation": {"path": str(held_out)}, "evaluation": {"every": 6}}
+    evaluated = {
+        "validation": {"path": str(held_out)},
+        "evaluation": {"every": 6, "on_start": False},
+    }
     return module_run(
         **(evaluated if kind == "mapped" else {}),
         training={
@@ -179,9 +182,9 @@ def test_processes_evaluate_each_row_once(launched):
 def test_processes_tell_of_sampled_answers_what_one_does(launched, module_run):
     alone = train(sampling_run(module_run, launched / "sampled-alone", 4)).path
     for name in ("sampled", "sampled-alone"):
-        (held_out,) = evaluations_of(launched / name)
-        assert (held_out["trained_tokens"], held_out["answer_tokens"]) == (5, 1)
-        assert (held_out["reward"], held_out["loss"]) == (1, -1)
+        for held_out in evaluations_of(launched / name):
+            assert (held_out["trained_tokens"], held_out["answer_tokens"]) == (5, 1)
+            assert (held_out["reward"], held_out["loss"]) == (1, -1)
     here, there = (metrics_of(folder)[0] for folder in (launched / "sampled", alone))
     assert here["trained_tokens"] == there["trained_tokens"] == 4
     assert here["loss"] == pytest.approx(there["loss"], rel=1e-4)

@@ -48,7 +48,7 @@ def trainer_of():
         run = settled(contents)
         folder = RunFolder(run.output)
         folder.path.mkdir(parents=True)
-        job, _ = _job(run, folder, Listener(), None)
+        job, *_ = _job(run, folder, Listener(), None)
         return first_answer(job.manager, "build_trainer", job=job)
 
     return make
