@@ -76,18 +76,24 @@ def chain(rlhf):
     return done.stdout
 
 
-def figures_of(rlhf, stage, *, held_out=False):
+def rows_of(rlhf, stage, *, held_out=False):
     rows = read_metrics(RunFolder(rlhf / "runs" / stage))
-    rows = [row for row in rows if ("validation" in row) == held_out]
-    return rows[0], rows[-1]
+    return [row for row in rows if ("validation" in row) == held_out]
+
+
+def assert_reward_rises(rows, by):
+    """The mean reward of the last eight steps is higher than that of the first two."""
+    rewards = [row["reward"] for row in rows]
+    begun, learned = sum(rewards[:2]) / 2, sum(rewards[-8:]) / 8
+    assert learned > begun + by, rewards
 
 
 @pytest.mark.sweep
 def test_kind_answers_are_more_frequent_after_preferences_than_before(chain):
     (told,) = re.findall(r"^kind answers +(\d+)% +(\d+)% +(\d+)%$", chain, re.MULTILINE)
     before, after_ppo, after_dpo = map(int, told)
-    assert before < 75
-    assert min(after_ppo, after_dpo) > before + 20
+    assert before < 60
+    assert min(after_ppo, after_dpo) > before + 15
     (seconds,) = re.findall(r"^(\d+) seconds$", chain, re.MULTILINE)
     assert int(seconds) < 600
 
@@ -96,16 +102,17 @@ def test_kind_answers_are_more_frequent_after_preferences_than_before(chain):
 @pytest.mark.parametrize("stage", CHAIN)
 @pytest.mark.usefixtures("chain")
 def test_a_run_of_the_chain_learns(rlhf, stage):
-    held_out = stage in {"rm", "dpo"}
-    first, last = figures_of(rlhf, stage, held_out=held_out)
-    assert (first["step"] == 0) == held_out
     if stage == "ppo":
-        assert last["reward"] > first["reward"] + 0.5
-    else:
+        assert_reward_rises(rows_of(rlhf, stage), by=1)
+    elif stage in {"pt", "sft"}:
+        first, *_, last = rows_of(rlhf, stage)
         assert last["loss"] < first["loss"] / 2
-    if held_out:
+    else:  # held-out pairs, before the first step and after the last
+        first, *_, last = rows_of(rlhf, stage, held_out=True)
+        assert first["step"] == 0
+        assert first["accuracy"] < 0.8
         assert last["accuracy"] > 0.9
-        assert last["margin"] > first["margin"] + 0.5
+        assert last["margin"] > first["margin"] + 0.3
 
 
 @pytest.mark.sweep
@@ -113,5 +120,4 @@ def test_a_run_of_the_chain_learns(rlhf, stage):
 @pytest.mark.usefixtures("chain")
 def test_a_verified_reward_rises_after_the_chain(rlhf, stage):
     train(rlhf / f"{stage}.yaml", [f"output={rlhf / 'runs' / stage}"])
-    first, last = figures_of(rlhf, stage)
-    assert last["reward"] > first["reward"] + 0.2
+    assert_reward_rises(rows_of(rlhf, stage), by=0.1)
