@@ -48,6 +48,9 @@ BESIDE_RUNS = ("core/run/merging.py", "core/run/verification.py")
 RUN_THROUGH = ("core/data", "core/model", "core/run", "core/training", "plugins/stages")
 """What every training run goes through, but what it reads."""
 
+RLHF = ("pt", "sft", "rm", "ppo", "dpo", "grpo", "rloo")
+"""The run files of examples/rlhf."""
+
 SWEEPS = {
     "architectures": Sweep(
         tests="tests/core/model/test_architectures.py",
@@ -82,6 +85,17 @@ SWEEPS = {
         ),
         tabulated=True,
     ),
+    "examples": Sweep(
+        tests="tests/e2e/test_examples.py",
+        covers=(
+            "examples/rlhf/chain.py",
+            *(f"examples/rlhf/{name}.yaml" for name in RLHF),
+            "plugins/rewards",
+            "plugins/stages",
+            "tests/e2e/test_examples.py",
+        ),
+        tabulated=True,
+    ),
     "kills": Sweep(
         tests="tests/e2e/test_resume.py",
         covers=(
@@ -91,20 +105,6 @@ SWEEPS = {
             "tests/e2e/test_resume.py",
         ),
         apart=BESIDE_RUNS,
-    ),
-    "sampling": Sweep(
-        tests="tests/plugins/stages/test_ppo.py",
-        covers=(
-            "plugins/rewards",
-            "plugins/stages/groups.py",
-            "plugins/stages/online.py",
-            "plugins/stages/policies.py",
-            "plugins/stages/rewarding.py",
-            "plugins/stages/rollouts.py",
-            "plugins/stages/sampled.py",
-            "tests/plugins/stages/conftest.py",
-            "tests/plugins/stages/test_ppo.py",
-        ),
     ),
     "stage-kills": Sweep(
         tests="tests/e2e/test_killed_stages.py",

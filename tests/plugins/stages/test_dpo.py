@@ -1,8 +1,10 @@
 """Preferences: each loss is its paper's, the reference is the model as it began, answers part."""
 
+import gc
 import json
 import math
 import shutil
+import warnings
 
 import pytest
 import torch
@@ -349,7 +351,7 @@ def test_a_reference_that_is_asked_beforehand_tells_what_it_would_later(
     assert told(again) == told(folder)
 
 
-def test_no_reference_is_held_once_it_was_asked(pairs_run, monkeypatch):
+def test_a_reference_that_is_asked_beforehand_is_asked_of_each_batch_once(pairs_run, monkeypatch):
     from luthier.plugins.stages import preferences
 
     asked = []
@@ -368,6 +370,54 @@ def test_no_reference_is_held_once_it_was_asked(pairs_run, monkeypatch):
     assert said[0] == "asked beforehand of 18 rows of data"
     assert "16 of 18 rows of data asked" in said
     assert "4 of 6 rows of validation asked" in said
+
+
+def live_tensors():
+    gc.collect()
+    with warnings.catch_warnings(action="ignore"):  # of what is only looked at here
+        return [one for one in gc.get_objects() if isinstance(one, torch.Tensor)]
+
+
+@pytest.fixture
+def copies(monkeypatch):
+    """How many embeddings are in memory whenever answers are judged, by policy or reference."""
+    from luthier.plugins.stages import preferences
+
+    before, found, original = live_tensors(), [], preferences.log_probabilities
+    known = {id(one) for one in before}
+
+    def counted(*args):
+        new = [one for one in live_tensors() if id(one) not in known]
+        embeddings = [one for one in new if one.shape == (2048, 128)]
+        found.append(len({one.untyped_storage().data_ptr() for one in embeddings}))
+        return original(*args)
+
+    monkeypatch.setattr(preferences, "log_probabilities", counted)
+    yield found
+    del before  # until now, so that no other tensor has an id of theirs
+
+
+@pytest.fixture
+def short_run(pairs_run, tmp_path):
+    """What makes a run of one step on eight pairs."""
+
+    def make(tuner, **options):
+        data = [{"path": str(tmp_path / "rows.jsonl"), "samples": 8}]
+        run = pairs_run({"name": "dpo", **options}, steps=1, tuner=tuner, data=data)
+        run.pop("validation")
+        return run
+
+    return make
+
+
+def test_a_reference_that_is_the_model_without_its_adapter_is_no_second_model(short_run, copies):
+    train(short_run({"name": "lora", "rank": 4}))
+    assert copies == [1, 1]  # as the reference is asked, and as the model is
+
+
+def test_a_reference_that_was_asked_beforehand_is_let_go(short_run, copies):
+    train(short_run("full", precompute_reference=True))
+    assert copies == [2, 2, 1]  # of a model of which all is trained the first values are kept
 
 
 def test_the_model_itself_may_be_named_as_the_reference(pairs_run, tmp_path):
