@@ -1,5 +1,6 @@
 """A run that is killed at any moment goes on as if it never had been, to the bit."""
 
+import functools
 import json
 import random
 import sys
@@ -12,35 +13,47 @@ from luthier.core.errors import BadRunFolder
 from luthier.core.run.folder import RunFolder
 from tests.e2e.killing import Killed, assert_same_run, kill_and_resume, killer
 
-TUNERS = ["full", {"name": "lora", "rank": 4, "dropout": 0.1}]
+TUNERS = {"full": "full", "lora": {"name": "lora", "rank": 4, "dropout": 0.1}}
 
 
-@pytest.fixture(scope="module", params=TUNERS, ids=["full", "lora"])
+@pytest.fixture(params=TUNERS)
 def tuner(request):
     return request.param
 
 
 @pytest.fixture(scope="module")
-def long_run(module_run, tuner, tmp_path_factory):
+def run_of(module_run, tmp_path_factory):
     """A run of nine steps with a checkpoint at every second, a short window at each epoch's end."""
     folder = tmp_path_factory.mktemp("runs")
 
-    def contents(name, max_steps=9):
+    def contents(tuner, name, max_steps=9):
         return module_run(
-            tuner=tuner,
+            tuner=TUNERS[tuner],
             training={
                 "max_steps": max_steps, "batch_size": 2, "gradient_accumulation": 2, "log_every": 2,
                 "learning_rate": 1e-3,
             },
-            output=str(folder / name),
+            output=str(folder / tuner / name),
         )  # fmt: skip
 
     return contents
 
 
+@pytest.fixture
+def long_run(run_of, tuner):
+    """What makes the contents of such a run, by its name."""
+    return functools.partial(run_of, tuner)
+
+
 @pytest.fixture(scope="module")
-def uninterrupted(long_run):
-    return train(long_run("uninterrupted"))
+def trained(run_of):
+    """What trains such a run that nobody kills: once with each tuner."""
+    return functools.cache(lambda tuner: train(run_of(tuner, "uninterrupted")))
+
+
+@pytest.fixture
+def uninterrupted(trained, tuner):
+    return trained(tuner)
 
 
 @pytest.fixture
@@ -86,10 +99,7 @@ OF_BOTH = ("between two checkpoints", "as the weights are written", "as the mode
 KILLS = [*(("lora", fault) for fault in FAULTS), *(("full", fault) for fault in OF_BOTH)]
 
 
-@pytest.mark.parametrize(
-    ("tuner", "fault"), [(TUNERS[name == "lora"], fault) for name, fault in KILLS],
-    ids=["-".join(one) for one in KILLS], indirect=["tuner"],
-)  # fmt: skip
+@pytest.mark.parametrize(("tuner", "fault"), KILLS, indirect=["tuner"])
 def test_a_run_killed_at_any_point_ends_with_the_same_weights(
     long_run, uninterrupted, killed, fault
 ):
@@ -121,24 +131,33 @@ def test_a_run_may_be_interrupted_again_and_again(long_run, uninterrupted, monke
 
 
 @pytest.fixture(scope="module")
-def longer_run(long_run, tmp_path_factory):
-    """A run of forty steps as a file, and what it ends with when nobody kills it."""
-    file = tmp_path_factory.mktemp("files") / "run.json"
-    file.write_text(json.dumps(long_run("longer", max_steps=40)))
-    return file, train(file)
+def longer_run(run_of, tmp_path_factory):
+    """What makes a run of forty steps as a file, and what it ends with when nobody kills it."""
+    folder = tmp_path_factory.mktemp("files")
+
+    @functools.cache
+    def trained(tuner):
+        file = folder / f"{tuner}.json"
+        file.write_text(json.dumps(run_of(tuner, "longer", max_steps=40)))
+        return file, train(file)
+
+    return trained
 
 
-@pytest.mark.parametrize("moment", range(2))
-def test_a_process_killed_by_the_system_resumes_to_the_same_weights(longer_run, tmp_path, moment):
-    run_file, expected = longer_run
+# a sweep takes ten moments of each tuner
+@pytest.mark.parametrize(("tuner", "moment"), [("full", 0), ("lora", 1)], indirect=["tuner"])
+def test_a_process_killed_by_the_system_resumes_to_the_same_weights(
+    longer_run, tmp_path, tuner, moment
+):
+    run_file, expected = longer_run(tuner)
     delay = random.Random(moment).uniform(0, 1.0)
     assert_same_run(kill_and_resume(run_file, tmp_path / "real", delay), expected)
 
 
 @pytest.mark.sweep
 @pytest.mark.parametrize("seed", range(10))  # of each tuner
-def test_a_long_series_of_real_kills(longer_run, tmp_path, seed):
-    run_file, expected = longer_run
+def test_a_long_series_of_real_kills(longer_run, tmp_path, tuner, seed):
+    run_file, expected = longer_run(tuner)
     delay = random.Random(seed).uniform(0, 1.6)
     assert_same_run(kill_and_resume(run_file, tmp_path / "real", delay), expected)
 
