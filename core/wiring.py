@@ -86,17 +86,13 @@ class _Manager(pluggy.PluginManager):
 
     def parse_hookimpl_opts(self, plugin: object, name: str) -> pluggy.HookimplOpts | None:
         """Return what `@hookimpl` was given, or None for what is no hook."""
-        if name not in _marked(type(cast("Plugin", plugin))):
-            return None
-        return super().parse_hookimpl_opts(plugin, name)
+        return _marked(type(cast("Plugin", plugin))).get(name)
 
     def parse_hookspec_opts(
         self, module_or_class: ModuleType | type, name: str
     ) -> pluggy.HookspecOpts | None:
         """Return what `@hookspec` was given, or None for what is no specification."""
-        if not hasattr(getattr(module_or_class, name), f"{hooks.PROJECT}_spec"):
-            return None
-        return super().parse_hookspec_opts(module_or_class, name)
+        return getattr(getattr(module_or_class, name), f"{hooks.PROJECT}_spec", None)
 
 
 def manager_of(plugins: Iterable[Selected]) -> pluggy.PluginManager:
