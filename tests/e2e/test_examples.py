@@ -90,7 +90,7 @@ def assert_reward_rises(rows, by):
 
 @pytest.mark.sweep
 def test_kind_answers_are_more_frequent_after_preferences_than_before(chain):
-    (told,) = re.findall(r"^kind answers +(\d+)% +(\d+)% +(\d+)%$", chain, re.MULTILINE)
+    (told,) = re.findall(r"^kind answers +(\d+)% +(\d+)% +(\d+)% *$", chain, re.MULTILINE)
     before, after_ppo, after_dpo = map(int, told)
     assert before < 60
     assert min(after_ppo, after_dpo) > before + 15
