@@ -1,5 +1,6 @@
 """The steps of our own optimizers, against plain computations of what their papers say."""
 
+import copy
 import math
 
 import pytest
@@ -315,3 +316,33 @@ def test_a_state_is_taken_up_in_the_precision_that_it_was_kept_in():
     again.load_state_dict(optimizer.state_dict())
     assert again.state[parameter]["exp_avg_sq"].dtype == torch.float32
     assert again.state[parameter]["exp_avg"].dtype == torch.bfloat16
+
+
+def muon_of(matrix, rest):
+    groups = [group(rest, muon=False), group(matrix, muon=True)]
+    settings = {"momentum": 0.95, "nesterov": True, "ns_steps": 5, "adjust_lr_fn": "original"}
+    return MuonWithAdamW(groups, muon=settings, adamw=ADAM)
+
+
+def test_muon_and_its_adamw_have_one_state_of_torchs_form_and_go_on_from_it():
+    matrix, rest = begun((6, 10)), begun((4, 4))
+    optimizer = muon_of(matrix, rest)
+    stepped(optimizer, matrix)
+    matrix.grad = None
+    stepped(optimizer, rest)
+    stored = optimizer.state_dict()
+    assert stored.keys() == {"state", "param_groups"}
+    assert optimizer.state.keys() == {matrix, rest}
+    others = [torch.nn.Parameter(one.detach().clone()) for one in (matrix, rest)]
+    other = muon_of(*others)
+    other.load_state_dict(copy.deepcopy(stored))
+    for one in (*optimizer.param_groups, *other.param_groups):
+        one["lr"] = 0.5  # a changed rate acts
+    for one in (matrix, rest, *others):
+        one.grad = gradients(one.shape)[0]
+    before = matrix.detach().clone()
+    optimizer.step()
+    other.step()
+    assert (matrix - before).abs().max() > 0.05
+    assert torch.equal(matrix, others[0])
+    assert torch.equal(rest, others[1])
