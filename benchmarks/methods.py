@@ -73,11 +73,12 @@ def one(method: str, shape: str, folder: Path) -> dict[str, Any] | None:
     command += ["--folder", str(folder)]
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "LUTHIER_CACHE": str(folder / "cache")}
     out = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    if "OutOfMemoryError" in out.stderr:
-        print(f"| {method} | not run: out of memory | | | |")
-        return None
     if out.returncode:
-        raise SystemExit(f"{method}:\n{out.stderr[-3000:]}")
+        fault = (out.stderr.splitlines() or ["no word of it"])[-1]
+        told = "out of memory" if "OutOfMemoryError" in out.stderr else fault
+        print(f"| {method} | not run: {told} | | | |", flush=True)
+        print(out.stderr[-3000:], file=sys.stderr)
+        return None
     figures: dict[str, Any] = json.loads(out.stdout.splitlines()[-1])
     if method == "baseline":
         print(f"| {method} | / | / | / | {figures['perplexity']:.2f} |", flush=True)

@@ -29,8 +29,10 @@ class GaLore(Parameterwise):
             if state.get("step", 0) % group["interval"] == 0:
                 state |= bases(gradient, group["rank"], group["side"])
             projected = into(gradient, state)
+        if group["bits"] == 8:  # noqa: PLR2004 - the other is 32
+            projected = projected.float()  # as bitsandbytes computes, whatever the weights are
         with whole_moments(state, bits=group["bits"]):
-            direction = adam_direction(projected, state, group)
+            direction = adam_direction(projected, state, group).to(gradient.dtype)
         return direction if group["rank"] is None else out_of(direction, state) * group["scale"]
 
 

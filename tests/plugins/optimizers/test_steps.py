@@ -134,6 +134,23 @@ def test_moments_of_eight_bits_are_near_to_whole_ones_and_are_of_one_byte():
     assert eight.state[parameter]["exp_avg"].element_size() == 1
 
 
+@pytest.mark.parametrize("rank", [64, None])
+def test_moments_of_eight_bits_serve_weights_of_half_precision(rank):
+    pytest.importorskip("bitsandbytes")
+    found = []
+    for dtype in (torch.bfloat16, torch.float32):
+        parameter = torch.nn.Parameter(begun((64, 96)).detach().to(dtype))
+        optimizer = GaLore([group(parameter, rank=rank)], side="shorter", scale=1.0, interval=2,
+                           bits=8, **ADAM)  # fmt: skip
+        for gradient in gradients((64, 96)):
+            parameter.grad = gradient.to(dtype)
+            optimizer.step()
+        assert parameter.dtype == dtype
+        assert optimizer.state[parameter]["exp_avg"].element_size() == 1
+        found.append(parameter.detach().float())
+    assert (found[0] - found[1]).abs().mean() < RATE
+
+
 @pytest.mark.parametrize("shape", [(6, 10), (10, 6)])
 @pytest.mark.parametrize("per", ["channel", "tensor"])
 @pytest.mark.parametrize("layerwise", [False, True])
