@@ -6,6 +6,7 @@ import math
 import pytest
 import torch
 
+from luthier.plugins.optimizers.steps.adafactor import Adafactor
 from luthier.plugins.optimizers.steps.adam_mini import AdamMini
 from luthier.plugins.optimizers.steps.apollo import Apollo, projection
 from luthier.plugins.optimizers.steps.badam import BAdam, block_at
@@ -363,3 +364,21 @@ def test_muon_and_its_adamw_have_one_state_of_torchs_form_and_go_on_from_it():
     assert (matrix - before).abs().max() > 0.05
     assert torch.equal(matrix, others[0])
     assert torch.equal(rest, others[1])
+
+
+def test_adafactor_goes_on_to_the_bit_from_float32_moments_of_half_precision_weights():
+    first = torch.nn.Parameter(begun((6, 10)).detach().bfloat16())
+    settings = {"scale_parameter": False, "relative_step": False, "beta1": 0.9}
+    optimizer = Adafactor([group(first)], **settings)
+    for gradient in gradients((6, 10))[:2]:
+        first.grad = gradient.bfloat16()
+        optimizer.step()
+    second = torch.nn.Parameter(first.detach().clone())
+    other = Adafactor([group(second)], **settings)
+    other.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+    for key, one in optimizer.state[first].items():
+        assert torch.equal(torch.as_tensor(other.state[second][key]), torch.as_tensor(one)), key
+    for parameter, one in ((first, optimizer), (second, other)):
+        parameter.grad = gradients((6, 10))[2].bfloat16()
+        one.step()
+    assert torch.equal(first, second)
