@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from luthier.core.run.job import TrainingJob
 
 MATRIX = 2
-"""The axes of the smallest parameter that weight decay is for; a bias or a norm has one."""
+"""The axes of the smallest parameter that is a matrix; a bias or a norm has one."""
+SCALES = frozenset({"ia3_l", "boft_s"})
+"""PEFT's names of what multiplies outputs, and begins at 1; it holds them as (n, 1) or (1, n)."""
 
 
 def parameter_groups(
@@ -36,12 +38,23 @@ def parameter_groups(
     for name, parameter in job.opened.trained().items():
         facts = {
             "lr": rates.get(name, training.learning_rate),
-            "weight_decay": training.weight_decay if parameter.ndim >= MATRIX else 0.0,
+            "weight_decay": training.weight_decay if decays(name, parameter) else 0.0,
             **settings(name, parameter),
         }
         group = groups.setdefault(tuple(sorted(facts.items())), {"params": [], **facts})
         group["params"].append(parameter)
     return list(groups.values())
+
+
+def decays(name: str, parameter: torch.nn.Parameter) -> bool:
+    """Return whether weight decay is for a parameter: for a matrix, or a stack of them.
+
+    Args:
+        name: its full name. The biases of stacked experts are (experts, outputs), and no matrix.
+        parameter: itself. Its shape alone does not tell: a LoRA of rank 1 is (1, n), too.
+    """
+    scales = not SCALES.isdisjoint(name.split("."))
+    return parameter.ndim >= MATRIX and not (scales or name.endswith("bias"))
 
 
 def rates_of(job: TrainingJob) -> dict[str, float]:
