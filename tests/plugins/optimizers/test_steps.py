@@ -382,3 +382,37 @@ def test_adafactor_goes_on_to_the_bit_from_float32_moments_of_half_precision_wei
         parameter.grad = gradients((6, 10))[2].bfloat16()
         one.step()
     assert torch.equal(first, second)
+
+
+@pytest.mark.parametrize("targets", ["all", ["all", "embedding"]])
+def test_of_galore_in_eight_bits_an_embedding_that_is_not_projected_is_whole(
+    targets, small_run, job_of
+):
+    pytest.importorskip("bitsandbytes")
+    optimizer = {"name": "galore", "rank": 32, "bits": 8, "targets": targets}
+    model = {"path": "tiny", "dtype": "bfloat16"}
+    job = job_of(
+        small_run(model=model, tuner="full", optimizer=optimizer, training={"precision": "pure"})
+    )
+    found = {}
+    for name, parameter in job.opened.trained().items():
+        parameter.grad = torch.randn_like(parameter)
+        found[name] = parameter
+    job.optimizer.step()
+    kept = {name: job.optimizer.state[one]["exp_avg"].dtype for name, one in found.items()}
+    projected = targets != "all"
+    assert kept["model.embed_tokens.weight"] == (torch.uint8 if projected else torch.float32)
+    assert kept["model.norm.weight"] == torch.float32  # too small for 8 bits
+    assert kept["model.layers.0.mlp.up_proj.weight"] == torch.uint8
+
+
+def test_adam_mini_has_a_block_for_each_head_in_the_matrix_of_a_pair_whose_rows_are_outputs(
+    small_run, job_of
+):
+    job = job_of(small_run(tuner={"name": "lora", "rank": 32}, optimizer="adam-mini"))
+    names = {one: name for name, one in job.opened.trained().items()}
+    rows = {names[p]: g["rows"] for g in job.optimizer.param_groups for p in g["params"]}
+    layer = "base_model.model.model.layers.0"
+    assert rows[f"{layer}.self_attn.q_proj.lora_B.default.weight"] == 32  # of a head
+    assert rows[f"{layer}.self_attn.q_proj.lora_A.default.weight"] == 1
+    assert rows[f"{layer}.self_attn.v_proj.lora_B.default.weight"] == 1
