@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from luthier.core.errors import LuthierError
+from luthier.core.errors import BadModel, LuthierError
 
 if TYPE_CHECKING:
     import torch
 
+    from luthier.core.model.opening import OpenModel
     from luthier.core.run.job import TrainingJob
 
 MATRIX = 2
@@ -61,14 +62,33 @@ def rates_of(job: TrainingJob) -> dict[str, float]:
     """Return the learning rates of those trained parameters that have one of their own, by name.
 
     Raises:
-        BadModel: a word of `schedule.learning_rates` matches no layer.
+        BadModel: a word of `schedule.learning_rates` matches no layer, or none that is trained.
     """
-    layers = job.opened.layers
+    asked, layers = job.run.schedule.learning_rates, job.opened.layers
+    within = _layers_of_trained(job.opened) if asked else {}
     rates: dict[str, float] = {}
-    for word, rate in job.run.schedule.learning_rates.items():
-        rates |= dict.fromkeys(layers.matching([word]), rate)
-    named = {name: layers.layer_of(name) for name in (job.opened.trained() if rates else ())}
-    return {name: rates[layer] for name, layer in named.items() if layer in rates}
+    for word, rate in asked.items():
+        chosen = set(layers.matching([word]))
+        reached = [name for name, own in within.items() if not chosen.isdisjoint(own)]
+        if not reached:
+            raise BadModel(
+                f"`schedule.learning_rates` has a rate for '{word}', and nothing is trained of "
+                f"what that names ({layers.described(chosen)}). Leave it out, or choose a tuner "
+                "or `targets` that train it."
+            )
+        rates |= dict.fromkeys(reached, rate)
+    return rates
+
+
+def _layers_of_trained(opened: OpenModel) -> dict[str, set[str]]:
+    """Return the layers that each trained parameter is of, by name; of a tied one there are two."""
+    names = {id(parameter): name for name, parameter in opened.trained().items()}
+    found: dict[str, set[str]] = {name: set() for name in names.values()}
+    for name, parameter in opened.model.named_parameters(remove_duplicate=False):
+        layer = opened.layers.layer_of(name)
+        if layer is not None and id(parameter) in names:
+            found[names[id(parameter)]].add(layer)
+    return found
 
 
 def require_rates(job: TrainingJob) -> None:

@@ -101,3 +101,22 @@ def test_scales_that_begin_at_one_do_not_decay(small_run, built, tuner):
     decay = {name: one for name, (_, one) in found.items() if "ia3_l" in name or "boft_s" in name}
     assert decay
     assert set(decay.values()) == {0.0}
+
+
+@pytest.mark.parametrize(
+    ("rates", "tuner"),
+    [
+        ({"mlp": 1e-2}, {"name": "lora", "targets": "attention"}),
+        ({"embedding": 1e-2}, "lora"),
+    ],
+)
+def test_a_rate_for_layers_of_which_nothing_is_trained_is_refused(small_run, rates, tuner):
+    (word,) = rates
+    with pytest.raises(BadModel, match=f"a rate for '{word}', and nothing is trained"):
+        train(run_of(small_run, rates, tuner=tuner))
+
+
+@pytest.mark.parametrize("word", ["head", "embedding", "lm_head"])
+def test_a_head_that_is_the_embedding_has_its_rate_by_either_name(small_run, built, word):
+    found = built(run_of(small_run, {word: 1e-2}, tuner="full"))
+    assert found["model.embed_tokens.weight"] == (1e-2, 0.1)
