@@ -117,8 +117,8 @@ def test_with_muon_a_run_goes_on_to_the_bit(small_run):
     )
     expected = load_file(run.model / "adapter_model.safetensors")
     shutil.rmtree(run.model)
-    for step in (4, 6):
-        shutil.rmtree(run.checkpoints / f"checkpoint-{step}", ignore_errors=True)
+    shutil.rmtree(run.checkpoints / "checkpoint-6")
+    assert (run.checkpoints / "checkpoint-4").is_dir()  # the last cut is in step 5
     resume(run.path)
     found = load_file(run.model / "adapter_model.safetensors")
     assert all(found[name].equal(one) for name, one in expected.items())
