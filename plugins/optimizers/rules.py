@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias
 
 from pydantic import Field
@@ -78,8 +78,14 @@ class Projecting(WithMoments):
         """Return what comes with stepping in the backward pass."""
         return IN_BACKWARD if self.layerwise else frozenset()
 
-    def groups_of(self, job: TrainingJob) -> list[dict[str, Any]]:
+    def groups_of(
+        self, job: TrainingJob, more: Callable[[str], dict[str, Any]] = lambda _: {}
+    ) -> list[dict[str, Any]]:
         """Return the parameters in groups, which say in `rank` whether they are projected.
+
+        Args:
+            job: the run; its model is open.
+            more: what the group of a parameter says besides, told by its name.
 
         Raises:
             BadModel: a target matches no layer.
@@ -89,7 +95,7 @@ class Projecting(WithMoments):
         chosen = matrices_of(job, self.targets)
 
         def settings(name: str, parameter: torch.nn.Parameter) -> dict[str, Any]:  # noqa: ARG001
-            return {"rank": self.rank if name in chosen else None}
+            return {"rank": self.rank if name in chosen else None, **more(name)}
 
         return parameter_groups(job, settings)
 

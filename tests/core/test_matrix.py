@@ -71,6 +71,8 @@ def rows_that_differ():
     ("kind", "name", "rule", "rows"),
     [
         ("quantizers", "bnb", "refuses", ["quantizers/bnb"]),
+        ("quantizers", "gptq", "refuses", ["quantizers/gptq"]),
+        ("quantizers", "awq", "refuses", ["quantizers/awq"]),
         ("quantizers", "aqlm", "refuses", ["quantizers/aqlm"]),
         ("tuners", "unsloth", "variant_of", ["tuners/unsloth"]),
         ("optimizers", "galore", "needs", ["quantizers/bnb", "tuners/unsloth"]),

@@ -118,6 +118,21 @@ def test_what_a_scheduler_has_not_is_refused(small_run, key, value, scheduler):
     assert check({**contents, "training": {"scheduler": scheduler}})
 
 
+@pytest.mark.parametrize(
+    ("schedule", "warmup", "key"),
+    [({"decay": 0.5}, 0.6, "schedule.decay"), ({}, 0.95, "training.warmup")],
+)
+def test_a_warm_up_that_has_not_ended_when_the_rate_is_to_fall_is_refused(
+    small_run, schedule, warmup, key
+):
+    training = {"scheduler": "wsd", "warmup": warmup}
+    contents = small_run(schedule=schedule, training=training)
+    ((where, said, _),) = problems(contents)
+    assert where == key
+    assert "the learning rate would never be reached" in said
+    assert check({**contents, "training": {**training, "warmup": 0.5}})
+
+
 SPREAD = """
 from typing import ClassVar
 from luthier.core import Plugin

@@ -1,9 +1,11 @@
 """Learning rates of single layers, and which parameters decay, whatever the optimizer is."""
 
 import pytest
+import torch
 
 from luthier.core import LuthierError, train
 from luthier.core.errors import BadModel
+from luthier.core.training.groups import decays
 
 PLAIN = """
 from luthier.core import Plugin, hookimpl
@@ -77,3 +79,44 @@ def test_an_optimizer_that_knows_no_rates_of_layers_is_refused(small_run, tmp_pa
     )
     with pytest.raises(LuthierError, match=r"SGD has one learning rate .*parameter_groups"):
         train(contents)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "expected"),
+    [
+        ("model.layers.0.mlp.up_proj.weight", (8, 4), True),
+        ("model.layers.0.mlp.experts.gate_up_proj", (3, 8, 4), True),
+        ("model.layers.0.mlp.experts.gate_up_proj_bias", (3, 8), False),
+        ("model.layers.0.input_layernorm.weight", (8,), False),
+        ("model.layers.0.mlp.up_proj.lora_A.default.weight", (1, 4), True),
+    ],
+)
+def test_matrices_decay_and_no_biases_even_of_stacked_experts(name, shape, expected):
+    assert decays(name, torch.nn.Parameter(torch.ones(shape))) == expected
+
+
+@pytest.mark.parametrize("tuner", ["ia3", "boft"])
+def test_scales_that_begin_at_one_do_not_decay(small_run, built, tuner):
+    found = built(run_of(small_run, {}, tuner=tuner))
+    decay = {name: one for name, (_, one) in found.items() if "ia3_l" in name or "boft_s" in name}
+    assert decay
+    assert set(decay.values()) == {0.0}
+
+
+@pytest.mark.parametrize(
+    ("rates", "tuner"),
+    [
+        ({"mlp": 1e-2}, {"name": "lora", "targets": "attention"}),
+        ({"embedding": 1e-2}, "lora"),
+    ],
+)
+def test_a_rate_for_layers_of_which_nothing_is_trained_is_refused(small_run, rates, tuner):
+    (word,) = rates
+    with pytest.raises(BadModel, match=f"a rate for '{word}', and nothing is trained"):
+        train(run_of(small_run, rates, tuner=tuner))
+
+
+@pytest.mark.parametrize("word", ["head", "embedding", "lm_head"])
+def test_a_head_that_is_the_embedding_has_its_rate_by_either_name(small_run, built, word):
+    found = built(run_of(small_run, {word: 1e-2}, tuner="full"))
+    assert found["model.embed_tokens.weight"] == (1e-2, 0.1)

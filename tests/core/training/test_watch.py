@@ -235,3 +235,15 @@ def test_a_step_in_which_no_token_is_trained_is_a_fault_too(contents, monkeypatc
     calls.clear()
     folder = train({**run, "faults": SKIP}, overwrite=True)
     assert all(torch.isfinite(one).all() for one in weights_of(folder).values())
+
+
+ADALORA = {"name": "adalora", "rank": 2, "initial_rank": 4, "targets": "attention-query"}
+
+
+def test_what_keeps_state_of_its_own_goes_on_after_a_first_step_that_is_skipped(contents, bad_in):
+    bad_in(1, layer=f"base_model.model.{LAYER}")
+    folder = train(contents(tuner=ADALORA, faults=SKIP))
+    adapter = safetensors.torch.load_file(folder.model / "adapter_model.safetensors")
+    assert all(one.isfinite().all() for one in adapter.values())
+    ranks = [one.count_nonzero() for name, one in adapter.items() if "lora_E" in name]
+    assert sum(ranks) == 4 * 2  # cut to the mean rank of the four layers

@@ -1,10 +1,12 @@
 """The steps of our own optimizers, against plain computations of what their papers say."""
 
+import copy
 import math
 
 import pytest
 import torch
 
+from luthier.plugins.optimizers.steps.adafactor import Adafactor
 from luthier.plugins.optimizers.steps.adam_mini import AdamMini
 from luthier.plugins.optimizers.steps.apollo import Apollo, projection
 from luthier.plugins.optimizers.steps.badam import BAdam, block_at
@@ -131,6 +133,23 @@ def test_moments_of_eight_bits_are_near_to_whole_ones_and_are_of_one_byte():
                    **ADAM)  # fmt: skip
     stepped(eight, parameter)
     assert eight.state[parameter]["exp_avg"].element_size() == 1
+
+
+@pytest.mark.parametrize("rank", [64, None])
+def test_moments_of_eight_bits_serve_weights_of_half_precision(rank):
+    pytest.importorskip("bitsandbytes")
+    found = []
+    for dtype in (torch.bfloat16, torch.float32):
+        parameter = torch.nn.Parameter(begun((64, 96)).detach().to(dtype))
+        optimizer = GaLore([group(parameter, rank=rank)], side="shorter", scale=1.0, interval=2,
+                           bits=8, **ADAM)  # fmt: skip
+        for gradient in gradients((64, 96)):
+            parameter.grad = gradient.to(dtype)
+            optimizer.step()
+        assert parameter.dtype == dtype
+        assert optimizer.state[parameter]["exp_avg"].element_size() == 1
+        found.append(parameter.detach().float())
+    assert (found[0] - found[1]).abs().mean() < RATE
 
 
 @pytest.mark.parametrize("shape", [(6, 10), (10, 6)])
@@ -315,3 +334,85 @@ def test_a_state_is_taken_up_in_the_precision_that_it_was_kept_in():
     again.load_state_dict(optimizer.state_dict())
     assert again.state[parameter]["exp_avg_sq"].dtype == torch.float32
     assert again.state[parameter]["exp_avg"].dtype == torch.bfloat16
+
+
+def muon_of(matrix, rest):
+    groups = [group(rest, muon=False), group(matrix, muon=True)]
+    settings = {"momentum": 0.95, "nesterov": True, "ns_steps": 5, "adjust_lr_fn": "original"}
+    return MuonWithAdamW(groups, muon=settings, adamw=ADAM)
+
+
+def test_muon_and_its_adamw_have_one_state_of_torchs_form_and_go_on_from_it():
+    matrix, rest = begun((6, 10)), begun((4, 4))
+    optimizer = muon_of(matrix, rest)
+    stepped(optimizer, matrix)
+    matrix.grad = None
+    stepped(optimizer, rest)
+    stored = optimizer.state_dict()
+    assert stored.keys() == {"state", "param_groups"}
+    assert optimizer.state.keys() == {matrix, rest}
+    others = [torch.nn.Parameter(one.detach().clone()) for one in (matrix, rest)]
+    other = muon_of(*others)
+    other.load_state_dict(copy.deepcopy(stored))
+    for one in (*optimizer.param_groups, *other.param_groups):
+        one["lr"] = 0.5  # a changed rate acts
+    for one in (matrix, rest, *others):
+        one.grad = gradients(one.shape)[0]
+    before = matrix.detach().clone()
+    optimizer.step()
+    other.step()
+    assert (matrix - before).abs().max() > 0.05
+    assert torch.equal(matrix, others[0])
+    assert torch.equal(rest, others[1])
+
+
+def test_adafactor_goes_on_to_the_bit_from_float32_moments_of_half_precision_weights():
+    first = torch.nn.Parameter(begun((6, 10)).detach().bfloat16())
+    settings = {"scale_parameter": False, "relative_step": False, "beta1": 0.9}
+    optimizer = Adafactor([group(first)], **settings)
+    for gradient in gradients((6, 10))[:2]:
+        first.grad = gradient.bfloat16()
+        optimizer.step()
+    second = torch.nn.Parameter(first.detach().clone())
+    other = Adafactor([group(second)], **settings)
+    other.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+    for key, one in optimizer.state[first].items():
+        assert torch.equal(torch.as_tensor(other.state[second][key]), torch.as_tensor(one)), key
+    for parameter, one in ((first, optimizer), (second, other)):
+        parameter.grad = gradients((6, 10))[2].bfloat16()
+        one.step()
+    assert torch.equal(first, second)
+
+
+@pytest.mark.parametrize("targets", ["all", ["all", "embedding"]])
+def test_of_galore_in_eight_bits_an_embedding_that_is_not_projected_is_whole(
+    targets, small_run, job_of
+):
+    pytest.importorskip("bitsandbytes")
+    optimizer = {"name": "galore", "rank": 32, "bits": 8, "targets": targets}
+    model = {"path": "tiny", "dtype": "bfloat16"}
+    job = job_of(
+        small_run(model=model, tuner="full", optimizer=optimizer, training={"precision": "pure"})
+    )
+    found = {}
+    for name, parameter in job.opened.trained().items():
+        parameter.grad = torch.randn_like(parameter)
+        found[name] = parameter
+    job.optimizer.step()
+    kept = {name: job.optimizer.state[one]["exp_avg"].dtype for name, one in found.items()}
+    projected = targets != "all"
+    assert kept["model.embed_tokens.weight"] == (torch.uint8 if projected else torch.float32)
+    assert kept["model.norm.weight"] == torch.float32  # too small for 8 bits
+    assert kept["model.layers.0.mlp.up_proj.weight"] == torch.uint8
+
+
+def test_adam_mini_has_a_block_for_each_head_in_the_matrix_of_a_pair_whose_rows_are_outputs(
+    small_run, job_of
+):
+    job = job_of(small_run(tuner={"name": "lora", "rank": 32}, optimizer="adam-mini"))
+    names = {one: name for name, one in job.opened.trained().items()}
+    rows = {names[p]: g["rows"] for g in job.optimizer.param_groups for p in g["params"]}
+    layer = "base_model.model.model.layers.0"
+    assert rows[f"{layer}.self_attn.q_proj.lora_B.default.weight"] == 32  # of a head
+    assert rows[f"{layer}.self_attn.q_proj.lora_A.default.weight"] == 1
+    assert rows[f"{layer}.self_attn.v_proj.lora_B.default.weight"] == 1

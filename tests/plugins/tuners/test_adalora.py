@@ -1,10 +1,16 @@
 """AdaLoRA: what keeps the outer matrices orthogonal."""
 
 import re
+import shutil
+from types import SimpleNamespace
 
 import pytest
 import torch
+from accelerate import Accelerator
+from accelerate.optimizer import AcceleratedOptimizer
+from safetensors.torch import load_file
 
+from luthier.core import resume, train
 from luthier.core.model.layers import LayerMap
 from luthier.core.model.vocabulary import Vocabulary
 from luthier.plugins.tuners.adalora import AdaLora
@@ -80,3 +86,39 @@ def test_a_run_with_the_weight_ends_nearer_to_orthogonal_matrices_than_one_witho
         assert len(rows) == 8
         distances.append(sum((one @ one.T - torch.eye(4)).norm() for one in rows))
     assert distances[1] < 0.9 * distances[0]
+
+
+def test_a_step_that_the_scaler_of_float16_leaves_out_tells_nothing_of_what_counts(adapted):
+    model, tuner = adapted()
+    allocation, matrices = RankAllocation(model, tuner), matrices_of(model)
+    allocation.allocator.peft_config.total_step = 10
+    Accelerator(cpu=True)  # its optimizers ask for the state that it makes
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0)
+    adamw = torch.optim.AdamW(allocation.parameters.values())
+    optimizer = AcceleratedOptimizer(adamw, device_placement=False, scaler=scaler)
+    for step, value in enumerate((float("inf"), 1.0)):
+        loss = sum(one.sum() for one in allocation.parameters.values())
+        scaler.scale(loss).backward()
+        next(iter(matrices.values())).grad.fill_(value)
+        optimizer.step()
+        state = SimpleNamespace(global_step=step)
+        allocation.on_optimizer_step(None, state, None, optimizer=optimizer)
+        assert bool(allocation.allocator.exp_avg_ipt) == (value == 1.0)
+        adamw.zero_grad()
+    assert all(one.isfinite().all() for one in allocation.allocator.exp_avg_ipt.values())
+
+
+def test_with_muon_a_run_goes_on_to_the_bit(small_run):
+    tuner = {"name": "adalora", "rank": 2, "initial_rank": 4, "targets": "attention-query"}
+    run = train(
+        small_run(
+            tuner=tuner, optimizer="muon", training={"max_steps": 6}, checkpoints={"every": 2}
+        )
+    )
+    expected = load_file(run.model / "adapter_model.safetensors")
+    shutil.rmtree(run.model)
+    shutil.rmtree(run.checkpoints / "checkpoint-6")
+    assert (run.checkpoints / "checkpoint-4").is_dir()  # the last cut is in step 5
+    resume(run.path)
+    found = load_file(run.model / "adapter_model.safetensors")
+    assert all(found[name].equal(one) for name, one in expected.items())
