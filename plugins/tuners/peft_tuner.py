@@ -52,7 +52,7 @@ class PeftTuner(Plugin, abc.ABC):
             BadModel: PEFT cannot lay it on this model, or the adapter is of another kind.
         """
         if adapter is not None:
-            return self._continued(model, adapter)
+            return self._continued(model, adapter, vocabulary)
         from peft import get_peft_model
 
         from luthier.core.model.adapters import quiet_peft
@@ -69,14 +69,15 @@ class PeftTuner(Plugin, abc.ABC):
                 ) from fault
         return adapted
 
-    def _continued(self, model: Any, adapter: Path) -> nn.Module:
+    def _continued(self, model: Any, adapter: Path, vocabulary: Vocabulary) -> nn.Module:
         """Return the model with a saved adapter, which has its own rank, targets and the like.
 
         Raises:
-            BadModel: it is of another kind.
+            BadModel: it is of another kind, or would leave the rows of new tokens as they are.
         """
         from luthier.core.model.adapters import with_adapter
 
+        new = vocabulary.modules(model)
         adapted: Any = with_adapter(model, adapter, trained=True)
         (config,) = adapted.peft_config.values()
         if not self.has_made(config):
@@ -84,11 +85,29 @@ class PeftTuner(Plugin, abc.ABC):
                 f"{adapter} holds an adapter of another kind ({config.peft_type.value}). Name the "
                 "tuner that made it, or lay a new one on it: `model.continue_adapter: false`."
             )
+        for name, ids in new.items():
+            if not _trains_rows(config, name, ids):
+                raise BadModel(
+                    f"{vocabulary.tokens[0]!r} and other such tokens are new to the model, and the "
+                    f"adapter in {adapter} trains no rows of {name} for them. Lay a new one on it, "
+                    "`model.continue_adapter: false`, or add no tokens."
+                )
         return adapted  # type: ignore[no-any-return]
 
     def has_made(self, config: Any) -> bool:
         """Return whether an adapter of this config, as PEFT read it, is of this kind."""
         return bool(config.peft_type.value == self.method)
+
+
+def _trains_rows(config: Any, name: str, ids: list[int]) -> bool:
+    """Return whether an adapter of this config trains these rows of an embedding or a head."""
+    whole = getattr(config, "modules_to_save", None) or ()
+    if any(f".{name}".endswith(f".{one}") for one in whole):
+        return True
+    rows = getattr(config, "trainable_token_indices", None) or {}
+    # a list is PEFT's for the embedding, whatever it is called
+    named = rows if isinstance(rows, dict) else {name: rows}
+    return any(f".{name}".endswith(f".{one}") and {*ids} <= {*own} for one, own in named.items())
 
 
 class LayerTuner(PeftTuner, BlockTuner):

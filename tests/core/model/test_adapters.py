@@ -96,6 +96,16 @@ def test_an_adapter_of_another_kind_is_not_gone_on_with(run, adapters):
         opened(contents, training=True)
 
 
+def test_tokens_that_an_adapter_has_no_rows_for_are_not_left_untrained(run, adapters):
+    section = {"path": "tiny", "adapters": adapters[:1], "add_tokens": ["<a>"]}
+    with pytest.raises(BadModel, match=r"'<a>'.*trains no rows of .*`model.continue_adapter: fals"):
+        opened(run(model=section), training=True)
+    taught = str(train(run(model={"path": "tiny", "add_tokens": ["<a>"]})).model)
+    section["adapters"] = [taught]
+    model = opened(run(model=section), training=True)
+    assert any("token_adapter" in n for n, p in model.named_parameters() if p.requires_grad)
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
