@@ -204,6 +204,11 @@ def _fill(adapted: Any, written: dict[str, Any], name: str) -> list[str]:
     from peft import get_peft_model_state_dict, set_peft_model_state_dict
 
     own = get_peft_model_state_dict(adapted, adapter_name=name, save_embedding_layers=False)
+    if adapted.peft_config[name].is_prompt_learning:  # it is a module beside the model's
+        if absent := sorted(own.keys() - written.keys()):
+            return absent
+        set_peft_model_state_dict(adapted, written, adapter_name=name)
+        return []
     # of a method that saves less than it holds, these are copies
     held = {one.data_ptr() for one in (*adapted.parameters(), *adapted.buffers())}
     alike = {n: t.shape for n, t in own.items()} == {n: t.shape for n, t in written.items()}

@@ -76,6 +76,33 @@ def test_a_new_adapter_is_laid_on_all_where_none_is_to_be_gone_on_with(run, adap
     assert model.peft_config["default"].r == 4
 
 
+def test_every_tuner_that_says_so_goes_on_from_what_it_saved(run, tmp_path):
+    from peft import get_peft_model_state_dict
+    from safetensors.torch import load_file
+
+    from luthier.core.selection import plugin_of
+    from luthier.registry import Catalogue
+
+    catalogue = Catalogue.installed()
+    found = {}
+    for name in set(catalogue.names("tuners")) - {"unsloth"}:  # whose kernels need a GPU
+        plugin = plugin_of(catalogue.find("tuners", name))
+        if "continues-adapter" in plugin.traits:
+            tuner = {"name": name, **({"targets": "attention"} if name != "prompt-tuning" else {})}
+            contents = run(tuner=tuner, output=str(tmp_path / name))
+            folder = train(contents)
+            section = {"path": "tiny", "adapters": [str(folder.model)]}
+            model = opened({**contents, "model": section}, training=True)
+            saved = load_file(folder.model / "adapter_model.safetensors")
+            own = get_peft_model_state_dict(model, save_embedding_layers=False)
+            found[name] = own.keys() == saved.keys() and all(
+                torch.equal(own[key].detach(), saved[key]) for key in saved
+            )
+            assert any(one.requires_grad for one in model.parameters())
+    assert found
+    assert all(found.values()), found
+
+
 @pytest.mark.parametrize("goes_on", [True, False])
 def test_a_run_on_adapters_answers_with_those_beneath_it(run, adapters, goes_on):
     section = {"path": "tiny", "adapters": adapters, "continue_adapter": goes_on}

@@ -223,6 +223,14 @@ def test_a_beginning_that_the_weights_do_not_allow_is_refused_with_the_way_out()
         adapted(miniature("mixtral"), init="pissa")
 
 
+@pytest.mark.parametrize("init", ["pissa", "olora", "loftq"])
+def test_a_weight_that_looks_tokens_up_is_not_decomposed(init):
+    model = AutoModelForCausalLM.from_config(LlamaConfig(**SIZES))
+    tuner = Lora(init=init, targets=["embedding", "q_proj"])
+    with pytest.raises(BadModel, match=r"embed_tokens is none. Leave it out of `targets`"):
+        tuner.check_layers(model=model, layers=LayerMap.of(model))
+
+
 def test_loftq_makes_good_for_what_four_bits_took(small_run):
     pytest.importorskip("bitsandbytes", reason='needs pip install "luthier[bnb]"')
     from luthier.core.model.opening import locate, model_spec, open_model
