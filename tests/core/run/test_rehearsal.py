@@ -46,6 +46,18 @@ def test_a_word_that_the_model_has_no_layer_for_is_told_first(small_run, changes
         train(small_run(**changes))
 
 
+def test_layers_that_the_tuner_adds_may_be_named(small_run):
+    from luthier.core.model.opening import locate, model_spec
+    from luthier.core.model.rehearsal import rehearse
+    from luthier.core.run.program import settled
+
+    run = settled(small_run(tuner={"name": "llama-pro", "blocks": 2}))
+    located = locate(model_spec(run, training=True))
+    rehearse(located, ["layers.5.mlp.down_proj"])
+    with pytest.raises(BadModel, match=r"'layers\.6\.mlp\.down_proj' matches no layer"):
+        rehearse(located, ["layers.6.mlp.down_proj"])
+
+
 def test_what_the_model_has_is_trained(small_run):
     assert train(small_run(tuner={"name": "lora", "targets": ["q_proj"]})).model.is_dir()
 
