@@ -143,6 +143,12 @@ def test_ranks_and_alphas_are_given_by_types_names_and_expressions():
         adapted(miniature("llama"), rank_pattern={"q_prj": 2})
 
 
+def test_a_rank_for_a_layer_that_is_no_target_is_refused_with_the_targets():
+    said = r"'mlp' matches model\.layers\.0\.mlp\.\w+, which is none.*k_proj, o_proj, q_proj, v_proj"
+    with pytest.raises(BadModel, match=said):
+        adapted(miniature("llama"), targets="attention", rank_pattern={"mlp": 8})
+
+
 def test_the_rank_of_stacked_experts_is_given_as_that_of_others():
     found = ranks(adapted(miniature("mixtral"), rank=4, rank_pattern={"experts": 2}))
     assert {rank for name, (rank, _) in found.items() if "experts" in name} == {2}
