@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from luthier.core.model.layers import LayerMap
+    from luthier.core.sections import ModelSection
 
 
 class Blocks(NamedTuple):
@@ -59,7 +60,7 @@ class BlockTuner(Plugin, abc.ABC):
         """Return what is wrong with the options for a model of so many decoder layers."""
 
     @hookimpl
-    def check_model(self, config: Mapping[str, Any]) -> Iterable[Finding]:
+    def check_model(self, config: Mapping[str, Any], model: ModelSection) -> Iterable[Finding]:  # noqa: ARG002
         """Tell of options that the model has not the layers for."""
         count = decoder_layers(config)
         misfit = self.misfit(count) if count else None

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from luthier.core import BadModel, Finding, Plugin, hookimpl
+from luthier.core.model.adapters import adapter_config_of
 from luthier.plugins.tuners.blocks import BlockTuner
 
 if TYPE_CHECKING:
@@ -14,9 +16,14 @@ if TYPE_CHECKING:
 
     from luthier.core.model.layers import LayerMap
     from luthier.core.model.vocabulary import Vocabulary
+    from luthier.core.sections import ModelSection
 
 
 CAUSAL = "CAUSAL_LM"
+OTHER_KIND = "holds an adapter of another kind"
+NAME_ITS_TUNER = (
+    "Name the tuner that made it, or lay a new one on it: `model.continue_adapter: false`."
+)
 
 
 class PeftTuner(Plugin, abc.ABC):
@@ -34,6 +41,16 @@ class PeftTuner(Plugin, abc.ABC):
         Raises:
             BadModel: a target matches no layer.
         """
+
+    @hookimpl
+    def check_model(self, config: Mapping[str, Any], model: ModelSection) -> Iterable[Finding]:  # noqa: ARG002
+        """Tell of an adapter to go on with that another tuner made."""
+        goes_on = "continues-adapter" in self.traits and model.continue_adapter
+        for folder in model.adapters[-1:] if goes_on else ():
+            found = adapter_config_of(Path(folder))
+            if found and not self.has_made(found):
+                said = f"{folder} {OTHER_KIND} ({found.get('peft_type')})"
+                yield Finding("", said, NAME_ITS_TUNER)
 
     @hookimpl
     def check_layers(self, model: Any, layers: LayerMap) -> None:
@@ -80,11 +97,8 @@ class PeftTuner(Plugin, abc.ABC):
         new = vocabulary.modules(model)
         adapted: Any = with_adapter(model, adapter, trained=True)
         (config,) = adapted.peft_config.values()
-        if not self.has_made(config):
-            raise BadModel(
-                f"{adapter} holds an adapter of another kind ({config.peft_type.value}). Name the "
-                "tuner that made it, or lay a new one on it: `model.continue_adapter: false`."
-            )
+        if not self.has_made(config.to_dict()):
+            raise BadModel(f"{adapter} {OTHER_KIND} ({config.peft_type.value}). {NAME_ITS_TUNER}")
         for name, ids in new.items():
             if not _trains_rows(config, name, ids):
                 raise BadModel(
@@ -94,9 +108,9 @@ class PeftTuner(Plugin, abc.ABC):
                 )
         return adapted  # type: ignore[no-any-return]
 
-    def has_made(self, config: Any) -> bool:
-        """Return whether an adapter of this config, as PEFT read it, is of this kind."""
-        return bool(config.peft_type.value == self.method)
+    def has_made(self, config: Mapping[str, Any]) -> bool:
+        """Return whether an adapter of this config, as PEFT writes it, is of this kind."""
+        return bool(config.get("peft_type") == self.method)
 
 
 def _trains_rows(config: Any, name: str, ids: list[int]) -> bool:
@@ -121,6 +135,12 @@ class LayerTuner(PeftTuner, BlockTuner):
     it is not given."""
     full: tuple[str, ...] = ()
     """Modules that are trained in full besides, by type or name, such as `norm` or `head`."""
+
+    @hookimpl
+    def check_model(self, config: Mapping[str, Any], model: ModelSection) -> Iterable[Finding]:
+        """Tell of what the adapter to go on with, or the number of layers, has wrong."""
+        yield from PeftTuner.check_model(self, config=config, model=model)
+        yield from BlockTuner.check_model(self, config=config, model=model)
 
     def misfit(self, count: int) -> Finding | None:
         """Return what is wrong with `layers` for a model of so many."""

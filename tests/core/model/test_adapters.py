@@ -1,5 +1,7 @@
 """Adapters of earlier runs: gone on with, or made part of what a new one is laid on."""
 
+import json
+
 import pytest
 import torch
 
@@ -117,10 +119,31 @@ def test_the_models_own_weights_are_trained_with_all_adapters_in_them(run, adapt
     assert (logits(opened(contents, training=True)) - logits(plain(adapters))).abs().max() < 1e-5
 
 
-def test_an_adapter_of_another_kind_is_not_gone_on_with(run, adapters):
-    contents = run(model={"path": "tiny", "adapters": adapters}, tuner="dora")
-    with pytest.raises(BadModel, match=r"another kind \(LORA\).*`model.continue_adapter: false`"):
-        opened(contents, training=True)
+@pytest.mark.parametrize("tuner", ["dora", "vera"])
+def test_an_adapter_of_another_kind_is_not_gone_on_with(run, adapters, tuner):
+    contents = run(model={"path": "tiny", "adapters": adapters}, tuner=tuner)
+    with pytest.raises(BadRunFile, match=r"(?s)another kind \(LORA\).*`model.continue_adapter: f"):
+        check(contents)
+    contents["model"]["continue_adapter"] = False
+    assert check(contents)
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({"peft_type": "PROMPT_TUNING", "num_virtual_tokens": 3}, "cannot be merged into them"),
+        ({"peft_type": "LORA", "loftq_config": {"loftq_bits": 4}}, "fitted to weights in few bits"),
+    ],
+    ids=["a prompt", "one of few bits"],
+)
+def test_an_adapter_that_cannot_lie_there_is_told_before_anything_is_loaded(
+    run, tmp_path, config, said
+):
+    (tmp_path / "adapter_config.json").write_text(json.dumps(config))
+    section = {"path": "tiny", "adapters": [str(tmp_path)], "continue_adapter": False}
+    with pytest.raises(BadRunFile, match=said) as fault:
+        check(run(model=section))
+    assert [one.key for one in fault.value.problems] == ["model.adapters.0"]
 
 
 def test_tokens_that_an_adapter_has_no_rows_for_are_not_left_untrained(run, adapters):

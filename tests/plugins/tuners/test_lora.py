@@ -144,7 +144,9 @@ def test_ranks_and_alphas_are_given_by_types_names_and_expressions():
 
 
 def test_a_rank_for_a_layer_that_is_no_target_is_refused_with_the_targets():
-    said = r"'mlp' matches model\.layers\.0\.mlp\.\w+, which is none.*k_proj, o_proj, q_proj, v_proj"
+    said = (
+        r"'mlp' matches model\.layers\.0\.mlp\.\w+, which is none.*k_proj, o_proj, q_proj, v_proj"
+    )
     with pytest.raises(BadModel, match=said):
         adapted(miniature("llama"), targets="attention", rank_pattern={"mlp": 8})
 
