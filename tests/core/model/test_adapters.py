@@ -146,6 +146,21 @@ def test_an_adapter_that_cannot_lie_there_is_told_before_anything_is_loaded(
     assert [one.key for one in fault.value.problems] == ["model.adapters.0"]
 
 
+def test_options_that_the_adapter_has_its_own_of_are_told(run, adapters):
+    section = {"path": "tiny", "adapters": adapters[:1]}
+    folder = train(run(model=section, tuner={"name": "lora", "rank": 16, "targets": "mlp"}))
+    told = (folder.path / "log.txt").read_text()
+    assert "`targets`, `rank` of tuners/lora do not act" in told
+    assert "not act" not in (train(run(model=section, tuner="lora")).path / "log.txt").read_text()
+
+
+def test_a_prompt_that_is_gone_on_with_keeps_its_length(run):
+    folder = train(run(tuner={"name": "prompt-tuning", "tokens": 3}))
+    section = {"path": "tiny", "adapters": [str(folder.model)]}
+    model = opened(run(model=section, tuner={"name": "prompt-tuning", "tokens": 5}), training=True)
+    assert logits(model).shape[1] == IDS.shape[1]
+
+
 def test_tokens_that_an_adapter_has_no_rows_for_are_not_left_untrained(run, adapters):
     section = {"path": "tiny", "adapters": adapters[:1], "add_tokens": ["<a>"]}
     with pytest.raises(BadModel, match=r"'<a>'.*trains no rows of .*`model.continue_adapter: fals"):
