@@ -175,7 +175,11 @@ class LayerTuner(PeftTuner, BlockTuner):
             blocks = self.decoder_blocks(model)
             numbers = blocks.chosen(self.layers)
             among = {name for name, _ in layers if blocks.number_of(name) in numbers}
-        return layers.resolve(self.targets, beside=True, among=among)
+        return layers.resolve(self.wanted(layers), beside=True, among=among)
+
+    def wanted(self, layers: LayerMap) -> str | tuple[str, ...]:  # noqa: ARG002
+        """Return the targets for a model of these layers."""
+        return self.targets
 
 
 class ModuleTuner(LayerTuner):
