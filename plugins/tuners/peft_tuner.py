@@ -53,11 +53,9 @@ class PeftTuner(Plugin, abc.ABC):
                 yield Finding("", said, NAME_ITS_TUNER)
 
     @hookimpl
-    def check_layers(self, model: Any, layers: LayerMap) -> None:
+    def check_layers(self, model: Any, layers: LayerMap, vocabulary: Vocabulary) -> None:
         """Refuse what names no layer, and what PEFT cannot lie beside."""
-        from luthier.core.model.vocabulary import Vocabulary
-
-        self.config_for(model, layers, Vocabulary((), (), 0, 0))
+        self.config_for(model, layers, vocabulary)
 
     @hookimpl
     def attach_adapter(

@@ -236,7 +236,7 @@ def test_a_weight_that_looks_tokens_up_is_not_decomposed(init):
     model = AutoModelForCausalLM.from_config(LlamaConfig(**SIZES))
     tuner = Lora(init=init, targets=["embedding", "q_proj"])
     with pytest.raises(BadModel, match=r"embed_tokens is none. Leave it out of `targets`"):
-        tuner.check_layers(model=model, layers=LayerMap.of(model))
+        tuner.check_layers(model=model, layers=LayerMap.of(model), vocabulary=OLD)
 
 
 def test_loftq_makes_good_for_what_four_bits_took(small_run):

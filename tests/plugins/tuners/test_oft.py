@@ -14,10 +14,13 @@ SIZE = 8
 """Of a block; the layers have 32 inputs or 48."""
 
 
+OLD = Vocabulary((), (), 0, 0)
+
+
 def adapted(**options):
     model = miniature("llama")
     return Oft(block_size=SIZE, **options).attach_adapter(
-        model=model, layers=LayerMap.of(model), vocabulary=Vocabulary((), (), 0, 0), adapter=None
+        model=model, layers=LayerMap.of(model), vocabulary=OLD, adapter=None
     )
 
 
@@ -78,5 +81,7 @@ def test_blocks_that_do_not_fill_a_layer_are_refused_with_the_sizes_that_do(kind
     model = miniature(model_type)
     layers = LayerMap.of(model)
     with pytest.raises(BadModel, match=r"`block_size: 5` makes no whole.*32 inputs.*2, 4, 8, 16"):
-        kind(block_size=5, targets="attention").check_layers(model=model, layers=layers)
-    kind(block_size=8, targets="attention").check_layers(model=model, layers=layers)
+        kind(block_size=5, targets="attention").check_layers(
+            model=model, layers=layers, vocabulary=OLD
+        )
+    kind(block_size=8, targets="attention").check_layers(model=model, layers=layers, vocabulary=OLD)
