@@ -228,7 +228,7 @@ def outline_model(model: ModelSpec, location: Path | str) -> PreTrainedModel | N
 
 
 @hookspec
-def check_layers(model: PreTrainedModel, layers: LayerMap) -> None:
+def check_layers(model: PreTrainedModel, layers: LayerMap, vocabulary: Vocabulary) -> None:
     """Refuse what cannot be done to the layers of a model, before its weights, or data, are read.
 
     Called once a training run, which tells of it sooner than `attach_adapter` could.
@@ -236,6 +236,7 @@ def check_layers(model: PreTrainedModel, layers: LayerMap) -> None:
     Args:
         model: what `outline_model` gave.
         layers: the type of each of its layers.
+        vocabulary: what becomes of its vocabulary to fit the tokenizer.
 
     Raises:
         BadModel: a target matches no layer, or what was chosen is not there.

@@ -26,6 +26,7 @@ from luthier.core.model.hubs import (
 )
 from luthier.core.model.layers import LayerType
 from luthier.core.model.loading import CONVERT, placement, require_safetensors
+from luthier.core.model.outlines import without_memory
 from luthier.core.model.quantization import KEY
 from luthier.core.plugin import Plugin
 
@@ -109,7 +110,6 @@ class Family(Plugin):
     @hookimpl
     def outline_model(self, model: ModelSpec, location: Path | str) -> PreTrainedModel | None:
         """Return what transformers' AutoModelForCausalLM builds of the config alone."""
-        import torch
         from transformers import AutoModelForCausalLM
 
         if class_at(location, model.revision) is None:
@@ -117,7 +117,7 @@ class Family(Plugin):
         trusted = self._trusts(model, location, needs_its_code)
         config = config_at(location, model.revision)
         try:
-            with torch.device("meta"):
+            with without_memory():
                 built: PreTrainedModel = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
                     config, trust_remote_code=trusted
                 )
@@ -126,6 +126,10 @@ class Family(Plugin):
                 f"no model can be built of the config of {location}: {_first_line(fault)} Name a "
                 "folder, or a Hub id, that holds the files of a model."
             ) from fault
+        except (AttributeError, RuntimeError, TypeError):
+            if not trusted:
+                raise
+            return None  # its code reads weights as it makes them; it is loaded with these
         return built
 
     @hookimpl

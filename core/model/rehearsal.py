@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from luthier.core.model.layers import LayerMap
 from luthier.core.model.opening import LocatedModel
+from luthier.core.model.vocabulary import vocabulary_for
 from luthier.core.wiring import steps
 
 
@@ -28,5 +29,7 @@ def rehearse(located: LocatedModel, words: Iterable[str] = ()) -> None:
     layers = LayerMap.of(model, located.spec.layers)
     for word in words:
         layers.matching([word])
+    multiple = located.spec.pad_vocabulary
+    vocabulary = vocabulary_for(model, located.tokenizer, located.known_tokens, multiple)
     for step in steps(located.manager, "check_layers"):
-        step.call(model=model, layers=layers)
+        step.call(model=model, layers=layers, vocabulary=vocabulary)

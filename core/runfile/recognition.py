@@ -233,54 +233,6 @@ def tokenizer_folders(node: Node, fetched: Path | None) -> list[Path] | None:
     return [*folders, own] if own.is_dir() or not is_hub_id(str(path.value)) else None
 
 
-def require_adapters(node: Node, chooser: Chooser) -> None:
-    """Tell of adapters that are no adapters' folders; the paths of the others become absolute."""
-    listed = node.at(("adapters",))
-    for index, item in enumerate(listed.items):
-        key = f"model.adapters.{index}"
-        if not isinstance(item.value, str):
-            continue  # told where the section was read
-        try:
-            folder = path_of(item, item.value)
-        except UnusablePath as fault:
-            chooser.tell(item.place, key, str(fault), "Name the folder of an adapter.")
-            continue
-        if (folder / "adapter_config.json").is_file():
-            item.value = str(folder)
-        else:
-            said = f"{folder} holds no adapter: there is no adapter_config.json in it"
-            chooser.tell(item.place, key, said, "Name a folder that PEFT saved an adapter to.")
-    if listed.items:
-        _judge_adapters(node, chooser)
-
-
-def _judge_adapters(node: Node, chooser: Chooser) -> None:
-    """Tell of plugins that cannot do with the adapters beneath what they train."""
-    listed, key = node.at(("adapters",)), "model.adapters"
-    chosen = [one for one, _, _ in chooser.chosen]
-    new = [one for one in chosen if "adapter" in one.traits]
-    continues = node.at(("continue_adapter",)).value is not False
-    keeps_last = not chooser.training or (new and continues)
-    for one in chosen:
-        if "adds-layers" in one.traits:
-            said = f"{one} gives layers new numbers, and the adapters are laid on them by these"
-            chooser.tell(listed.place, key, said, MERGE)
-        elif "quantized" in one.traits and len(listed.items) > bool(keeps_last):
-            said = f"{one} holds the weights in few bits, and {listed.items[0].value} would be "
-            chooser.tell(listed.place, key, f"{said}merged into them", MERGE)
-    for one in new if continues else ():
-        if "continues-adapter" not in one.traits:
-            said = f"{one} cannot go on training an adapter that was saved"
-            remedy = "Let it lay a new one on the model and them: `model.continue_adapter: false`."
-            chooser.tell(listed.place, key, said, remedy)
-
-
-MERGE = (
-    "Merge it into whole weights (`luthier merge ADAPTER NEW_FOLDER`), and name the new folder as "
-    "`model.path`."
-)
-
-
 def without_options(model: Node) -> Node:
     """Return the model's node with the family's name, if it has one, in place of the family."""
     family = model.mapping.get("family")

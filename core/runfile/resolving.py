@@ -19,6 +19,7 @@ from luthier.core.device import Device, probe
 from luthier.core.kinds import RESERVED, Kind, broken_kinds
 from luthier.core.problems import BadRunFile, Finding, Place, Problem, described
 from luthier.core.run.ranks import world
+from luthier.core.runfile.adapters import require_adapters
 from luthier.core.runfile.answering import INFERENCE, TRAINING, require_answers
 from luthier.core.runfile.choosing import Chooser, put_defaults
 from luthier.core.runfile.datasets import datasets_of
@@ -41,7 +42,6 @@ from luthier.core.runfile.quantizing import choose_quantizer, stored_in
 from luthier.core.runfile.recognition import (
     choose_family,
     pin_revision,
-    require_adapters,
     take_short_name,
     tokenizer_folders,
     without_options,
@@ -249,6 +249,9 @@ class _Resolver:
         model, encoding = sections["model"], sections["encoding"]
         if model is None or encoding is None:
             return []
+        # `require_adapters` has made their paths whole
+        beneath = tuple(str(one.value) for one in tree.at(("model", "adapters")).items)
+        model = model.model_copy(update={"adapters": beneath})
         return list(findings(self._folder(tree), model, encoding, self.device, self.chooser))
 
     def _folder(self, tree: Node) -> Path:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from luthier.core.model.layers import LayerMap
+    from luthier.core.sections import ModelSection
 
 
 class Blocks(NamedTuple):
@@ -34,21 +35,55 @@ class Blocks(NamedTuple):
 
 
 def blocks_of(model: Any) -> Blocks:
-    """Return the decoder layers of a model: the first list of as many modules as its config tells.
+    """Return the decoder layers of a model: a list of as many modules as its config tells.
+
+    Of several it is the nearest to the embedding: others are those of an encoder of images.
 
     Raises:
-        BadModel: there is none.
+        BadModel: there is none, or each layer is parted among several.
     """
+    count = getattr(model.config.get_text_config(), "num_hidden_layers", None)
+    lists = _lists(model, count) if count else {}
+    embedding = model.get_input_embeddings()
+    at = next((name for name, one in model.named_modules() if one is embedding), "")
+    if not lists:
+        what = f"its {count} decoder layers in no list" if count else "no decoder layers by number"
+        raise BadModel(f"{type(model).__name__} holds {what}, {APART}")
+    name = min(lists, key=lambda one: (-_steps_shared(one, at), one.count(".")))
+    parent = name.rpartition(".")[0]
+    beside = [one for one in lists if one.rpartition(".")[0] == parent and _multiplies(lists[one])]
+    if len(beside) > 1:
+        shown = " and ".join(beside)
+        raise BadModel(f"{type(model).__name__} parts its decoder layers among {shown}, {APART}")
+    return Blocks(name, lists[name])
+
+
+APART = (
+    "so they cannot be told apart. Choose a tuner that names layers by type, such as `lora`, "
+    "without `layers`."
+)
+
+
+def _lists(model: Any, count: int) -> dict[str, nn.ModuleList]:
+    """Return the lists of so many modules, by name."""
     from torch import nn
 
-    count = model.config.get_text_config().num_hidden_layers
-    for name, module in model.named_modules():
-        if isinstance(module, nn.ModuleList) and len(module) == count:
-            return Blocks(name, module)
-    raise BadModel(
-        f"{type(model).__name__} holds its {count} decoder layers in no list, so they cannot be "
-        "told apart. Choose a tuner that names layers by type, such as `lora`."
-    )
+    return {
+        name: module
+        for name, module in model.named_modules()
+        if isinstance(module, nn.ModuleList) and len(module) == count
+    }
+
+
+def _steps_shared(name: str, other: str) -> int:
+    """Return how many steps from the model on two names have in common."""
+    pairs = [*zip(name.split("."), other.split("."), strict=False)]
+    return next((n for n, (one, two) in enumerate(pairs) if one != two), len(pairs))
+
+
+def _multiplies(modules: nn.ModuleList) -> bool:
+    """Return whether a list holds weights that multiply, as those of no norm do."""
+    return any(parameter.ndim > 1 for parameter in modules.parameters())
 
 
 class BlockTuner(Plugin, abc.ABC):
@@ -59,7 +94,7 @@ class BlockTuner(Plugin, abc.ABC):
         """Return what is wrong with the options for a model of so many decoder layers."""
 
     @hookimpl
-    def check_model(self, config: Mapping[str, Any]) -> Iterable[Finding]:
+    def check_model(self, config: Mapping[str, Any], model: ModelSection) -> Iterable[Finding]:  # noqa: ARG002
         """Tell of options that the model has not the layers for."""
         count = decoder_layers(config)
         misfit = self.misfit(count) if count else None

@@ -14,13 +14,13 @@ from pydantic import Field
 from luthier.core import BadModel, Need, Refusal, hookimpl
 from luthier.core.model.layers import LayerMap
 from luthier.core.model.vocabulary import Vocabulary
-from luthier.plugins.tuners.peft_tuner import ModuleTuner
+from luthier.plugins.tuners.rotation import RotationTuner
 
 if TYPE_CHECKING:
     from torch import nn
 
 
-class Boft(ModuleTuner):
+class Boft(RotationTuner):
     """Train a rotation of each chosen linear layer, as a product of sparse ones."""
 
     block_size: Annotated[int, Field(ge=2)] = 4
@@ -41,6 +41,13 @@ class Boft(ModuleTuner):
         """Return what several factors need."""
         reason = f"PEFT has `factors: {self.factors}` in a kernel for CUDA alone"
         return (Need("device-cuda", reason, "Set `factors: 1`"),) if self.factors > 1 else ()
+
+    def block(self) -> tuple[str, int]:
+        """Return the size of what the last of the factors mixes: each doubles it."""
+        said = f"`block_size: {self.block_size}`"
+        if self.factors > 1:
+            said += f" with `factors: {self.factors}`"
+        return said, self.block_size * 2 ** (self.factors - 1)
 
     @hookimpl
     def attach_adapter(

@@ -14,6 +14,7 @@ from torch import nn
 from luthier.core import BadModel
 from luthier.core.model.layers import LayerMap, LayerType, Patterns
 from luthier.core.model.modes import evaluated
+from luthier.core.model.outlines import without_memory
 from luthier.plugins.tuners.blocks import Blocks, parameters_of
 
 OUTPUTS = (
@@ -39,9 +40,7 @@ def expand(model: Any, blocks: Blocks, added: int, patterns: Patterns) -> None:
     """
     count = len(blocks.modules)
     before = _logits(model)
-    numbers = _numbers(count, added)
-    _copy_blocks(blocks, numbers)
-    _expand_config(model.config.get_text_config(), numbers)
+    numbers = grow(model, blocks, added)
     new = set(range(len(numbers))[count // added :: count // added + 1])
     _silence(model, blocks.name, new, patterns)
     if not torch.equal(before, _logits(model)):
@@ -50,6 +49,23 @@ def expand(model: Any, blocks: Blocks, added: int, patterns: Patterns) -> None:
             f"what it gets. {OTHER_TUNER}"
         )
     _require_rebuildable(model)
+
+
+def grow(model: Any, blocks: Blocks, added: int) -> list[int]:
+    """Put copies of decoder layers behind them, which are as they are.
+
+    Args:
+        model: is changed, and its config.
+        blocks: its decoder layers.
+        added: how many are added: one after each of so many groups of equal size.
+
+    Returns:
+        Of each layer of the expanded model, the number of that which it is, or copies.
+    """
+    numbers = _numbers(len(blocks.modules), added)
+    _copy_blocks(blocks, numbers)
+    _expand_config(model.config.get_text_config(), numbers)
+    return numbers
 
 
 def _numbers(count: int, added: int) -> list[int]:
@@ -121,7 +137,7 @@ def _require_rebuildable(model: Any) -> None:
     Raises:
         BadModel: a layer would be another.
     """
-    with torch.device("meta"):
+    with without_memory():
         built = type(model)(copy.deepcopy(model.config))
     expected, own = ({n: p.shape for n, p in m.named_parameters()} for m in (built, model))
     if expected != own:

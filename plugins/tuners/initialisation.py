@@ -34,12 +34,20 @@ def require_linear(init: str, model: Any, names: Iterable[str]) -> None:
     """Refuse a decomposition that PEFT makes of a weight without asking which way it lies.
 
     Raises:
-        BadModel: a layer holds its weight transposed, as those of GPT-2 do.
+        BadModel: a layer holds its weight transposed, as those of GPT-2 do, or is none that its
+            weight is multiplied in.
     """
+    from torch.nn.modules.conv import _ConvNd
     from transformers.pytorch_utils import Conv1D
 
-    for name in names if init == "olora" else ():
-        if isinstance(model.get_submodule(name), Conv1D):
+    for name in names if init in {"pissa", "olora", "loftq"} else ():
+        module = model.get_submodule(name)
+        if isinstance(module, torch.nn.Embedding | _ConvNd):
+            raise BadModel(
+                f"`init: {init}` decomposes the weights of linear layers, and {name} is none. "
+                "Leave it out of `targets`, or leave `init` out."
+            )
+        if init == "olora" and isinstance(module, Conv1D):
             raise BadModel(
                 f"PEFT's `init: olora` takes {name} for a linear layer, whose weight lies the "
                 "other way. Choose `init: pissa`."

@@ -36,6 +36,20 @@ class LlamaPro(BlockTuner):
         said = f"{self.blocks} new layers cannot be put evenly among {count}"
         return Finding("blocks", said, f"Give one of {possible}.")
 
+    @hookimpl(wrapper=True)
+    def outline_model(self) -> Generator[None, Any, Any]:
+        """Return the outline with the new layers in it: others may name these.
+
+        Raises:
+            BadModel: its layers cannot be told apart, or not be put among them evenly.
+        """
+        outline = yield
+        if outline is not None:
+            from luthier.plugins.tuners.expansion import grow
+
+            grow(outline, self.decoder_blocks(outline), self.blocks)
+        return outline
+
     @hookimpl
     def check_layers(self, model: Any) -> None:
         """Refuse a model whose layers cannot be told apart."""

@@ -1,6 +1,7 @@
 """What cannot be done to a model is told before its weights, or any data, are read."""
 
 import json
+import shutil
 
 import pytest
 
@@ -44,6 +45,31 @@ def nothing_is_read(monkeypatch):
 def test_a_word_that_the_model_has_no_layer_for_is_told_first(small_run, changes, told):
     with pytest.raises(BadModel, match=told):
         train(small_run(**changes))
+
+
+@pytest.mark.usefixtures("nothing_is_read")
+def test_matrices_beside_rows_that_are_new_are_told_first(small_run, tmp_path):
+    from luthier.plugins.families.tiny.making import tiny_model
+
+    folder = tmp_path / "untied"
+    shutil.copytree(tiny_model(), folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "tie_word_embeddings": False}))
+    model = {"path": str(folder), "family": "tiny", "add_tokens": ["<new>"]}
+    with pytest.raises(BadModel, match=r"rows of new tokens in lm_head are trained already"):
+        train(small_run(model=model, tuner={"name": "lora", "targets": ["q_proj", "head"]}))
+
+
+def test_layers_that_the_tuner_adds_may_be_named(small_run):
+    from luthier.core.model.opening import locate, model_spec
+    from luthier.core.model.rehearsal import rehearse
+    from luthier.core.run.program import settled
+
+    run = settled(small_run(tuner={"name": "llama-pro", "blocks": 2}))
+    located = locate(model_spec(run, training=True))
+    rehearse(located, ["layers.5.mlp.down_proj"])
+    with pytest.raises(BadModel, match=r"'layers\.6\.mlp\.down_proj' matches no layer"):
+        rehearse(located, ["layers.6.mlp.down_proj"])
 
 
 def test_what_the_model_has_is_trained(small_run):

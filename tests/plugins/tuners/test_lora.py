@@ -143,6 +143,14 @@ def test_ranks_and_alphas_are_given_by_types_names_and_expressions():
         adapted(miniature("llama"), rank_pattern={"q_prj": 2})
 
 
+def test_a_rank_for_a_layer_that_is_no_target_is_refused_with_the_targets():
+    said = (
+        r"'mlp' matches model\.layers\.0\.mlp\.\w+, which is none.*k_proj, o_proj, q_proj, v_proj"
+    )
+    with pytest.raises(BadModel, match=said):
+        adapted(miniature("llama"), targets="attention", rank_pattern={"mlp": 8})
+
+
 def test_the_rank_of_stacked_experts_is_given_as_that_of_others():
     found = ranks(adapted(miniature("mixtral"), rank=4, rank_pattern={"experts": 2}))
     assert {rank for name, (rank, _) in found.items() if "experts" in name} == {2}
@@ -221,6 +229,14 @@ def test_a_beginning_that_the_weights_do_not_allow_is_refused_with_the_way_out()
         adapted(miniature("gpt2"), init="olora")
     with pytest.raises(BadModel, match=r"as all experts, by a plain LoRA.*`attention`"):
         adapted(miniature("mixtral"), init="pissa")
+
+
+@pytest.mark.parametrize("init", ["pissa", "olora", "loftq"])
+def test_a_weight_that_looks_tokens_up_is_not_decomposed(init):
+    model = AutoModelForCausalLM.from_config(LlamaConfig(**SIZES))
+    tuner = Lora(init=init, targets=["embedding", "q_proj"])
+    with pytest.raises(BadModel, match=r"embed_tokens is none. Leave it out of `targets`"):
+        tuner.check_layers(model=model, layers=LayerMap.of(model), vocabulary=OLD)
 
 
 def test_loftq_makes_good_for_what_four_bits_took(small_run):

@@ -3,8 +3,10 @@
 import pytest
 import torch
 
+from luthier.core import BadModel
 from luthier.core.model.layers import LayerMap
 from luthier.core.model.vocabulary import Vocabulary
+from luthier.plugins.tuners.boft import Boft
 from luthier.plugins.tuners.oft import Oft
 from tests.sweep.miniatures import miniature
 
@@ -12,10 +14,13 @@ SIZE = 8
 """Of a block; the layers have 32 inputs or 48."""
 
 
+OLD = Vocabulary((), (), 0, 0)
+
+
 def adapted(**options):
     model = miniature("llama")
     return Oft(block_size=SIZE, **options).attach_adapter(
-        model=model, layers=LayerMap.of(model), vocabulary=Vocabulary((), (), 0, 0), adapter=None
+        model=model, layers=LayerMap.of(model), vocabulary=OLD, adapter=None
     )
 
 
@@ -68,3 +73,15 @@ def test_cayleys_form_is_a_rotation_and_its_series_is_nearly_one():
         distance[series] = (r_II @ r_II.T - torch.eye(32)).abs().max().item()
     assert distance[False] < 1e-5
     assert 1e-4 < distance[True] < 0.1
+
+
+@pytest.mark.parametrize("model_type", ["llama", "gpt2"])
+@pytest.mark.parametrize("kind", [Oft, Boft])
+def test_blocks_that_do_not_fill_a_layer_are_refused_with_the_sizes_that_do(kind, model_type):
+    model = miniature(model_type)
+    layers = LayerMap.of(model)
+    with pytest.raises(BadModel, match=r"`block_size: 5` makes no whole.*32 inputs.*2, 4, 8, 16"):
+        kind(block_size=5, targets="attention").check_layers(
+            model=model, layers=layers, vocabulary=OLD
+        )
+    kind(block_size=8, targets="attention").check_layers(model=model, layers=layers, vocabulary=OLD)
