@@ -195,7 +195,8 @@ _NAMES = {
     Text: "plain text", Tokens: "a row of ids",
 }  # fmt: skip
 _STAGE = (
-    "Choose another `stage` (`luthier plugins stages` lists them), or another `format` of the data."
+    "Choose another `stage` (`luthier plugins stages` lists them), or another `format` of the data "
+    "(`luthier plugins formats`), whose columns `luthier plugins show formats NAME` tells."
 )
 _OTHER_IDS = "Make the ids with the tokenizer of this run's model, or leave the row out."
 _NO_PLACE = "Choose another `template`, or leave the row out"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from luthier.core.errors import BadModel, LuthierError
 from luthier.core.model import remote_code
+from luthier.core.model.adapters import ADAPTER_CONFIG, adapter_config_of
 from luthier.core.model.architectures import folder_needs_its_code
 from luthier.core.model.evidence import Evidence
 from luthier.core.model.families import Family
@@ -208,15 +209,25 @@ def _recognised(
         chooser.notes += [found.note] if found.note else []
         return found
     if folder.is_dir():
-        said = f"{folder} holds no config.json, so it is no model"
-        remedy = "Name a folder that `save_pretrained` wrote."
-        if (folder / "adapter_config.json").is_file():
-            said = f"{folder} holds an adapter, which is no model by itself"
-            remedy = "Name it in `model.adapters`, and here the model that it was trained on."
-        chooser.tell(path.place, "model.path", said, remedy)
+        chooser.tell(path.place, "model.path", *_no_model(folder, str(path.value)))
     elif not is_hub_id(str(path.value)):
         _tell_of_no_model(path, chooser)
     return None
+
+
+def _no_model(folder: Path, name: str) -> tuple[str, str]:
+    """Return what a folder without a config.json is, and how what lies in it is named."""
+    if (folder / ADAPTER_CONFIG).is_file():
+        base = (adapter_config_of(folder) or {}).get("base_model_name_or_path") or "MODEL"
+        said = f"{folder} holds an adapter, which is no model by itself"
+        return said, f"Name it beside its model: `model: {{path: {base}, adapters: [{name}]}}`."
+    inside = folder / "model"
+    if (inside / ADAPTER_CONFIG).is_file():
+        return f"{folder} is the folder of a run", _no_model(inside, f"{name}/model")[1]
+    if (inside / "config.json").is_file():
+        return f"{folder} is the folder of a run", f"Name its model: `model: {name}/model`."
+    said = f"{folder} holds no config.json, so it is no model"
+    return said, "Name a folder that `save_pretrained` wrote."
 
 
 def tokenizer_folders(node: Node, fetched: Path | None) -> list[Path] | None:
