@@ -193,13 +193,14 @@ def test_the_option_of_the_command_line_gives_leave_for_its_process(stand_in, sm
     [("qwen", "linspace(0, 1, 3)", True), ("skywork", "ones(3)", False)],
 )
 def test_code_that_reads_numbers_as_it_is_made_is_no_fault(
-    family, made, is_outlined, stand_in, small_run, allowed
+    family, made, is_outlined, stand_in, small_run, allowed, tmp_path
 ):
     from luthier.core.model.opening import locate, model_spec
     from luthier.core.model.rehearsal import rehearse
     from luthier.core.run.program import settled
 
-    folder = stand_in(family)
+    # transformers keeps the code that it has read by the name of its folder
+    folder = stand_in(family).rename(tmp_path / f"{family}-that-reads")
     (file,) = folder.glob("modeling*.py")
     line = "size, names = config.hidden_size, config.names"
     text = file.read_text().replace(line, f"{line}; self.rate = torch.{made}[1].item()")
