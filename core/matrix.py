@@ -96,6 +96,7 @@ class Matrix:
             LuthierError: there is none, or there are several.
         """
         parts = [part for axis in self.axes.values() for part in axis]
+        name = name.lower()
         found = [part for part in parts if name in {part.name, str(part)}]
         # a precision is told by its dtype, too, where it is the only one of this
         found = found or [part for part in parts if name in part.name.split()]

@@ -80,7 +80,8 @@ def _sentences(one: Verdict, records: Sequence[Mapping[str, Any]]) -> Iterator[s
     if one.reason:
         yield f"  {one.reason}.\n  {one.remedy}"
     if one.beside:
-        yield f"  A default does not do: name {', '.join(one.beside)}, for one."
+        others = ", ".join(one.beside)
+        yield f"  A run of both needs what is no default besides, such as {others}."
     for need in one.needs:
         yield f"  Missing here: {need}."
 

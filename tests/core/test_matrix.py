@@ -122,6 +122,7 @@ def test_what_is_not_here_is_told_with_each_pair_that_wants_it(name, need):
 def test_a_precision_is_told_by_its_dtype_where_one_has_it():
     matrix = matrix_on(GPU)
     assert str(matrix.part("float16")) == "precisions/mixed float16"
+    assert str(matrix.part("GaLore")) == "optimizers/galore"
     with pytest.raises(LuthierError, match="precisions/mixed bfloat16 or precisions/pure bfloat16"):
         matrix.part("bfloat16")
 
