@@ -55,9 +55,9 @@ class RowFormat(Plugin):
 
     def absent(self, row: Read, *options: str) -> BadValue:
         """Return the fault of a row that has nothing in the columns that options name."""
-        if empty := next((c for o in options if (c := getattr(self, o)) in row), None):
-            said = f"the column {empty!r} is empty in this row"
-            return BadValue(said, "Fill it in, or leave such rows out: `bad_rows: drop`.", empty)
+        if empty := next((option for option in options if getattr(self, option) in row), None):
+            said = f"the column {getattr(self, empty)!r} is empty in this row"
+            return self.bad(empty, said, "Fill it in, leave such rows out (`bad_rows: drop`)")
         columns = " or ".join(repr(getattr(self, option)) for option in options)
         return BadValue(
             f"there is no column {columns}; there are: {', '.join(map(str, row))}",
