@@ -231,7 +231,8 @@ def outline_model(model: ModelSpec, location: Path | str) -> PreTrainedModel | N
 def check_layers(model: PreTrainedModel, layers: LayerMap, vocabulary: Vocabulary) -> None:
     """Refuse what cannot be done to the layers of a model, before its weights, or data, are read.
 
-    Called once a training run, which tells of it sooner than `attach_adapter` could.
+    Called once a training run, which tells of it sooner than `attach_adapter` could. A tuner that
+    leaves a part of the model as it is may freeze it here, so that an optimizer sees what is left.
 
     Args:
         model: what `outline_model` gave.

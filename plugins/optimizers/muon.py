@@ -19,6 +19,7 @@ from luthier.plugins.optimizers.rules import (
     Decay,
     WithMoments,
     matrices_of,
+    require_matrices,
 )
 
 if TYPE_CHECKING:
@@ -47,9 +48,9 @@ class Muon(WithMoments):
     refuses: ClassVar = (*WHOLE_MATRICES, *ON_DEVICE, *MATRICES)
 
     @hookimpl
-    def check_layers(self, layers: LayerMap) -> None:
-        """Refuse what names no layer."""
-        layers.matching(self.targets)
+    def check_layers(self, model: Any, layers: LayerMap) -> None:
+        """Refuse targets that are no layers, or of which nothing is trained."""
+        require_matrices(model, layers, self.targets)
 
     @hookimpl
     def build_optimizer(self, job: TrainingJob) -> torch.optim.Optimizer | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias
 
 from pydantic import Field
@@ -70,9 +70,9 @@ class Projecting(WithMoments):
     needs: ClassVar = BASE_WEIGHTS
 
     @hookimpl
-    def check_layers(self, layers: LayerMap) -> None:
-        """Refuse what names no layer."""
-        layers.matching(self.targets)
+    def check_layers(self, model: Any, layers: LayerMap) -> None:
+        """Refuse targets that are no layers, or of which nothing is trained."""
+        require_matrices(model, layers, self.targets)
 
     def traits_of_options(self) -> frozenset[str]:
         """Return what comes with stepping in the backward pass."""
@@ -112,13 +112,42 @@ def matrices_of(job: TrainingJob, targets: Targets) -> set[str]:
     Raises:
         BadModel: a target matches no layer, or nothing of those that match is trained.
     """
+    layers = job.opened.layers
+    found = _matrices(job.opened.trained(), layers, targets)
+    reached = dict.fromkeys(filter(None, map(layers.layer_of, found)))
+    job.notes["optimizer"] = f"its targets are {layers.described(list(reached))}"
+    return found
+
+
+def require_matrices(model: Any, layers: LayerMap, targets: Targets) -> None:
+    """Refuse targets of which nothing is trained, on a model without weights.
+
+    Args:
+        model: the one that `check_layers` is given; what a tuner freezes there is not trained.
+        layers: the type of each of its layers.
+        targets: what the layer registry resolves.
+
+    Raises:
+        BadModel: a target matches no layer, or nothing of those that match is trained.
+    """
+    trained = {name: one for name, one in model.named_parameters() if one.requires_grad}
+    _matrices(trained, layers, targets)
+
+
+def _matrices(
+    trained: Mapping[str, torch.nn.Parameter], layers: LayerMap, targets: Targets
+) -> set[str]:
+    """Return the names of those parameters that are matrices of the layers which targets name.
+
+    Raises:
+        BadModel: there are none.
+    """
     from luthier.core.training.groups import MATRIX
 
-    layers = job.opened.layers
     chosen = set(layers.matching(targets))
     found = {
         name
-        for name, parameter in job.opened.trained().items()
+        for name, parameter in trained.items()
         if parameter.ndim >= MATRIX and layers.layer_of(name) in chosen
     }
     if not found:
@@ -126,8 +155,6 @@ def matrices_of(job: TrainingJob, targets: Targets) -> set[str]:
             f"no matrix is trained of the layers that the optimizer's `targets` ({targets}) name. "
             "Choose other `targets`, or `optimizer: adamw`."
         )
-    reached = dict.fromkeys(filter(None, map(layers.layer_of, found)))
-    job.notes["optimizer"] = f"its targets are {layers.described(list(reached))}"
     return found
 
 

@@ -26,7 +26,7 @@ class BitFit(Plugin):
     @hookimpl
     def check_layers(self, model: Any, layers: LayerMap) -> None:
         """Refuse a model without a bias."""
-        self._chosen(model, layers)
+        self.attach_adapter(model, layers)
 
     @hookimpl
     def attach_adapter(self, model: Any, layers: LayerMap) -> Any:

@@ -44,9 +44,9 @@ class Freeze(BlockTuner):
         return Finding("layers", said, remedy)
 
     @hookimpl
-    def check_layers(self, model: Any, layers: LayerMap) -> None:
-        """Refuse what names no layer."""
-        self._chosen(model, layers, ())
+    def check_layers(self, model: Any, layers: LayerMap, vocabulary: Vocabulary) -> None:
+        """Refuse what names no layer; freeze what is not trained, for those asked after it."""
+        self.attach_adapter(model, layers, vocabulary)
 
     @hookimpl
     def attach_adapter(self, model: Any, layers: LayerMap, vocabulary: Vocabulary) -> Any:

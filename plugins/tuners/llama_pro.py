@@ -52,8 +52,9 @@ class LlamaPro(BlockTuner):
 
     @hookimpl
     def check_layers(self, model: Any) -> None:
-        """Refuse a model whose layers cannot be told apart."""
+        """Refuse a model whose layers cannot be told apart; freeze all but the new ones."""
         self.decoder_blocks(model)
+        self.attach_adapter(model)
 
     @hookimpl(wrapper=True)
     def load_model(self, model: ModelSpec) -> Generator[None, Any, Any]:

@@ -37,6 +37,14 @@ def nothing_is_read(monkeypatch):
         ({"tuner": "bitfit"}, r"bitfit has nothing to train.*`tuner: \{name: bitfit, norms"),
         ({"tuner": "full", "optimizer": {"name": "galore", "targets": "mpl"}}, r"'mpl' matches no"),
         ({"tuner": "full", "optimizer": {"name": "muon", "targets": "mpl"}}, r"'mpl' matches no"),
+        (
+            {"tuner": {"name": "freeze", "modules": "norm"}, "optimizer": "muon"},
+            r"no matrix is trai",
+        ),
+        (
+            {"tuner": "freeze", "optimizer": {"name": "galore", "targets": ["embedding"]}},
+            r"no matrix is trained of the layers",
+        ),
         ({"schedule": {"learning_rates": {"atention": 1e-4}}}, r"mean 'attention'"),
         ({"tuner": {"name": "lora", "rank_pattern": {"mpl": 2}}}, r"'mpl' matches no layer"),
     ],
