@@ -40,7 +40,7 @@ def command(
     """
     if missing := missing_packages(Predict):
         raise LuthierError(
-            f"{' and '.join(missing)} is not installed. Install it: {install_line(Predict)}"
+            f"not installed: {', '.join(missing)}. Install what is needed: {install_line(Predict)}"
         )
     from luthier.core.run.conclusion import keep, trained_job
     from luthier.core.run.continuation import stored_manifest
