@@ -59,12 +59,18 @@ def main() -> None:
         print(f"\n{given.shape}, {given.tokens:,} tokens, {settings_of(given.shape)}")
         print("| method | trained | peak MiB | tokens/s | PPL |\n|---|---|---|---|---|")
         found = {method: one(method, given.shape, folder) for method in given.methods}
-    print_kernels([figures for figures in found.values() if figures])
+    if any(found.values()):
+        print_kernels([figures for figures in found.values() if figures])
     print_bytes({method: figures for method, figures in found.items() if figures}, given.shape)
+    if failed := [method for method, figures in found.items() if figures == {}]:
+        raise SystemExit(f"failed: {', '.join(failed)}")
 
 
 def one(method: str, shape: str, folder: Path) -> dict[str, Any] | None:
-    """Print the row of a method, measured in a process of its own; return its figures, if any."""
+    """Print the row of a method, measured in a process of its own; return its figures.
+
+    None where it is not to be run here, or does not fit; none at all where it failed.
+    """
     needed = ["bitsandbytes"] if shape != SMALL else PACKAGES.get(method, [])
     absent = [package for package in needed if find_spec(package) is None]
     if absent:
@@ -78,8 +84,10 @@ def one(method: str, shape: str, folder: Path) -> dict[str, Any] | None:
         fault = (out.stderr.splitlines() or ["no word of it"])[-1]
         told = "out of memory" if "OutOfMemoryError" in out.stderr else fault
         print(f"| {method} | not run: {told} | | | |", flush=True)
+        if told != fault:
+            return None
         print(out.stderr[-3000:], file=sys.stderr)
-        return None
+        return {}
     figures: dict[str, Any] = json.loads(out.stdout.splitlines()[-1])
     if method == "baseline":
         print(f"| {method} | / | / | / | {figures['perplexity']:.2f} |", flush=True)

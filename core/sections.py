@@ -133,7 +133,7 @@ class TrainingSection(Section):
     warmup: Annotated[float, Field(ge=0, lt=1)] = 0.03
     """The share of all steps in which the learning rate rises from zero."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
-    """Decoupled weight decay, of matrices alone: biases and norms have none."""
+    """Decoupled weight decay, of matrices alone: biases, norms and vectors that scale have none."""
     max_grad_norm: Annotated[float, Field(ge=0)] = 1.0
     """Clip the norm of the gradient to this; 0 clips nothing."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 42

@@ -31,7 +31,7 @@ def write_model(opened: OpenModel, folder: Path) -> None:
     generation = model.generation_config
     if template is not None:
         tokenizer.chat_template = template.jinja()
-        generation.eos_token_id = template.stop_ids(tokenizer)
+        generation.eos_token_id = template.stop_ids(tokenizer) or None
     settle_generation(model)
     if hasattr(model, "peft_config"):
         with quiet_peft():

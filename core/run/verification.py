@@ -42,11 +42,8 @@ class Gap(NamedTuple):
     """The mean KL divergence, in nats per token."""
 
     def within(self, bound: Gap) -> bool:
-        """Return whether neither is over a bound, nor no number."""
+        """Return whether neither is over a bound; what is no number is."""
         return self.difference <= bound.difference and self.divergence <= bound.divergence
-
-    def __str__(self) -> str:
-        return f"{self.difference:.2e}, {self.divergence:.2e} nats per token"
 
 
 def bounded(most: float, rounding: Gap | None = None, ceiling: float | None = None) -> Gap:

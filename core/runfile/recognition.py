@@ -218,7 +218,7 @@ def _recognised(
 def _no_model(folder: Path, name: str) -> tuple[str, str]:
     """Return what a folder without a config.json is, and how what lies in it is named."""
     if (folder / ADAPTER_CONFIG).is_file():
-        base = (adapter_config_of(folder) or {}).get("base_model_name_or_path") or "MODEL"
+        base = adapter_config_of(folder).get("base_model_name_or_path") or "MODEL"
         said = f"{folder} holds an adapter, which is no model by itself"
         return said, f"Name it beside its model: `model: {{path: {base}, adapters: [{name}]}}`."
     inside = folder / "model"

@@ -70,7 +70,7 @@ class DirectPreference(PairStage):
         if self.beyond_shorter != 1 and self.loss in OF_MEANS:
             raise ValueError(
                 f"`beyond_shorter` is of losses that compare sums, and {self.loss} compares means "
-                "of tokens, which a longer answer makes no larger"
+                "of tokens, which a longer answer makes no larger; leave it out"
             )
         return self
 

@@ -25,7 +25,7 @@ class BitFit(Plugin):
 
     @hookimpl
     def check_layers(self, model: Any, layers: LayerMap) -> None:
-        """Refuse a model without a bias."""
+        """Refuse a model without a bias; freeze what is not trained, for those asked after it."""
         self.attach_adapter(model, layers)
 
     @hookimpl

@@ -24,7 +24,8 @@ class Boft(RotationTuner):
     """Train a rotation of each chosen linear layer, as a product of sparse ones."""
 
     block_size: Annotated[int, Field(ge=2)] = 4
-    """The size of a block of each factor; it divides the number of the layer's inputs."""
+    """The size of a block of each factor; times 2 for each factor beyond the first, it divides the
+    number of the layer's inputs."""
     factors: Annotated[int, Field(ge=1)] = 1
     """How many factors there are; more than one need PEFT's kernel, compiled for CUDA."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
@@ -42,12 +43,12 @@ class Boft(RotationTuner):
         reason = f"PEFT has `factors: {self.factors}` in a kernel for CUDA alone"
         return (Need("device-cuda", reason, "Set `factors: 1`"),) if self.factors > 1 else ()
 
-    def block(self) -> tuple[str, int]:
-        """Return the size of what the last of the factors mixes: each doubles it."""
+    def block(self) -> tuple[str, int, int]:
+        """Return the size of a block, which each factor beyond the first mixes with another."""
         said = f"`block_size: {self.block_size}`"
         if self.factors > 1:
             said += f" with `factors: {self.factors}`"
-        return said, self.block_size * 2 ** (self.factors - 1)
+        return said, self.block_size, self.factors - 1
 
     @hookimpl
     def attach_adapter(

@@ -29,9 +29,9 @@ class Oft(RotationTuner):
 
     method: ClassVar = "OFT"
 
-    def block(self) -> tuple[str, int]:
+    def block(self) -> tuple[str, int, int]:
         """Return the size of a block."""
-        return f"`block_size: {self.block_size}`", self.block_size
+        return f"`block_size: {self.block_size}`", self.block_size, 0
 
     def config_of(self, names: list[str], layers: LayerMap, **shared: Any) -> Any:  # noqa: ARG002
         """Return an OFTConfig."""

@@ -145,7 +145,7 @@ class LayerTuner(PeftTuner, BlockTuner):
         for number in self.layers or ():
             if not -count <= number < count:
                 said = f"there is no decoder layer {number}: the model has {count}"
-                return Finding("layers", said, f"Give numbers from 0 to {count - 1}.")
+                return Finding("layers", said, f"Give numbers from {-count} to {count - 1}.")
         return None
 
     def trained_in_full(self, targets: list[str], layers: LayerMap) -> list[str] | None:

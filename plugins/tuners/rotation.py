@@ -17,8 +17,8 @@ MOST_SHOWN = 8
 class RotationTuner(ModuleTuner):
     """Base of those that rotate inputs in blocks of one size."""
 
-    def block(self) -> tuple[str, int]:
-        """Return the option that says how large a block is, and what divides a layer's inputs."""
+    def block(self) -> tuple[str, int, int]:
+        """Return the option that says how large a block is, its size, and how often it doubles."""
         raise NotImplementedError
 
     def config_for(self, model: Any, layers: LayerMap, vocabulary: Vocabulary) -> Any:
@@ -29,12 +29,12 @@ class RotationTuner(ModuleTuner):
                 others than were asked for, or none.
         """
         config = super().config_for(model, layers, vocabulary)
-        option, block = self.block()
+        option, size, doubled = self.block()
         for name in sorted(config.target_modules):
             count = _inputs(model.get_submodule(name))
-            if count is not None and count % block:
-                sizes = [n for n in range(2, count + 1) if not count % n]
-                shown = ", ".join(map(str, sizes[:MOST_SHOWN]))
+            if count is not None and count % (size << doubled):
+                sizes = [n for n in range(2, count + 1) if not count % (n << doubled)]
+                shown = ", ".join(map(str, sizes[:MOST_SHOWN])) or "none, with so many factors"
                 more = " ..." if sizes[MOST_SHOWN:] else ""
                 raise BadModel(
                     f"{option} makes no whole number of blocks of {name}, which has {count} "
