@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 quickstart: .venv/base
 	OMP_NUM_THREADS=1 $(BIN)/python examples/quickstart.py
 
-## all tests that a change has to pass (about 9 minutes on two cores, side by side)
+## all tests that a change has to pass (about 8 minutes on two cores, side by side)
 test: .venv/dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "not sweep" -n auto --dist worksteal
 

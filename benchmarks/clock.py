@@ -10,7 +10,26 @@ from typing import Any
 
 import torch
 from memory import held
+from torch.utils._python_dispatch import TorchDispatchMode
 from transformers import TrainerCallback
+
+
+class Kernels(TorchDispatchMode):
+    """Notes by which of torch's fused kernels attention is computed; by none, it is products."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        super().__init__()
+        self.seen: set[str] = set()
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:  # fmt: skip
+        """Note the name, and compute as without it."""
+        name = func.name()
+        if "attention" in name or "flash" in name:
+            self.seen.add(name)
+        return func(*args, **(kwargs or {}))
 
 
 class Clock(TrainerCallback):
@@ -19,9 +38,13 @@ class Clock(TrainerCallback):
     Rows are known by their first token, an id from `marks` on that stands nowhere else.
     """
 
-    def __init__(self, output: Path, marks: int) -> None:
-        """Write the figures to `output` when the training has ended, before anything is saved."""
+    def __init__(self, output: Path, marks: int, *, kernels: bool = False) -> None:
+        """Write the figures to `output` when the training has ended, before anything is saved.
+
+        With `kernels` the first step, which is slower then, tells how attention is computed.
+        """
         self.output, self.marks = output, marks
+        self.kernels, self._told = Kernels(), not kernels
         self.ends: list[float] = []
         self.rows: list[int] = []
         self.gradients = 0
@@ -39,8 +62,16 @@ class Clock(TrainerCallback):
         held_now = (p.grad for p in model.parameters() if p.grad is not None)
         self.gradients = max(self.gradients, sum(size_of(one) for one in held_now))
 
+    def on_step_begin(self, *_: Any, **__: Any) -> None:
+        """Begin to note the kernels of the first step."""
+        if not self._told:
+            self.kernels.__enter__()
+
     def on_step_end(self, *_: Any, **__: Any) -> None:
         """Note the time."""
+        if not self._told:
+            self.kernels.__exit__(None, None, None)
+            self._told = True
         if torch.cuda.is_available():
             torch.cuda.synchronize()
         self.ends.append(time.perf_counter())
@@ -51,6 +82,7 @@ class Clock(TrainerCallback):
         scales = [vars(s) for p in model.parameters() if (s := getattr(p, "quant_state", None))]
         figures = {
             "ends": self.ends, "rows": self.rows, "peak_mib": peak,
+            "kernels": sorted(self.kernels.seen),
             "trained": sum(p.numel() for p in model.parameters() if p.requires_grad),
             "bytes": {
                 "weights": sum(size_of(p) for p in model.parameters()), "master copy": 0,

@@ -6,7 +6,8 @@ raw tokenizer is timed in the same process, twice, when that is done.
 
     python benchmarks/data.py [--rows 20000] [--threads 1 2] [--large] [--llamafactory PYTHON]
 
-LLaMA-Factory is measured where a Python that has it is named (`benchmarks/llamafactory_data.py`).
+TRL is measured where it is installed (`pip install trl`), and LLaMA-Factory where a Python that has
+it is named (`benchmarks/llamafactory_data.py`).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -30,7 +32,7 @@ MEDIAN_WORDS, SPREAD = 45, 0.8
 """Of an answer: the median of its words, and the sigma of their logarithm."""
 TIMED = 20_000
 """Rows that the raw tokenizer is timed on, at most."""
-SIDES = ("luthier", "luthier, no fast encoder", "trl")
+SIDES = ("luthier", "luthier, no fast encoder", *(["trl"] if find_spec("trl") else []))
 OTHER = "llama-factory"
 
 

@@ -3,7 +3,7 @@
 The model and the rows of `benchmarks/training.py`; a quarter of the rows is held out, and the model
 is evaluated on it every two steps, or not at all. Each run is a process of its own.
 
-    python benchmarks/evaluation.py [--steps 8]
+    python benchmarks/evaluation.py [--steps 8] [--methods lora dpo]
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ def main() -> None:
     """Print a table, or measure one run."""
     options = argparse.ArgumentParser()
     options.add_argument("--steps", type=int, default=8)
+    options.add_argument("--methods", nargs="+", default=list(METHODS), choices=METHODS)
     options.add_argument("--side", nargs=3, metavar=("SIDE", "METHOD", "FOLDER"))
     given = options.parse_args()
     if given.side:
@@ -39,7 +40,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         make(Path(name), 2 * given.steps * BATCH)
         print("| method | peak MiB without | with evaluation | ratio |\n|---|---|---|---|")
-        for method in METHODS:
+        for method in given.methods:
             rounds = [
                 [told(side, method, name, given.steps) for side in SIDES] for _ in range(ROUNDS)
             ]

@@ -59,11 +59,18 @@ def main() -> None:
         print(f"\n{given.shape}, {given.tokens:,} tokens, {settings_of(given.shape)}")
         print("| method | trained | peak MiB | tokens/s | PPL |\n|---|---|---|---|---|")
         found = {method: one(method, given.shape, folder) for method in given.methods}
+    if any(found.values()):
+        print_kernels([figures for figures in found.values() if figures])
     print_bytes({method: figures for method, figures in found.items() if figures}, given.shape)
+    if failed := [method for method, figures in found.items() if figures == {}]:
+        raise SystemExit(f"failed: {', '.join(failed)}")
 
 
 def one(method: str, shape: str, folder: Path) -> dict[str, Any] | None:
-    """Print the row of a method, measured in a process of its own; return its figures, if any."""
+    """Print the row of a method, measured in a process of its own; return its figures.
+
+    None where it is not to be run here, or does not fit; none at all where it failed.
+    """
     needed = ["bitsandbytes"] if shape != SMALL else PACKAGES.get(method, [])
     absent = [package for package in needed if find_spec(package) is None]
     if absent:
@@ -73,11 +80,14 @@ def one(method: str, shape: str, folder: Path) -> dict[str, Any] | None:
     command += ["--folder", str(folder)]
     environment = {**os.environ, "HF_HUB_OFFLINE": "1", "LUTHIER_CACHE": str(folder / "cache")}
     out = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    if "OutOfMemoryError" in out.stderr:
-        print(f"| {method} | not run: out of memory | | | |")
-        return None
     if out.returncode:
-        raise SystemExit(f"{method}:\n{out.stderr[-3000:]}")
+        fault = (out.stderr.splitlines() or ["no word of it"])[-1]
+        told = "out of memory" if "OutOfMemoryError" in out.stderr else fault
+        print(f"| {method} | not run: {told} | | | |", flush=True)
+        if told != fault:
+            return None
+        print(out.stderr[-3000:], file=sys.stderr)
+        return {}
     figures: dict[str, Any] = json.loads(out.stdout.splitlines()[-1])
     if method == "baseline":
         print(f"| {method} | / | / | / | {figures['perplexity']:.2f} |", flush=True)
@@ -122,6 +132,12 @@ def print_bytes(found: dict[str, dict[str, Any]], shape: str) -> None:
         print(f"| {method}, peak of memory | | | | | | {peak:.2f} |")
 
 
+def print_kernels(found: list[dict[str, Any]]) -> None:
+    """Print by which kernels the runs computed attention, forward and backward."""
+    kernels = {name for figures in found for name in figures["kernels"]}
+    print(f"\nKernels of attention: {', '.join(sorted(kernels)) or 'none, but matrix products'}")
+
+
 def print_head(first: str) -> None:
     """Print the head of a table of terms."""
     print(f"| {first}| {' | '.join(TERMS)} | sum |\n|---|{'---|' * (len(TERMS) + 1)}")
@@ -136,8 +152,8 @@ def rank_of(shape: str) -> int:
 
 
 def flash() -> str:
-    """Return whose flash attention there is: its package's, or torch's kernel under SDPA."""
-    return "flash-attn" if find_spec("flash_attn") else "SDPA's flash kernel"
+    """Return by what attention is computed: flash attention's package, or what SDPA chooses."""
+    return "flash-attn" if find_spec("flash_attn") else "SDPA (its kernels are told below)"
 
 
 def settings_of(shape: str) -> str:
@@ -145,7 +161,7 @@ def settings_of(shape: str) -> str:
     rank = f"rank {rank_of(shape)}, freeze the last {LAYERS} layers, {BLOCK} tokens a step"
     if shape == SMALL:
         return f"float32 on a CPU, AdamW, {rank}"
-    return f"bfloat16, 8-bit AdamW, checkpointing, flash attention by {flash()}, {rank}"
+    return f"bfloat16, 8-bit AdamW, checkpointing, attention by {flash()}, {rank}"
 
 
 def run_of(method: str, shape: str, folder: Path) -> dict[str, Any]:
@@ -171,7 +187,8 @@ def run_of(method: str, shape: str, folder: Path) -> dict[str, Any]:
             "learning_rate": 1e-3 if small else 1e-5,
         },
         "plugins": [str(Path(__file__).with_name("watch.py"))],
-        "callbacks": [{"name": "watch", "output": str(folder / "seen.json"), "marks": 10**9}],
+        "callbacks": [{"name": "watch", "output": str(folder / "seen.json"), "marks": 10**9,
+                       "kernels": True}],
         "output": str(folder / method),
     }  # fmt: skip
 

@@ -20,6 +20,8 @@ class Watch(Plugin):
     """The file that the figures are written to."""
     marks: int
     """The first of the ids that rows are known by."""
+    kernels: bool = False
+    """Whether the first step tells by which kernels attention is computed."""
 
     serves: ClassVar = "training"
 
@@ -28,7 +30,7 @@ class Watch(Plugin):
         """Return the clock."""
         from clock import Clock
 
-        return Clock(Path(self.output), self.marks)
+        return Clock(Path(self.output), self.marks, kernels=self.kernels)
 
 
 ENTRY_POINTS = {"luthier.callbacks": {"watch": Watch}}

@@ -34,6 +34,8 @@ class Precision:
     """Whether trained weights are in float32 beside a model of half precision."""
     scaled: bool = False
     """Whether gradients are scaled, as those of float16 have to be on a GPU."""
+    casts: bool = True
+    """Whether torch casts weights of float32 that stand among such of it: not float16 on a CPU."""
 
     def __str__(self) -> str:
         return self.dtype if self.dtype == "float32" else f"{self.mode} {self.dtype}"
@@ -45,10 +47,20 @@ class Precision:
 
     @property
     def refuses(self) -> tuple[Refusal, ...]:
-        """What steps before the gradients are scaled back, where they are scaled."""
-        reason = "gradients are scaled there"
-        rule = Refusal("steps-in-backward", reason, "Set `model.dtype: float32`")
-        return (rule,) if self.scaled else ()
+        """What steps before scaled gradients are scaled back, and what would have to be cast."""
+        rules = []
+        if self.scaled:
+            reason = "gradients are scaled there"
+            rules.append(Refusal("steps-in-backward", reason, "Set `model.dtype: float32`"))
+        if not self.casts:
+            reason = "what is trained is in float32, and torch does not cast it there"
+            rules.append(Refusal("trains-base-weights", reason, "Set `model.dtype: bfloat16`"))
+        return tuple(rules)
+
+    def lacking(self, device: Device) -> str | None:
+        """Return what a device lacks to train in it as GPUs do."""
+        scaled_here = device.kind != "cpu"
+        return f"{self} has its gradients scaled" if self.scaled and not scaled_here else None
 
     @classmethod
     def of(cls, model: ModelSection, training: TrainingSection, device: Device) -> Precision:
@@ -60,8 +72,11 @@ class Precision:
             device: where it takes place.
         """
         dtype = device.dtype if model.dtype == "auto" else model.dtype
-        scaled = dtype == "float16" and training.precision == "mixed" and device.kind != "cpu"
-        return cls(dtype, training.precision, scaled)
+        mixed = dtype == "float16" and training.precision == "mixed"
+        on_cpu = device.kind == "cpu"
+        return cls(
+            dtype, training.precision, scaled=mixed and not on_cpu, casts=not (mixed and on_cpu)
+        )
 
 
 PRECISIONS = (
@@ -109,3 +124,42 @@ class HeldOut:
             "answers-held-out", "it has the model answer them", "Add such as `validation: 0.05`"
         )
         return () if self.some else (rule,)
+
+
+@dataclass(frozen=True)
+class Streamed:
+    """Whether rows are read while the model is trained on them."""
+
+    some: bool
+
+    @property
+    def where(self) -> str:
+        """How it is said of a run."""
+        return "with streamed rows" if self.some else "with rows that are at hand"
+
+    @property
+    def refuses(self) -> tuple[Refusal, ...]:
+        """What looks at the rows before the first step, where they are not there yet."""
+        reason = "it looks at all rows before any is trained on"
+        return (Refusal("reads-ahead", reason, "Set `mix.streaming: false`"),) if self.some else ()
+
+
+@dataclass(frozen=True)
+class NewTokens:
+    """Whether the run file adds tokens to the model's."""
+
+    some: bool
+
+    @property
+    def where(self) -> str:
+        """How it is said of a run."""
+        return "with tokens that are new to the model" if self.some else "without new tokens"
+
+    @property
+    def refuses(self) -> tuple[Refusal, ...]:
+        """What leaves their embeddings the noise that they begin as."""
+        rule = Refusal("fixed-embedding", UNTAUGHT, "Add no tokens")
+        return (rule,) if self.some else ()
+
+
+UNTAUGHT = "nothing would train their embeddings, which begin as noise"

@@ -33,7 +33,7 @@ def conflicts(  # noqa: C901 - three rules, each over all others
     everyone = list(chosen)
     told = set()
     for one in everyone:
-        for refusal in one.plugin.refuses:
+        for refusal in one.refuses:
             for other in everyone:
                 pair = (frozenset({id(one), id(other)}), refusal.trait)
                 if other is not one and refusal.trait in other.traits and pair not in told:
@@ -43,7 +43,7 @@ def conflicts(  # noqa: C901 - three rules, each over all others
             if refusal.trait in device.traits:
                 said = f"{one} cannot run on {device}: {refusal.reason}"
                 yield Conflict(one, said, f"{refusal.remedy}.")
-        for need in one.plugin.needs:
+        for need in one.needs:
             offered = device.traits.union(*(s.traits for s in everyone if s is not one))
             if need.trait not in offered:
                 here = f"run here ({device})" if need.trait in DEVICE_TRAITS else "take part"
@@ -57,5 +57,4 @@ def _refused(one: Selected, circumstance: Circumstance) -> Iterator[Conflict]:
     for refusal in circumstance.refuses:
         if refusal.trait in one.traits:
             said = f"{one} cannot run {circumstance.where}: {refusal.reason}"
-            another = one.kind.removesuffix("s")
-            yield Conflict(one, said, f"{refusal.remedy}, or choose another {another}.")
+            yield Conflict(one, said, f"{refusal.remedy}, or do without {one}.")

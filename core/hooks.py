@@ -206,8 +206,43 @@ def check_model(
         encoding: the run file's section of that name.
         device: where the run is to take place.
 
-    Answered by patches, quantizers and stages. Must import no heavy package: `luthier check` calls
-    it.
+    Answered by all but families, formats and sources. Must import no heavy package: `luthier check`
+    calls it.
+    """
+
+
+@hookspec(firstresult=True)
+def outline_model(model: ModelSpec, location: Path | str) -> PreTrainedModel | None:
+    """Return the model that `load_model` would, without its weights, on torch's meta device.
+
+    Args:
+        model: what the run file says of this slot.
+        location: the folder or Hub id that `locate_model` gave.
+
+    Raises:
+        BadModel: its config cannot be read.
+
+    Answered by families. None where it cannot be built so: what hangs on its layers is then told
+    when it is open.
+    """
+
+
+@hookspec
+def check_layers(model: PreTrainedModel, layers: LayerMap, vocabulary: Vocabulary) -> None:
+    """Refuse what cannot be done to the layers of a model, before its weights, or data, are read.
+
+    Called once a training run, which tells of it sooner than `attach_adapter` could. A tuner that
+    leaves a part of the model as it is may freeze it here, so that an optimizer sees what is left.
+
+    Args:
+        model: what `outline_model` gave.
+        layers: the type of each of its layers.
+        vocabulary: what becomes of its vocabulary to fit the tokenizer.
+
+    Raises:
+        BadModel: a target matches no layer, or what was chosen is not there.
+
+    Answered by tuners and optimizers.
     """
 
 
@@ -386,6 +421,10 @@ def build_reward(job: TrainingJob) -> Reward | None:
 def build_callback(job: TrainingJob) -> TrainerCallback | None:
     """Return an observer of the training loop.
 
+    One that has `figures`, names, and a method `measure` is asked at each evaluation for these
+    figures of a validation set (core/training/measuring.py); `evaluation.best` may name them. Those
+    of which less is better are in its `falling`.
+
     Answered by callbacks.
     """
 
@@ -393,6 +432,8 @@ def build_callback(job: TrainingJob) -> TrainerCallback | None:
 @hookspec
 def conclude_run(job: TrainingJob) -> Mapping[str, Any] | None:
     """Return what the manifest is to keep of what was done with the trained model, by key.
+
+    Numbers of it stand in the model card, too.
 
     Called once, in the first of all processes, when the model is saved and its patches are taken
     back; and by `luthier predict`, which opens the model anew.
@@ -429,6 +470,7 @@ def build_command() -> Callable[..., None] | Mapping[str, Callable[..., None]] |
 ANSWERED_BY: Mapping[str, str] = {
     "locate_model": "families",
     "load_tokenizer": "families",
+    "outline_model": "families",
     "load_model": "families",
     "attach_adapter": "tuners",
     "expand_dataset": "sources",

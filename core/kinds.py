@@ -33,6 +33,8 @@ class Kind:
     """Where that key stands: at the top, in each entry of `data`, or under `model`."""
     many: bool = False
     """Whether the key takes a list."""
+    repeats: bool = False
+    """Whether that list may name a plugin several times, each with options of its own."""
     serves: Literal["training", "both"] = "training"
     """Whether a chat with the trained model needs the plugins of this kind too."""
     paired: bool = False
@@ -70,7 +72,13 @@ BUILTIN = (
     Kind("formats", "What shape the rows of a dataset have.", key="format", place="data"),
     Kind("templates", "The text and ids of a conversation.", key="template", serves="both"),
     Kind("stages", "A training approach.", key="stage", paired=True),
-    Kind("rewards", "What scores the answers that a stage samples.", key="rewards", many=True),
+    Kind(
+        "rewards",
+        "What scores the answers that a stage samples.",
+        key="rewards",
+        many=True,
+        repeats=True,
+    ),
     Kind("engines", "What answers in a chat.", key="engine", serves="both"),
     Kind("callbacks", "An observer of a training run.", key="callbacks", many=True),
     Kind("benchmarks", "An evaluation set."),

@@ -10,16 +10,19 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Literal, NamedTuple
 
-from luthier.core.circumstances import PRECISIONS, Circumstance
+from luthier.core.circumstances import PRECISIONS, Circumstance, Precision
 from luthier.core.compatibility import Conflict, conflicts
 from luthier.core.device import KNOWN, Device
 from luthier.core.errors import BrokenPlugin, LuthierError
 from luthier.core.kinds import Kind, kinds_of
+from luthier.core.model.quantization import Quantizer
 from luthier.core.plugin import Plugin, install_line, missing_packages
+from luthier.core.sections import EncodingSection, ModelSection
 from luthier.core.selection import plugin_of
-from luthier.core.wiring import Selected
+from luthier.core.wiring import Selected, manager_of, steps
 from luthier.registry import Catalogue
 from luthier.registry.errors import nearest
 
@@ -90,10 +93,15 @@ class Matrix:
         """Return a part by its name, alone or as `tuners/lora`.
 
         Raises:
-            LuthierError: there is none.
+            LuthierError: there is none, or there are several.
         """
         parts = [part for axis in self.axes.values() for part in axis]
+        name = name.lower()
         found = [part for part in parts if name in {part.name, str(part)}]
+        # a precision is told by its dtype, too, where it is the only one of this
+        found = found or [part for part in parts if name in part.name.split()]
+        if len(found) > 1:
+            raise LuthierError(f"{name!r} may be {' or '.join(map(str, found))}. Name one of them.")
         if not found:
             names = [part.name for part in parts]
             raise LuthierError(
@@ -120,14 +128,32 @@ class Matrix:
         if isinstance(found, Conflict):
             return Verdict(*names, "refused", found.problem, found.remedy)
         lacking = [here.problem] if isinstance(here, Conflict) else []
-        lacking += [
-            install_line(type(part.chosen.plugin))
-            for part in parts
-            if part.chosen is not None and missing_packages(type(part.chosen.plugin))
-        ]
+        lacking += [need for part in parts for need in self._lacking(part) if need not in lacking]
         state: Literal["tested", "allowed"]
         state = "tested" if frozenset(names) in self.tested else "allowed"
         return Verdict(*names, state, beside=found, needs=tuple(lacking))
+
+    def _lacking(self, part: Part) -> Iterator[str]:
+        """Yield what a part needs, whatever the model is, that is not here."""
+        if isinstance(part.circumstance, Precision) and (
+            lack := part.circumstance.lacking(self.device)
+        ):
+            yield f"a GPU: {lack}"
+        if part.chosen is None:
+            return
+        plugin = part.chosen.plugin
+        if missing_packages(type(plugin)):
+            yield install_line(type(plugin))
+        if isinstance(plugin, Quantizer) and not plugin.quantizes:
+            yield f"a model whose weights are stored so: {part} only opens such"
+        if any(field.is_required() for field in type(plugin).model_fields.values()):
+            return  # what it finds fault with hangs on options that have no default
+        for step in steps(manager_of([part.chosen]), "check_model"):
+            found = step.call(
+                config={}, folder=Path(), model=ModelSection(path=""), encoding=EncodingSection(),
+                device=self.device,
+            )  # fmt: skip
+            yield from (finding.problem for finding in found or ())
 
     def _judged(self, parts: Sequence[Part], device: Device) -> tuple[str, ...] | Conflict:
         """Return what a run with all parts has in place of defaults, or why there is none."""
@@ -153,7 +179,7 @@ class Matrix:
 
     def _brought(self, chosen: Sequence[Selected]) -> list[Selected]:
         """Return what meets a need of chosen plugins, of a kind that is no axis."""
-        needed = {need.trait for one in chosen for need in one.plugin.needs}
+        needed = {need.trait for one in chosen for need in one.needs}
         needed -= {trait for one in chosen for trait in one.traits}
         return [one for one in self._apart if needed & one.traits][:1]
 

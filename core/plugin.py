@@ -93,6 +93,10 @@ class Plugin(BaseModel):
         """Return the traits that it has besides those of its class, as its options are set."""
         return frozenset()
 
+    def rules_of_options(self) -> tuple[Refusal | Need, ...]:
+        """Return the rules that it has besides those of its class, as its options are set."""
+        return ()
+
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         """Refuse a hook that overrides without `@hookimpl`: pluggy would never call it."""

@@ -133,7 +133,7 @@ class TrainingSection(Section):
     warmup: Annotated[float, Field(ge=0, lt=1)] = 0.03
     """The share of all steps in which the learning rate rises from zero."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
-    """Decoupled weight decay, of matrices alone: biases and norms have none."""
+    """Decoupled weight decay, of matrices alone: biases, norms and vectors that scale have none."""
     max_grad_norm: Annotated[float, Field(ge=0)] = 1.0
     """Clip the norm of the gradient to this; 0 clips nothing."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 42
@@ -164,14 +164,17 @@ class EvaluationSection(Section):
     every: Count | None = None
     """Optimizer steps between two evaluations, the last step being one always; an epoch where it
     is not given."""
+    on_start: bool = True
+    """Whether it is also measured before the first step, as what it is to be compared with, and so
+    that an evaluation which does not fit fails at once."""
     batch_size: Count | None = None
     """Rows in one forward pass on each device; as many as in training where it is not given."""
     best: str | None = None
     """The figure by which the best step is known, such as `loss` or `accuracy`, of several
     validation sets `SET.loss`: its checkpoint is kept, and its weights become the model."""
     patience: Count | None = None
-    """Evaluations without a better one after which the run ends; by the loss where `best` says
-    nothing else."""
+    """Evaluations without a better one after which the run ends; by the loss, or by what the
+    stage has in its place, where `best` says nothing else."""
 
 
 class CheckpointSection(Section):

@@ -8,13 +8,14 @@ import inspect
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
+from types import ModuleType
 from typing import Any, NamedTuple, cast
 
 import pluggy
 
 from luthier.core import hooks
 from luthier.core.errors import NoAnswer, TwoOwners
-from luthier.core.plugin import Plugin
+from luthier.core.plugin import Need, Plugin, Refusal
 from luthier.registry import Entry
 from luthier.registry.errors import nearest
 
@@ -28,14 +29,29 @@ class Selected(NamedTuple):
     entry: Entry
     specs: tuple[Any, ...] = ()
     """Hook specifications that plugin-made kinds add to luthier's own."""
+    number: int = 1
+    """Which it is of those that a list names alike, where its kind allows that."""
 
     def __str__(self) -> str:
-        return f"{self.kind}/{self.name}"
+        number = f" ({self.number})" if self.number > 1 else ""
+        return f"{self.kind}/{self.name}{number}"
 
     @property
     def traits(self) -> frozenset[str]:
         """What others may refuse or need of it, as its options are set."""
         return self.plugin.traits | self.plugin.traits_of_options()
+
+    @property
+    def refuses(self) -> tuple[Refusal, ...]:
+        """What it cannot be combined with, as its options are set."""
+        own = self.plugin.rules_of_options()
+        return (*self.plugin.refuses, *(one for one in own if isinstance(one, Refusal)))
+
+    @property
+    def needs(self) -> tuple[Need, ...]:
+        """What it cannot do without, as its options are set."""
+        own = self.plugin.rules_of_options()
+        return (*self.plugin.needs, *(one for one in own if isinstance(one, Need)))
 
 
 class Step(NamedTuple):
@@ -46,14 +62,15 @@ class Step(NamedTuple):
     call: Callable[..., Any]
 
 
-STEPPED = frozenset({"plan_load", "patch_model", "wrap_attention"})
-"""The hooks whose implementations core calls one by one, so that none can wrap the others."""
+STEPPED = frozenset({"build_reward", "check_layers", "patch_model", "plan_load", "wrap_attention"})
+"""The hooks whose implementations are called one by one, so that none can wrap the others."""
 
 
 class _Manager(pluggy.PluginManager):
     """Asks in luthier's order, and looks for hooks in a plugin's class.
 
-    pluggy alone would ask the last registered first, and read each property of an instance.
+    pluggy alone would ask the last registered first, and take most of the time of `luthier check`
+    to look at all that a class inherits from pydantic.
     """
 
     def _hookexec(
@@ -69,9 +86,13 @@ class _Manager(pluggy.PluginManager):
 
     def parse_hookimpl_opts(self, plugin: object, name: str) -> pluggy.HookimplOpts | None:
         """Return what `@hookimpl` was given, or None for what is no hook."""
-        if not hooks.is_marked(inspect.getattr_static(type(plugin), name, None)):
-            return None
-        return super().parse_hookimpl_opts(plugin, name)
+        return _marked(type(cast("Plugin", plugin))).get(name)
+
+    def parse_hookspec_opts(
+        self, module_or_class: ModuleType | type, name: str
+    ) -> pluggy.HookspecOpts | None:
+        """Return what `@hookspec` was given, or None for what is no specification."""
+        return getattr(getattr(module_or_class, name), f"{hooks.PROJECT}_spec", None)
 
 
 def manager_of(plugins: Iterable[Selected]) -> pluggy.PluginManager:
@@ -260,7 +281,11 @@ def hooks_of(plugin: type[Plugin] | Plugin) -> list[str]:
     return sorted(options["specname"] or name for name, options in _marked(cls).items())
 
 
+@functools.cache
 def _marked(cls: type[Plugin]) -> dict[str, pluggy.HookimplOpts]:
-    """Return the methods of a class that bear `@hookimpl`, and what it was given."""
-    members = inspect.getmembers(cls, inspect.isfunction)
+    """Return the methods of a class that bear `@hookimpl`, and what it was given.
+
+    A class is looked at once, though dozens of managers of a run may hold its plugins.
+    """
+    members = ((name, inspect.getattr_static(cls, name)) for name in dir(cls))
     return {name: getattr(f, f"{hooks.PROJECT}_impl") for name, f in members if hooks.is_marked(f)}

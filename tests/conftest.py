@@ -1,5 +1,6 @@
 """What all tests share: no network, caches of their own, and a small run."""
 
+import gc
 import json
 import os
 import sys
@@ -42,6 +43,15 @@ def plot_loss():
         yield original
 
 
+@pytest.fixture(scope="module", autouse=True)
+def quick():
+    """Leave out what takes as long as a small run does: to look for garbage among all that is."""
+    gc.freeze()
+    yield
+    gc.collect()  # what the module has left: quickly, as nothing else is looked at
+    gc.unfreeze()
+
+
 def write_rows(file):
     """Write twelve alpaca rows of very different lengths."""
     file.write_text("".join(json.dumps(row) + "\n" for row in ROWS))
@@ -79,6 +89,33 @@ def module_run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("module")
     write_rows(folder / "rows.jsonl")
     return partial(run_contents, folder)
+
+
+@pytest.fixture
+def job_of(monkeypatch):
+    """Return the job of a run, its model, rows and optimizer as they are before the first step."""
+    from luthier.core import train
+    from luthier.core.run import execution
+
+    class Begun(Exception):
+        """The run is as far as the test wants it."""
+
+    def begun(contents):
+        jobs = []
+        equip = execution._equip
+
+        def equipping(job, reporter):
+            equip(job, reporter)
+            jobs.append(job)
+            raise Begun
+
+        with monkeypatch.context() as patch:
+            patch.setattr(execution, "_equip", equipping)
+            with pytest.raises(Begun):
+                train(contents)
+        return jobs[0]
+
+    return begun
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ CHECK_MODEL = ("check_model",)
 DATA = ("open_dataset", "align_dataset")
 ENCODE = ("encode_dataset",)
 LOCATE = ("locate_model", "load_tokenizer")
+REHEARSE = ("outline_model", "check_layers")
 MODEL = ("plan_load", "wrap_attention", "load_model", "patch_model", "attach_adapter")
 TRAINING = (
     "arrange_dataset",
@@ -25,7 +26,7 @@ def hooks_in_order(run: Run) -> list[tuple[str, list[str]]]:
     """Return each hook of a training run with the plugins that answer it, as they are asked."""
     chosen = list(run.selected)
     found = [one for spec in run.datasets for one in _for(spec, CHECK, [spec.source, spec.format])]
-    found += _answers((*CHECK_MODEL, *LOCATE), chosen)
+    found += _answers((*CHECK_MODEL, *LOCATE, *REHEARSE), chosen)
     for spec in run.datasets:
         found += _for(spec, DATA, [spec.source, spec.format]) + _for(spec, ENCODE, chosen)
     for hook, owners in _answers(MODEL, chosen):

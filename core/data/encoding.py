@@ -27,6 +27,9 @@ EncodedRow = Mapping[str, Encoded] | BadValue
 has each under its name, as `chosen` and `rejected`, and a dataset has its columns so named:
 `chosen_input_ids`, `chosen_labels`."""
 
+PROMPT, ANSWERED = "prompt", "answered"
+"""The names of what the model is to answer, and of that with the answer that the data has."""
+
 Parts = Mapping[str, Sequence[Piece] | Encoded]
 """The sequences of a row by their names, before their texts are encoded."""
 
@@ -141,10 +144,10 @@ class Encoder(Rendering):
             raise BadValue(said, _STAGE)
         asked = self.pieces_of(row, [], ask=True)
         found: dict[str, Sequence[Piece] | Encoded] = {
-            "prompt": [piece._replace(trained=True) for piece in asked]
+            PROMPT: [piece._replace(trained=True) for piece in asked]
         }
         if row.response:
-            found["answered"] = self.pieces_of(row, row.response, alone=True)
+            found[ANSWERED] = self.pieces_of(row, row.response, alone=True)
         return found
 
     def _judged(self, row: StandardRow) -> Parts:
@@ -192,7 +195,8 @@ _NAMES = {
     Text: "plain text", Tokens: "a row of ids",
 }  # fmt: skip
 _STAGE = (
-    "Choose another `stage` (`luthier plugins stages` lists them), or another `format` of the data."
+    "Choose another `stage` (`luthier plugins stages` lists them), or another `format` of the data "
+    "(`luthier plugins formats`), whose columns `luthier plugins show formats NAME` tells."
 )
 _OTHER_IDS = "Make the ids with the tokenizer of this run's model, or leave the row out."
 _NO_PLACE = "Choose another `template`, or leave the row out"

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
+from luthier.core.data.encoding import ANSWERED, PROMPT
 from luthier.core.data.packing import bounds_of
 from luthier.core.data.standard import BadValue
 from luthier.core.runfile import Run
@@ -24,6 +25,14 @@ def trained_count(row: Encoded) -> int:
     """Return how many tokens the loss counts; the first has nothing before it to be told from."""
     first = next((trained for count, trained in row.runs if count), False)
     return sum(count for count, trained in row.runs if trained) - first
+
+
+def length_of(row: Mapping[str, Encoded]) -> int:
+    """Return the tokens of the longest sequence that a forward pass is to hold of a row.
+
+    An answer that the data has to a prompt is only compared with.
+    """
+    return max(len(one.ids) for name, one in row.items() if name != ANSWERED)
 
 
 @dataclass(frozen=True)
@@ -44,12 +53,14 @@ class LengthLimit:
     def fitting(self, row: Mapping[str, Encoded]) -> Iterator[dict[str, Encoded]]:
         """Yield what of a row is trained on: itself, its beginning, its parts, or nothing of it.
 
+        A prompt without its end would ask for something else, so such a row is left out.
+
         Raises:
             TooLong: it is too long, and that is an error; or it is to be split and is no plain
                 text.
             BadValue: no token of it is trained.
         """
-        longest = max(len(one.ids) for one in row.values())
+        longest = length_of(row)
         if not all(map(trained_count, row.values())):
             raise BadValue(
                 "no token of it is trained: its answer is empty, or is not to be counted",
@@ -58,6 +69,8 @@ class LengthLimit:
         if longest <= self.tokens:
             yield dict(row)
         elif self.overflow == "truncate":
+            if PROMPT in row:
+                return
             cut = {name: part_of(one, 0, int(self.tokens)) for name, one in row.items()}
             if all(map(trained_count, cut.values())):
                 yield cut
@@ -71,8 +84,8 @@ class LengthLimit:
             TooLong: it is not to be. The second part of a conversation would be answers to nothing.
         """
         said = f"it has {longest} tokens, and encoding.max_length is {self.tokens}"
-        (_, text), *others = row.items()
-        is_text = not others and all(kept for _, kept in text.runs)
+        (name, text), *others = row.items()
+        is_text = not others and name != PROMPT and all(kept for _, kept in text.runs)
         if self.overflow == "split" and is_text:
             for start, stop in pairwise(bounds_of(longest, int(self.tokens)).tolist()):
                 yield {"": part_of(text, start, stop)}
@@ -81,8 +94,8 @@ class LengthLimit:
             said += "; it is not split, as it is no plain text"
         raise TooLong(
             said,
-            "Raise `encoding.max_length`, or leave long rows out (`encoding.overflow=drop`), or "
-            "cut their ends off (`encoding.overflow=truncate`)"
+            "Raise `encoding.max_length`, or leave long rows out (`encoding.overflow=drop`)"
+            + ("" if PROMPT in row else ", or cut their ends off (`encoding.overflow=truncate`)")
             + (", or go on in a new row (`encoding.overflow=split`)." if is_text else "."),
         )
 

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from luthier.core.data.dataset import DatasetSpec, Validation, standardized
 from luthier.core.data.decoding import Stretch, stretches_of
+from luthier.core.data.encoding import PROMPT
 from luthier.core.data.inspection import Inspection, inspected
-from luthier.core.data.lengths import LengthLimit, TooLong, trained_count
+from luthier.core.data.lengths import LengthLimit, TooLong, length_of, trained_count
 from luthier.core.data.merging import NothingLeft
 from luthier.core.data.preparation import prepare
 from luthier.core.data.standard import BadValue
@@ -188,15 +189,18 @@ def fate_of(row: EncodedRow, limit: LengthLimit) -> tuple[str, BadValue | None]:
         return "too long", fault
     except BadValue as fault:
         return ("bad" if isinstance(row, BadValue) else "nothing trained"), fault
-    longest = max(len(one.ids) for one in row.values())
+    longest = length_of(row)
     if longest <= limit.tokens:
         return "whole", None
     if parts:
         return ("cut" if len(parts) == 1 else "split"), None
     said = f"it has {longest} tokens, and encoding.max_length is {limit.tokens}"
     if limit.overflow == "truncate":
-        said += ", behind which all its trained tokens stand"
+        said += ", and a prompt is not cut" if PROMPT in row else _BEHIND
     return "too long", BadValue(f"{said}, so it is left out", "Raise `encoding.max_length`.")
+
+
+_BEHIND = ", behind which all its trained tokens stand"
 
 
 def _part_of(
@@ -206,7 +210,7 @@ def _part_of(
     if fate == "split":
         ends = list(accumulate(len(part[""].ids) for part in limit.fitting(row)))
         return partial(bisect_right, ends)
-    return lambda at: 0 if at < limit.tokens else None
+    return lambda at: 0 if fate == "whole" or at < limit.tokens else None
 
 
 def _stretches(

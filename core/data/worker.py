@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from luthier.core.data.columns import Columns, field_of
 from luthier.core.data.encoding import EncodedRow, Encoder
-from luthier.core.data.lengths import LengthLimit, TooLong, trained_count
+from luthier.core.data.lengths import LengthLimit, TooLong, length_of, trained_count
 from luthier.core.data.rows import GivenRow
 from luthier.core.data.shards import Counts, Shard
 from luthier.core.data.standard import Aligned, BadValue, StandardRow
@@ -137,7 +137,7 @@ class DataWorker:
         if not parts:
             shard.counts.too_long += 1
             shard.rejected.append({"row": number, "problem": "it is too long"})
-        elif max(len(one.ids) for one in row.values()) > self.limit.tokens:
+        elif length_of(row) > self.limit.tokens:
             shard.counts.cut += 1
         return parts
 

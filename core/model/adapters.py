@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -45,12 +45,29 @@ FITTED = "loftq_config"
 took of its weights. PEFT writes it, and drops it when it reads."""
 
 
-def fitted_to_quantized(folder: Path) -> dict[str, Any]:
-    """Return how few bits an adapter makes good for, as PEFT tells it; empty where for none."""
+def adapter_config_of(folder: Path) -> dict[str, Any]:
+    """Return an adapter's config as PEFT wrote it; empty where there is none that can be read."""
     file = folder / ADAPTER_CONFIG
     if not file.is_file():
         return {}
-    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")).get(FITTED)
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}  # told where PEFT reads it
+    return found if isinstance(found, dict) else {}
+
+
+def is_prompt(config: Mapping[str, Any]) -> bool:
+    """Return whether an adapter of this config is vectors beside tokens, and no change of weights.
+
+    PEFT's configs of such, and no others, tell how many vectors there are.
+    """
+    return "num_virtual_tokens" in config
+
+
+def fitted_to_quantized(folder: Path) -> dict[str, Any]:
+    """Return how few bits an adapter makes good for, as PEFT tells it; empty where for none."""
+    found: dict[str, Any] | None = adapter_config_of(folder).get(FITTED)
     return found or {}
 
 
@@ -204,6 +221,11 @@ def _fill(adapted: Any, written: dict[str, Any], name: str) -> list[str]:
     from peft import get_peft_model_state_dict, set_peft_model_state_dict
 
     own = get_peft_model_state_dict(adapted, adapter_name=name, save_embedding_layers=False)
+    if adapted.peft_config[name].is_prompt_learning:  # it is a module beside the model's
+        if absent := sorted(own.keys() - written.keys()):
+            return absent
+        set_peft_model_state_dict(adapted, written, adapter_name=name)
+        return []
     # of a method that saves less than it holds, these are copies
     held = {one.data_ptr() for one in (*adapted.parameters(), *adapted.buffers())}
     alike = {n: t.shape for n, t in own.items()} == {n: t.shape for n, t in written.items()}

@@ -82,6 +82,21 @@ def stored_dtype(config: Mapping[str, Any]) -> str:
     return str(next(filter(None, told), "")).removeprefix("torch.")
 
 
+def decoder_layers(config: Mapping[str, Any]) -> int | None:
+    """Return how many decoder layers a model has, where its config tells.
+
+    Args:
+        config: its `config.json`; a model of several parts tells it of the language model's.
+    """
+    text = config.get("text_config")
+    for part in (text if isinstance(text, Mapping) else {}, config):
+        # the second as GPT-2, the third as ChatGLM and BLOOM tell it
+        told = [part.get(key) for key in ("num_hidden_layers", "n_layer", "num_layers")]
+        if count := next((one for one in told if isinstance(one, int)), None):
+            return count
+    return None
+
+
 def config_of(folder: Path) -> dict[str, Any] | None:
     """Return the `config.json` of a model's folder, or None where it has none.
 

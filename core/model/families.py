@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Any
 from luthier.core.errors import BadModel
 from luthier.core.hooks import hookimpl
 from luthier.core.model import remote_code
-from luthier.core.model.architectures import needs_its_code, tokenizer_needs_its_code
+from luthier.core.model.architectures import (
+    class_at,
+    config_at,
+    needs_its_code,
+    tokenizer_needs_its_code,
+)
 from luthier.core.model.checkpoints import Checkpoint
 from luthier.core.model.hubs import (
     HUBS,
@@ -21,6 +26,7 @@ from luthier.core.model.hubs import (
 )
 from luthier.core.model.layers import LayerType
 from luthier.core.model.loading import CONVERT, placement, require_safetensors
+from luthier.core.model.outlines import without_memory
 from luthier.core.model.quantization import KEY
 from luthier.core.plugin import Plugin
 
@@ -100,6 +106,31 @@ class Family(Plugin):
                 f"the tokenizer of {location} cannot be loaded: {said} "
                 "Name a folder, or a Hub id, that holds the files of a tokenizer."
             ) from fault
+
+    @hookimpl
+    def outline_model(self, model: ModelSpec, location: Path | str) -> PreTrainedModel | None:
+        """Return what transformers' AutoModelForCausalLM builds of the config alone."""
+        from transformers import AutoModelForCausalLM
+
+        if class_at(location, model.revision) is None:
+            return None  # told where it is loaded
+        trusted = self._trusts(model, location, needs_its_code)
+        config = config_at(location, model.revision)
+        try:
+            with without_memory():
+                built: PreTrainedModel = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
+                    config, trust_remote_code=trusted
+                )
+        except ValueError as fault:
+            raise BadModel(
+                f"no model can be built of the config of {location}: {_first_line(fault)} Name a "
+                "folder, or a Hub id, that holds the files of a model."
+            ) from fault
+        except (AttributeError, RuntimeError, TypeError):
+            if not trusted:
+                raise
+            return None  # its code reads weights as it makes them; it is loaded with these
+        return built
 
     @hookimpl
     def load_model(

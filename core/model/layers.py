@@ -161,7 +161,7 @@ class LayerMap:
         """Return what `resolve` does, of which the run does not tell.
 
         Raises:
-            BadModel: nothing is matched.
+            BadModel: nothing is matched, or nothing that may be given.
         """
         if isinstance(targets, str) and targets not in _WORDS:
             found = self._expressed(targets, norms=norms)
@@ -169,11 +169,13 @@ class LayerMap:
             words = (targets,) if isinstance(targets, str) else tuple(targets)
             wanted = {name for word in words for name in self.named(word, norms=norms)}
             found = [name for name in self.types if name in wanted]
-        if among is not None:
-            found = [name for name in found if name in among]
+        said = targets if isinstance(targets, str) else ", ".join(targets)
         if not found:
-            raise self._unmatched(targets if isinstance(targets, str) else ", ".join(targets))
-        return found
+            raise self._unmatched(said)
+        within = [name for name in found if among is None or name in among]
+        if not within:
+            raise _elsewhere(said, found[0], among or ())
+        return within
 
     def _expressed(self, expression: str, *, norms: bool) -> list[str]:
         try:
@@ -217,7 +219,7 @@ class LayerMap:
         groups = [word for word, kinds_of in GROUPS.items() if kinds & kinds_of]
         return BadModel(
             f"the target {target!r} matches no layer of this model. "
-            f"{nearest(target, [*groups, *names, *sorted(kinds)])}"
+            f"{nearest(target, [*groups, *names, *sorted(kind.value for kind in kinds)])}"
             f"There are: {', '.join(names)}; or one of {', '.join(groups)}."
         )
 
@@ -246,6 +248,15 @@ _WORDS: Mapping[str, frozenset[LayerType]] = {
 def _told(counts: Mapping[LayerType, int]) -> str:
     listed = ", ".join(f"{kind} {count}" for kind, count in counts.items())
     return f"{counted(sum(counts.values()), 'layer', 'layers')}: {listed}"
+
+
+def _elsewhere(target: str, found: str, among: Iterable[str]) -> BadModel:
+    """Return what tells that a target matches layers, and none of those that it has to."""
+    names = ", ".join(sorted({_last(name) for name in among})) or "none"
+    return BadModel(
+        f"the target {target!r} matches {found}, which is none of the layers that are chosen here. "
+        f"There are: {names}. Name one of these, or choose that one, too."
+    )
 
 
 def _last(name: str) -> str:

@@ -6,11 +6,12 @@ plan_load -> load_model -> patch_model(built) -> attach_adapter -> patch_model(a
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from luthier.core.circumstances import UNTAUGHT
 from luthier.core.errors import BadModel
 from luthier.core.hooks import Undo
 from luthier.core.model.adapters import merged, with_adapter
@@ -190,6 +191,8 @@ def open_model(located: LocatedModel, *, training: bool) -> OpenModel:
         BadModel: it cannot be loaded, or a plugin cannot be applied to it.
         TwoOwners: two plugins decide the same thing.
     """
+    from luthier.core.model.generation import settle_generation
+
     spec, manager = located.spec, located.manager
     plan = LoadPlan(spec.dtype, stored_at(located.location, spec.revision), spec.device_map)
     for step in steps(manager, "plan_load"):
@@ -198,27 +201,36 @@ def open_model(located: LocatedModel, *, training: bool) -> OpenModel:
     plan.attention = composed_attention(plan.attention, manager)
     require_interface(plan.attention, spec, located.location)
     model = first_answer(manager, "load_model", model=spec, location=located.location, plan=plan)
+    vocabulary = fit_vocabulary(model, located.tokenizer, located.known_tokens, spec.pad_vocabulary)
     if training:
         require_trainable_places(model)
-    vocabulary = fit_vocabulary(model, located.tokenizer, located.known_tokens, spec.pad_vocabulary)
+        settle_generation(model)
+        _require_taught(vocabulary, spec.plugins)
     layers = LayerMap.of(model, spec.layers)
     opened = OpenModel(model, located.tokenizer, located.template, layers, vocabulary)
     opened.config_changes = {k: v for k, v in plan.config.items() if k != KEY}
     _patch(opened, manager, "built")
-    beneath, last = stacked(spec, training=training)
-    for adapter in beneath:
-        opened.model = merged(with_adapter(opened.model, adapter), adapter)
-    if training:
-        opened.model = first_answer(
-            manager, "attach_adapter",
-            model=opened.model, layers=layers, vocabulary=vocabulary, adapter=last,
-        )  # fmt: skip
-        _hold_trained_in(opened.model, spec.trained_dtype)
-    elif last is not None:
-        opened.model = with_adapter(opened.model, last)
+    _adapt(opened, manager, spec, training=training)
     _patch(opened, manager, "adapted")
     opened.value_heads = saved_heads(located)
     return opened
+
+
+def _require_taught(vocabulary: Vocabulary, plugins: Iterable[Selected]) -> None:
+    """Refuse tokens that are new to the model beside what leaves their embeddings as they begin.
+
+    A run file's own are told of before; a tokenizer may have some that the model was not made with.
+
+    Raises:
+        BadModel: it names the first of them.
+    """
+    for one in plugins:
+        if vocabulary.ids and "fixed-embedding" in one.traits:
+            raise BadModel(
+                f"the model was made without {vocabulary.tokens[0]!r} and other such tokens of "
+                f"its tokenizer, and with {one} {UNTAUGHT}. Do without {one}, or choose a "
+                "tokenizer without them."
+            )
 
 
 def saved_heads(located: LocatedModel) -> dict[str, ValueHead]:
@@ -236,6 +248,23 @@ def stacked(spec: ModelSpec, *, training: bool) -> tuple[list[Path], Path | None
     if not folders or (training and not spec.continues):
         return folders, None
     return folders[:-1], folders[-1]
+
+
+def _adapt(
+    opened: OpenModel, manager: pluggy.PluginManager, spec: ModelSpec, *, training: bool
+) -> None:
+    """Put a model's adapters on it, and in training what its tuner trains."""
+    beneath, last = stacked(spec, training=training)
+    for adapter in beneath:
+        opened.model = merged(with_adapter(opened.model, adapter), adapter)
+    if training:
+        opened.model = first_answer(
+            manager, "attach_adapter",
+            model=opened.model, layers=opened.layers, vocabulary=opened.vocabulary, adapter=last,
+        )  # fmt: skip
+        _hold_trained_in(opened.model, spec.trained_dtype)
+    elif last is not None:
+        opened.model = with_adapter(opened.model, last)
 
 
 def _patch(opened: OpenModel, manager: pluggy.PluginManager, phase: str) -> None:

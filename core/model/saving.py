@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from luthier.core.model.adapters import quiet_peft
+from luthier.core.model.generation import settle_generation
 from luthier.core.model.opening import OpenModel
 from luthier.core.run.card import CARD
 from luthier.core.run.folder import written_whole
@@ -30,7 +31,8 @@ def write_model(opened: OpenModel, folder: Path) -> None:
     generation = model.generation_config
     if template is not None:
         tokenizer.chat_template = template.jinja()
-        generation.eos_token_id = template.stop_ids(tokenizer)
+        generation.eos_token_id = template.stop_ids(tokenizer) or None
+    settle_generation(model)
     if hasattr(model, "peft_config"):
         with quiet_peft():
             model.save_pretrained(folder, save_embedding_layers=False)

@@ -13,6 +13,7 @@ from typing import Any
 
 from luthier.core.hooks import Undo
 from luthier.core.model.adapters import ADAPTER_CONFIG, put_adapter
+from luthier.core.model.modes import evaluated
 from luthier.core.model.opening import ModelSpec, stacked
 
 
@@ -26,9 +27,11 @@ def shares_base(model: Any, policy: ModelSpec, other: ModelSpec) -> bool:
     """
     if not hasattr(model, "peft_config") or not other.adapters:
         return False
-    beneath, _ = stacked(policy, training=True)
+    beneath, continued = stacked(policy, training=True)
     others, last = stacked(other, training=False)
     if last is None or beneath != others or _weights_of(policy) != _weights_of(other):
+        return False
+    if continued is None and any("takes-from-weights" in one.traits for one in policy.plugins):
         return False
     kind = json.loads((last / ADAPTER_CONFIG).read_text(encoding="utf-8")).get("peft_type")
     # PEFT lays adapters of one kind beside each other
@@ -96,11 +99,9 @@ def switched_off(model: Any) -> Iterator[None]:
 def _as_trained(model: Any) -> Iterator[None]:
     """Leave what is trained, and what mode a model is in, as they were: PEFT sets both anew."""
     trained = [(one, one.requires_grad) for one in model.parameters()]
-    training = model.training
-    model.eval()
     try:
-        yield
+        with evaluated(model):
+            yield
     finally:
-        model.train(training)
         for parameter, required in trained:
             parameter.requires_grad_(required)

@@ -22,6 +22,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from luthier.core.errors import BadModel
+from luthier.core.model.modes import evaluated
 
 FILE = "value_head.safetensors"
 """Stands beside the model, or the adapter; tensors are named `NAME.weight` and `NAME.bias`."""
@@ -275,15 +276,9 @@ def _probed(model: Any) -> torch.Tensor:
     Raises:
         BadModel: nothing of that shape is heard; some models have the tokens before the rows.
     """
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        with torch.no_grad(), _heard(model, logits=False) as heard:
-            ids = torch.tensor([[1, 2]], device=model.device)
-            model(input_ids=ids, **_without_cache(model))
-    finally:
-        for module, mode in modes:
-            module.training = mode
+    with evaluated(model), torch.no_grad(), _heard(model, logits=False) as heard:
+        ids = torch.tensor([[1, 2]], device=model.device)
+        model(input_ids=ids, **_without_cache(model))
     if len(heard) != 1 or heard[0].ndim != 3 or len(heard[0]) != 1:  # noqa: PLR2004 - (1, T, D)
         raise BadModel(
             f"{_name(model)} does not hand each token's representation to its output embedding, "

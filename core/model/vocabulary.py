@@ -118,18 +118,26 @@ def fit_vocabulary(
     Raises:
         BadModel: it cannot grow.
     """
-    embedding: Any = model.get_input_embeddings()
-    before = int(embedding.weight.shape[0])
-    rows = -(-max(before, len(tokenizer)) // multiple) * multiple
-    if rows != before:
-        _resize(model, rows)
-    ids = tuple(range(min(known, before), len(tokenizer)))
-    fresh = sorted({*ids, *range(before, rows)})
+    found = vocabulary_for(model, tokenizer, known, multiple)
+    if found.rows != found.rows_before:
+        _resize(model, found.rows)
+    fresh = sorted({*found.ids, *range(found.rows_before, found.rows)})
     if fresh:
         for layer in _layers_of(model):
             for parameter in (layer.weight, getattr(layer, "bias", None)):
                 if parameter is not None:
                     fill_with_noisy_mean(parameter.data, fresh)
+    return found
+
+
+def vocabulary_for(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, known: int, multiple: int = 1
+) -> Vocabulary:
+    """Return what `fit_vocabulary` makes of a model's vocabulary; the model is left as it is."""
+    embedding: Any = model.get_input_embeddings()
+    before = int(embedding.weight.shape[0])
+    rows = -(-max(before, len(tokenizer)) // multiple) * multiple
+    ids = tuple(range(min(known, before), len(tokenizer)))
     tokens = tokenizer.convert_ids_to_tokens(list(ids))
     return Vocabulary(tuple(map(str, tokens)), ids, before, rows)
 

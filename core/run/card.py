@@ -6,6 +6,7 @@ Its header is that of the hubs' cards (https://huggingface.co/docs/hub/model-car
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,13 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from luthier.core.data.dataset import VALIDATION, shown
+
 CARD = "README.md"
 LIBRARIES = ("luthier", "torch", "transformers", "peft", "tokenizers")
 RULE = "---\n"
+CONCLUDED = "concluded"
+"""The key of a manifest that lists those which plugins added when the run had ended."""
 
 
 def card_of(name: str, manifest: Mapping[str, Any]) -> str:
@@ -40,6 +45,12 @@ def card_of(name: str, manifest: Mapping[str, Any]) -> str:
         if part:
             text += f"\n## {heading}\n\n{part}\n" if heading else f"\n{part}\n"
     return text
+
+
+def is_card_of(text: str, manifest: Mapping[str, Any]) -> bool:
+    """Return whether a card is as it was written, by whatever name the run had then."""
+    title = re.search(r"^# (.*)$", text, re.MULTILINE)
+    return title is not None and text == card_of(title[1], manifest)
 
 
 def license_in(folder: Path) -> str | None:
@@ -101,8 +112,8 @@ def _counts(facts: Mapping[str, Any]) -> tuple[str, str]:
     return f"{facts.get('rows', 0):,}", f"{facts.get('tokens', 0):,}"
 
 
-TOLD = ("stage", "tuner", "quantizer", "optimizer")
-"""The plugins that a card tells with all their options."""
+TOLD = ("stage", "rewards", "tuner", "quantizer", "optimizer")
+"""The keys whose plugins a card tells with all their options."""
 OF_TRAINING = (
     "learning_rate", "scheduler", "warmup", "weight_decay", "max_grad_norm", "precision",
 )  # fmt: skip
@@ -110,10 +121,8 @@ OF_TRAINING = (
 
 def _method(settings: Mapping[str, Any], manifest: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
     for key in TOLD:
-        name = settings.get(f"{key}.name")
-        if name:
-            told = ", ".join(f"{k} {one}" for k, one in _options(key, settings).items())
-            yield key, f"`{name}`" + (f" ({told})" if told else "")
+        found = [_plugin(place, settings) for place in _places(key, settings)]
+        yield key, ", ".join(found)
     patches = [f"`{one['name']}`" for one in manifest["plugins"] if one["kind"] == "patches"]
     yield "patches", ", ".join(patches)
     yield "chat template", _code(settings.get("template.name"))
@@ -127,6 +136,17 @@ def _method(settings: Mapping[str, Any], manifest: Mapping[str, Any]) -> Iterato
     yield "seed", str(settings["training.seed"])
 
 
+def _places(key: str, settings: Mapping[str, Any]) -> list[str]:
+    """Return the keys at which plugins are named: the key itself, or those of a list's items."""
+    ends = [one.removesuffix(".name") for one in settings if one.endswith(".name")]
+    return [one for one in ends if one == key or re.fullmatch(rf"{key}\.\d+", one)]
+
+
+def _plugin(place: str, settings: Mapping[str, Any]) -> str:
+    told = ", ".join(f"{k} {one}" for k, one in _options(place, settings).items())
+    return f"`{settings[f'{place}.name']}`" + (f" ({told})" if told else "")
+
+
 def _options(key: str, settings: Mapping[str, Any]) -> dict[str, str]:
     """Return what a plugin was given: the items of a list together, nothing that is empty."""
     found: dict[str, str] = {}
@@ -136,26 +156,40 @@ def _options(key: str, settings: Mapping[str, Any]) -> dict[str, str]:
             continue
         stem, _, last = name.rpartition(".")
         name = stem if last.isdecimal() else name
-        found[name] = f"{found[name]} {_plain(one)}" if name in found else _plain(one)
+        value = _without_folders(shown(one)) if isinstance(one, str) else _plain(one)
+        found[name] = f"{found[name]} {value}" if name in found else value
     return found
 
 
 def _figures(manifest: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
     figures = manifest.get("figures", {})
-    if "training" in figures:
-        yield (
-            "training loss",
-            str(figures["training"]["step"]),
-            f"{figures['training']['loss']:.4f}",
-        )
-    for name, one in figures.get("validation", {}).items():
-        of = "" if name == "validation" else f" of {name}"
-        for figure, value in one.items():
-            if figure != "step":
-                yield f"validation {figure}{of}", str(one["step"]), f"{value:.4f}"
+    for figure, value, step in _stepped(figures.get("training", {})):
+        yield f"training {figure}", step, value
+    for name, one in figures.get(VALIDATION, {}).items():
+        of = "" if name == VALIDATION else f" of {name}"
+        for figure, value, step in _stepped(one):
+            yield f"validation {figure}{of}", step, value
     best = manifest.get("best")
     if best:
         yield f"best validation {best['figure']}", str(best["step"]), f"{best['value']:.4f}"
+    for key in manifest.get(CONCLUDED, ()):
+        for names, value in _numbers(manifest[key]):
+            yield " ".join([key, *(one for one in names if one != VALIDATION)]), "", value
+
+
+def _stepped(figures: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    for name, value in figures.items():
+        if name != "step":
+            yield name, f"{value:.4f}", str(figures["step"])
+
+
+def _numbers(told: Any) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Yield the numbers of what a plugin told, and the keys that each stands behind."""
+    if isinstance(told, Mapping):
+        for key, one in told.items():
+            yield from (((str(key), *keys), value) for keys, value in _numbers(one))
+    elif isinstance(told, int | float) and not isinstance(told, bool):
+        yield (), f"{told:.4f}" if isinstance(told, float) else f"{told:,}"
 
 
 def _loading(name: str, manifest: Mapping[str, Any]) -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from luthier.core.errors import BadModel
+from luthier.core.model.fingerprints import fingerprint_of
 from luthier.core.model.opening import locate, model_spec, open_model
 from luthier.core.model.sharing import lay_beside, shares_base, switched_to
 from luthier.core.run.program import run_to_serve
@@ -60,12 +62,14 @@ class Companion:
         Args:
             job: the run that is trained; its model is open.
             located: the model.
-            name: what its adapter is called beside another.
+            name: what its adapter is called beside another; a second of this name has a number.
 
         Raises:
             BadModel: it cannot be loaded.
         """
         model, spec = job.opened.model, located.spec
+        name = _free(name, job.companions)
+        job.companions[name] = fingerprint_of(located)
         if shares_base(model, model_spec(job.run, training=True), spec):
             job.opened.undo.append(lay_beside(model, spec.base / spec.adapters[-1], name))
             return cls(model, partial(switched_to, model, name))
@@ -74,3 +78,8 @@ class Companion:
         if not hasattr(other, "hf_device_map"):  # else each layer is where it belongs
             other.to(model.device)
         return cls(other, nullcontext)
+
+
+def _free(name: str, taken: Container[str]) -> str:
+    numbered = (f"{name}-{number}" for number in count(2))
+    return next(one for one in chain([name], numbered) if one not in taken)

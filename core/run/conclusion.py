@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from luthier.core.errors import BadData
-from luthier.core.run.folder import RunFolder, write_json_whole
+from luthier.core.run.card import CARD, CONCLUDED, card_of, is_card_of
+from luthier.core.run.folder import RunFolder, write_json_whole, write_text_whole
 from luthier.core.run.reporting import Reporter
 from luthier.core.wiring import manager_of
 
@@ -24,8 +25,24 @@ def conclude(job: TrainingJob, manifest: dict[str, Any]) -> None:
         LuthierError: it cannot be done; the model is saved all the same.
     """
     for told in job.manager.hook.conclude_run(job=job):
-        manifest |= told or {}
-        write_json_whole(job.folder.manifest, manifest)
+        keep(job.folder, manifest, told or {})
+
+
+def keep(folder: RunFolder, manifest: dict[str, Any], told: Mapping[str, Any]) -> None:
+    """Add what a plugin tells of a trained model to its manifest and, unless changed, to its card.
+
+    Args:
+        folder: the run's.
+        manifest: the facts of the run, which are changed.
+        told: what is added; numbers of it are figures of the card.
+    """
+    card = folder.model / CARD
+    is_own = card.is_file() and is_card_of(card.read_text(encoding="utf-8"), manifest)
+    manifest[CONCLUDED] = sorted({*manifest.get(CONCLUDED, ()), *told})
+    manifest |= told
+    write_json_whole(folder.manifest, manifest)
+    if is_own:
+        write_text_whole(card, card_of(folder.path.name, manifest))
 
 
 def trained_job(

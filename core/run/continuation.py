@@ -16,10 +16,12 @@ from luthier.core.errors import BadRunFolder
 from luthier.core.problems import counted
 from luthier.core.run.folder import RunFolder
 from luthier.core.run.ranks import world
+from luthier.core.run.telling import tell_of_changes
 from luthier.core.runfile import Run
 
 if TYPE_CHECKING:
     from luthier.core.model.opening import LocatedModel
+    from luthier.core.run.job import TrainingJob
 
 DATA = "data"
 SHOWN = 12
@@ -83,6 +85,32 @@ class Continuation:
             self._refuse(run, found)
         return found
 
+    def after_opening(
+        self, run: Run, model: str | None, companions: Mapping[str, str | None]
+    ) -> list[Difference]:
+        """Return which of the models are others than those that the run began with.
+
+        Args:
+            run: the run.
+            model: the fingerprint of the one that is trained.
+            companions: those of the models beside it, by what they are there for.
+
+        Raises:
+            BadRunFolder: one is, and that is not accepted.
+        """
+        before = {"model": self.stored.get("model", {}).get("sha256")}
+        now = {"model": model}
+        for name, digest in self.stored.get("companions", {}).items():
+            before[f"{name} model"], now[f"{name} model"] = digest, companions.get(name)
+        found = [
+            Difference(f"the files of the {what}", one[:SHOWN], (now[what] or "none")[:SHOWN])
+            for what, one in before.items()
+            if one is not None and one != now[what]
+        ]
+        if found and not self.accepts_changes:
+            self._refuse(run, found)
+        return found
+
     def kept(self, changes: Sequence[Difference]) -> dict[str, Any]:
         """Return what the manifest keeps of the run as it began, and of all that was changed."""
         before = list(self.stored.get("changes", []))
@@ -97,6 +125,25 @@ class Continuation:
             "  Put it back, or train anew with `--overwrite`; or go on with what there is now: "
             f"`luthier resume {run.output} --accept-changes`."
         )
+
+
+def kept_of(
+    begun: Continuation | None,
+    job: TrainingJob,
+    manifest: dict[str, Any],
+    changes: list[Difference],
+) -> dict[str, Any]:
+    """Return the models beside the one that is trained, and what stays of the run as it began.
+
+    Raises:
+        BadRunFolder: a model is another, and that is not accepted.
+    """
+    found = {"companions": dict(job.companions)}
+    if begun is None:
+        return found
+    models = begun.after_opening(job.run, manifest["model"]["sha256"], job.companions)
+    tell_of_changes(models, job.reporter)
+    return found | begun.kept([*changes, *models])
 
 
 def require_same_data(folder: RunFolder, prepared: PreparedData) -> None:

@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 
     from luthier.core.data.prepared import PreparedData
     from luthier.core.hooks import Items
-    from luthier.core.run.continuation import Continuation
+    from luthier.core.model.opening import LocatedModel
+    from luthier.core.run.continuation import Continuation, Difference
     from luthier.core.run.job import TrainingJob
 
 
@@ -68,13 +69,14 @@ def execute(
     if is_first():
         folder.remove_leftovers()
     with _logged(folder), quiet_libraries(), reporter.hearing():
-        from luthier.core.run.continuation import Continuation
+        from luthier.core.run.continuation import Continuation, kept_of
         from luthier.core.training.checkpoints import newest_whole
 
         checkpoint = newest_whole(folder, reporter) if resuming else None
         begun = Continuation.of(folder, accepts_changes=accept_changes) if checkpoint else None
-        job, manifest = _job(run, folder, reporter, begun)
+        job, manifest, changes = _job(run, folder, reporter, begun)
         trainer = first_answer(job.manager, "build_trainer", job=job)
+        manifest |= kept_of(begun, job, manifest, changes)
         _write(folder, manifest)  # from here on it can be gone on with
         if is_first():
             forget(folder)  # the run that this one overwrites
@@ -109,12 +111,16 @@ def _train(
 
 def _job(
     run: Run, folder: RunFolder, reporter: Reporter, begun: Continuation | None
-) -> tuple[TrainingJob, dict[str, Any]]:
-    """Open data and model, in this order: a bad row is told before any weights are loaded."""
+) -> tuple[TrainingJob, dict[str, Any], list[Difference]]:
+    """Open data and model, in this order: a bad row is told before any weights are loaded.
+
+    And before the data is read, what cannot be done to the model's layers is. Returned besides are
+    the facts of the run, and what has changed since it began.
+    """
     from transformers import set_seed
 
-    from luthier.core.data.preparation import prepare
     from luthier.core.model.opening import locate, model_spec, open_model
+    from luthier.core.model.rehearsal import rehearse
     from luthier.core.run.job import TrainingJob
     from luthier.core.run.manifest import manifest_of, model_facts
 
@@ -122,9 +128,8 @@ def _job(
     spec = model_spec(run, training=True)
     manager = manager_of(run.selected)
     located = locate(spec)
-    prepared = prepare(run, located, manager, reporter.prepared)
-    tell_of_data(folder, prepared, reporter)
-    tell_of_template(run, prepared.counts, reporter)
+    rehearse(located, run.schedule.learning_rates)
+    prepared = _read(run, located, manager, folder, reporter)
     changes += begun.after_reading(run, located, prepared) if begun else []
     tell_of_changes(changes, reporter)
     if held := ", ".join(map(repr, located.held_tokens)):
@@ -139,12 +144,27 @@ def _job(
         reporter.say("packing", str(rows))
     require_space(run, folder, opened, rows, reporter)
     manifest["model"] = model_facts(run, located, opened)
-    manifest |= begun.kept(changes) if begun else {}
     validation = {k: arranged(run, v, manager)[0] for k, v in prepared.validation.items()}
     job = TrainingJob(run, folder, opened, rows, validation, spec.dtype, manager, reporter)
     job.origins = prepared.origins
     _equip(job, reporter)
-    return job, manifest
+    return job, manifest, changes
+
+
+def _read(
+    run: Run,
+    located: LocatedModel,
+    manager: pluggy.PluginManager,
+    folder: RunFolder,
+    reporter: Reporter,
+) -> PreparedData:
+    """Return the data of a run, of which the reporter is told."""
+    from luthier.core.data.preparation import prepare
+
+    prepared = prepare(run, located, manager, reporter.prepared)
+    tell_of_data(folder, prepared, reporter)
+    tell_of_template(run, prepared.counts, reporter)
+    return prepared
 
 
 def _equip(job: TrainingJob, reporter: Reporter) -> None:
@@ -163,7 +183,8 @@ def _equip(job: TrainingJob, reporter: Reporter) -> None:
         reporter.say(subject, text)
     require_rates(job)
     observers = [one for one in hook.build_callback(job=job) if one is not None]
-    schedule = [EvaluationSchedule(job.run.evaluation.every)] if job.validation else []
+    asked = job.run.evaluation
+    schedule = [EvaluationSchedule(asked.every, on_start=asked.on_start)] if job.validation else []
     job.callbacks = (Recorder(job.folder, reporter), *schedule, *observers)
 
 
@@ -208,8 +229,10 @@ def _finish(
     manifest["memory"]["measured_peak_bytes"] = measured_peak_bytes()
     write_json_whole(folder.manifest, manifest)
     job.opened.unpatch()
-    # last: where there is a model, the run has ended
+    # where there is a model, the run has ended
     save_model(job.opened, folder.model, card_of(folder.path.name, manifest))
+    manifest["status"] = "finished"
+    write_json_whole(folder.manifest, manifest)
     rows = [row for row in rows if VALIDATION not in row]
     loss = f", last loss {rows[-1]['loss']:.4f}" if rows else ""
     reporter.say(
@@ -227,7 +250,7 @@ def _finish(
 
 def _ended(trainer: Any, seconds: float, reporter: Reporter) -> dict[str, Any]:
     """Return what the manifest keeps of how a run ended, and say which step was the best."""
-    found = {"status": "finished", "steps": trainer.state.global_step, "seconds": round(seconds, 1)}
+    found = {"steps": trainer.state.global_step, "seconds": round(seconds, 1)}
     if trainer.watch.skipped:
         found["skipped_steps"] = trainer.watch.skipped
     if trainer.best is not None and trainer.best.step is not None:

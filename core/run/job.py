@@ -44,6 +44,8 @@ class TrainingJob:
     """Observers of the loop."""
     origins: Origins | None = None
     """Where the rows of the dataset come from; None where they are streamed."""
+    companions: dict[str, str | None] = field(default_factory=dict)
+    """The fingerprint of each model beside the one that is trained, by what it is there for."""
     notes: dict[str, str] = field(default_factory=dict)
     """What the run tells of its optimizer and collator once they are built, by subject."""
 

@@ -17,6 +17,7 @@ from typing import Any
 from luthier.core.data.dataset import shown
 from luthier.core.data.prepared import PreparedData
 from luthier.core.hooks import API_VERSION
+from luthier.core.model.fingerprints import fingerprint_of
 from luthier.core.model.opening import LocatedModel, OpenModel
 from luthier.core.model.quantization import weight_count
 from luthier.core.run.card import license_in
@@ -25,7 +26,7 @@ from luthier.core.runfile import Run
 from luthier.core.templates import ChatTemplate
 
 LIBRARIES = (
-    "luthier", "torch", "transformers", "peft", "trl", "datasets", "accelerate", "tokenizers",
+    "luthier", "torch", "transformers", "peft", "datasets", "accelerate", "tokenizers",
     "safetensors", "pluggy", "pydantic", "numpy",
 )  # fmt: skip
 
@@ -116,6 +117,7 @@ def model_facts(run: Run, located: LocatedModel, opened: OpenModel) -> dict[str,
         "path": run.model.path,
         "hub": run.model.hub if run.on_hub else None,
         "revision": run.model.revision,
+        "sha256": fingerprint_of(located),
         "license": license_in(Path(located.location)),
         "adapter": hasattr(opened.model, "peft_config"),
         "value_heads": sorted(opened.value_heads),

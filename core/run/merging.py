@@ -2,7 +2,8 @@
 
 An adapter merged into weights that are held in few bits would be rounded with them, and one merged
 in half precision loses its small numbers. So it is merged in float32, whatever the run trained
-beside, and written in the precision of the model. What was written is read again and compared.
+beside, and written in the precision of the model. What was written is read again and compared
+with base plus adapter, and both with the base alone.
 The weights are the model's own; but an adapter that makes good for what few bits took of them would
 do so twice there, and is merged into what these bits stand for.
 """
@@ -18,26 +19,24 @@ from luthier.core.problems import counted
 from luthier.core.run.folder import RunFolder, written_whole
 from luthier.core.run.program import run_to_serve
 from luthier.core.run.reporting import Reporter, quiet_libraries
+from luthier.core.run.verification import (
+    CEILINGS,
+    KERNELS,
+    SUMS,
+    TEXTS,
+    Gap,
+    bounded,
+    gap_of,
+    logits_of,
+    prompts_of,
+    rounding_of,
+)
 from luthier.core.runfile import Run, read_tree
 
 if TYPE_CHECKING:
     import torch
 
     from luthier.core.model.opening import LocatedModel, OpenModel
-
-BOUNDS = {"float32": 1e-3, "float16": 0.05, "bfloat16": 0.5}
-"""The most that a logit may differ, by the precision that is written: rounding alone does so."""
-TEXTS = (
-    "What is the capital of France?",
-    "Explain in two sentences why the sky is blue.",
-    "Schreibe ein kurzes Gedicht über den Herbst.",
-    "def fibonacci(n):\n    if n < 2:\n        return n\n",
-    "请用一句话介绍北京的历史。",
-    "A train leaves at 9:40 and arrives at 13:05. How long does it take?",
-    "Liste trois fruits rouges.",
-    '{"name": "Ada", "born": 1815, "tags": ["mathematics", "engines"]}',
-)
-"""What the models are asked to continue; more prompts than these are the same with numbers."""
 
 
 class Merged(NamedTuple):
@@ -50,10 +49,17 @@ class Merged(NamedTuple):
     prompts: int
     tokens: int
     """How many of the prompts' tokens were compared."""
-    difference: float
-    """The most that a logit differs from base plus adapter."""
-    divergence: float
-    """The mean KL divergence from base plus adapter, in nats per token."""
+    found: Gap
+    """How far its answers are from those of base plus adapter."""
+    bound: Gap
+    """How far they may be."""
+    effect: Gap
+    """How far those of the base alone are."""
+
+    @property
+    def difference(self) -> float:
+        """The most that a logit differs from base plus adapter."""
+        return self.found.difference
 
 
 def merge(  # noqa: PLR0913 (options, by name)
@@ -73,7 +79,7 @@ def merge(  # noqa: PLR0913 (options, by name)
         output: the new folder of the model.
         base: the whole model to merge into, where the adapter's own base is stored in few bits.
         prompts: how many texts the result is verified with.
-        bound: the most that a logit may differ; that of BOUNDS where it is None.
+        bound: the most that a logit may differ; what rounding does where it is None.
         trust_plugins: let the plugin files that the run's run.yaml names be run.
         reporter: who is told of it.
 
@@ -174,6 +180,7 @@ def _merge(run: Run, output: Path, prompts: int, bound: float | None, told: Repo
     from luthier.core.model.architectures import config_at
     from luthier.core.model.opening import locate, model_spec, open_model
     from luthier.core.model.saving import write_model
+    from luthier.core.model.sharing import switched_off
 
     located = locate(model_spec(run, training=False))
     opened = open_model(located, training=False)
@@ -181,32 +188,70 @@ def _merge(run: Run, output: Path, prompts: int, bound: float | None, told: Repo
     fitted = bool(fitted_to_quantized(adapter))
     if not fitted:
         _require_whole(opened, run, adapter)
-    rows = _prompts(opened, prompts)
-    expected = _logits(opened.model, rows)
+    rows = prompts_of(opened, prompts)
+    expected = logits_of(opened.model, rows)
+    with switched_off(opened.model):
+        alone = logits_of(opened.model, rows)
     dtype = _dtype_of(config_at(located.location, run.model.revision))
     told.say("merging", f"{adapter} into {run.model.path}, in float32; to be written in {dtype}")
     if fitted:
         opened = _dequantized(located, adapter)
     opened.model = merged(opened.model, adapter)
     opened.unpatch()
+    limit = _limit(bound, rounding_of(opened.model, dtype, rows), dtype, fitted=fitted)
     _cast(opened.model, dtype)
+    tokens = sum(map(len, rows))
     with written_whole(output) as beside:
         write_model(opened, beside)
         del opened.model
-        difference, divergence = _compared(expected, _reloaded(beside, rows))
-        tokens = sum(len(row) for row in rows)
-        result = Merged(output, dtype, prompts, tokens, difference, divergence)
-        # kernels of few bits may compute in half precision, whatever the model does
-        limit = BOUNDS["bfloat16" if fitted else dtype] if bound is None else bound
-        told.say("verified", f"{_sentence(result)} (bound {limit:g})")
-        if not difference <= limit:  # nor where it is no number
-            raise BadMerge(
-                "the merged model answers otherwise than its base with the adapter: "
-                f"{difference:g} is over the bound of {limit:g}, and nothing is kept. Serve the "
-                "adapter beside its base, or give a wider `--bound`."
-            )
+        found = gap_of(expected, _reloaded(beside, rows))
+        result = Merged(output, dtype, prompts, tokens, found, limit, gap_of(expected, alone))
+        _judge(result, told)
     told.say("model", f"written to {output}")
     return result
+
+
+def _limit(bound: float | None, rounding: Gap, dtype: str, *, fitted: bool) -> Gap:
+    """Return how far the answers of what is written may be from those of base plus adapter."""
+    if bound is not None:
+        return bounded(bound)
+    if fitted:
+        return bounded(KERNELS, rounding)
+    return bounded(SUMS, rounding, CEILINGS[dtype])
+
+
+def _judge(result: Merged, told: Reporter) -> None:
+    """Tell what was found; warn where the adapter changes too little for the check to see it.
+
+    Raises:
+        BadMerge: it is over the bound.
+    """
+    found, bound, effect = result.found, result.bound, result.effect
+    told.say(
+        "verified",
+        f"{counted(result.prompts, 'prompt', 'prompts')}, "
+        f"{counted(result.tokens, 'token', 'tokens')}: logits differ from base plus adapter by at "
+        f"most {found.difference:.2e} (bound {bound.difference:.2g}), KL divergence "
+        f"{found.divergence:.2e} nats per token (bound {bound.divergence:.2g})",
+    )
+    told.say(
+        "adapter",
+        f"changes logits of its base by at most {effect.difference:.2e}, KL divergence "
+        f"{effect.divergence:.2e} nats per token",
+    )
+    if not found.within(bound):
+        raise BadMerge(
+            "the merged model answers otherwise than its base with the adapter: logits differ by "
+            f"up to {found.difference:.3g} (bound {bound.difference:.3g}), KL divergence "
+            f"{found.divergence:.3g} nats per token (bound {bound.divergence:.3g}), and nothing is "
+            "kept. Serve the adapter beside its base, or give a wider `--bound`."
+        )
+    if effect.within(bound):
+        told.warn(
+            "the adapter changes less than the bound allows, so this check cannot tell a merge "
+            f"that holds it from one that lost it, as rounding to {result.dtype} may have done. "
+            "Serve it beside its base, or train it for longer."
+        )
 
 
 def _dequantized(located: LocatedModel, adapter: Path) -> OpenModel:
@@ -224,60 +269,20 @@ def _dequantized(located: LocatedModel, adapter: Path) -> OpenModel:
     return opened
 
 
-def _sentence(result: Merged) -> str:
-    return (
-        f"{counted(result.prompts, 'prompt', 'prompts')}, "
-        f"{counted(result.tokens, 'token', 'tokens')}: logits differ from base plus "
-        f"adapter by at most {result.difference:.2e}, KL divergence {result.divergence:.2e} nats "
-        "per token"
-    )
-
-
-def _prompts(opened: OpenModel, count: int) -> list[list[int]]:
-    """Return ids of texts; the tokens that are new to the model stand at the end of the first."""
-    texts = [f"{TEXTS[n % len(TEXTS)]}{f' {n}' if n >= len(TEXTS) else ''}" for n in range(count)]
-    rows = [opened.tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
-    return [[*rows[0], *opened.vocabulary.ids], *rows[1:]]
-
-
-def _logits(model: Any, rows: Sequence[Sequence[int]]) -> list[torch.Tensor]:
-    """Return logits of shape (T, V) of each row, in float32."""
-    import torch
-
-    model.eval()
-    with torch.inference_mode():
-        return [
-            model(input_ids=torch.tensor([row], device=model.device)).logits[0].float().cpu()
-            for row in rows
-        ]
-
-
 def _reloaded(folder: Path, rows: Sequence[Sequence[int]]) -> list[torch.Tensor]:
     """Return the logits of what was written, computed in float32."""
     from luthier.core.model.opening import locate, model_spec, open_model
 
     run = run_to_serve(folder, ["model.dtype=float32"], trust_plugins=False)
-    return _logits(open_model(locate(model_spec(run, training=False)), training=False).model, rows)
-
-
-def _compared(
-    expected: Sequence[torch.Tensor], found: Sequence[torch.Tensor]
-) -> tuple[float, float]:
-    """Return the largest difference of logits, and the mean KL divergence in nats per token."""
-    import torch
-    from torch.nn.functional import kl_div
-
-    expected_TV, found_TV = torch.cat(list(expected)), torch.cat(list(found))
-    difference = (expected_TV - found_TV).abs().max().item()
-    log_p_TV, log_q_TV = expected_TV.log_softmax(-1), found_TV.log_softmax(-1)
-    divergence = kl_div(log_q_TV, log_p_TV, reduction="batchmean", log_target=True).item()
-    return difference, max(divergence, 0.0)
+    return logits_of(
+        open_model(locate(model_spec(run, training=False)), training=False).model, rows
+    )
 
 
 def _dtype_of(config: Any) -> str:
     """Return the precision that a model is stored in; float32 where its config does not tell."""
     name = str(config.dtype).removeprefix("torch.")
-    return name if name in BOUNDS else "float32"
+    return name if name in CEILINGS else "float32"
 
 
 def _cast(model: Any, dtype: str) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,21 @@ logger = logging.getLogger("luthier")
 
 MANY_ROWS = 10_000
 """From so many rows on, their preparation takes a while."""
+TOLD_EVERY = 30.0
+"""Seconds between two lines that tell how far something is."""
+
+
+def now_and_then(tell: Callable[[int], None]) -> Callable[[int], None]:
+    """Return what takes a count at any time, and has it told no more often than `TOLD_EVERY`."""
+    last = time.monotonic()
+
+    def counted(count: int) -> None:
+        nonlocal last
+        if time.monotonic() - last >= TOLD_EVERY:
+            last = time.monotonic()
+            tell(count)
+
+    return counted
 
 
 class Reporter:

@@ -35,6 +35,27 @@ def tell_of_data(folder: RunFolder, prepared: PreparedData, reporter: Reporter) 
         reporter.warn(_left_out(len(prepared.rejected), folder))
 
 
+def _tell_of_options(run: Run, reporter: Reporter) -> None:
+    """Warn of a tuner's options that do not act: the adapter that it goes on with has its own.
+
+    A run file that is written down names those that are as by default, too; they are not told of.
+    """
+    for one in run.of("tuners"):
+        if "continues-adapter" in one.traits:
+            fields = type(one.plugin).model_fields
+            given = [
+                f"`{name}`"
+                for name, field in fields.items()
+                if getattr(one.plugin, name) != field.get_default(call_default_factory=True)
+            ]
+            if given:
+                do = "does" if len(given) == 1 else "do"
+                reporter.warn(
+                    f"{', '.join(given)} of {one} {do} not act: the adapter that is trained on has "
+                    "its own. For these, lay a new one on it: `model.continue_adapter: false`"
+                )
+
+
 def tell_of_model(run: Run, opened: OpenModel, counts: dict[str, Any], reporter: Reporter) -> None:
     """Say which model it is, what is done to it, and what of it is trained."""
     family = run.family.name if run.family else "?"
@@ -53,6 +74,8 @@ def tell_of_model(run: Run, opened: OpenModel, counts: dict[str, Any], reporter:
         reporter.say(
             "adapter", f"{folder}, {'trained on' if goes_on else 'made part of the model'}"
         )
+    if run.continues_adapter:
+        _tell_of_options(run, reporter)
     if opened.layers.resolved:
         reporter.say("targets", str(opened.layers))
     share = counts["trained"] / counts["all"]

@@ -91,6 +91,11 @@ class Chooser:
                 node.value[index] = self.select(kind, item, path)
             else:
                 self._found(kind, item, Node(name, item.place), path)  # it may be misspelt
+        if not kind.repeats:
+            self._once(before)
+
+    def _once(self, before: int) -> None:
+        """Tell of plugins that are chosen again, of all since so many, and leave them out."""
         first: dict[str, str] = {}
         for one, place, key in self.chosen[before:]:
             if one.name in first:
@@ -119,7 +124,9 @@ class Chooser:
         plugin = self._configured(value, options, path)
         if plugin is None:
             return node
-        chosen = Selected(kind.name, entry.name, plugin, entry, added_specs(self.kinds))
+        alike = [c for c, _, _ in self.chosen if (c.kind, c.name) == (kind.name, entry.name)]
+        number = 1 + len(alike) if kind.repeats else 1
+        chosen = Selected(kind.name, entry.name, plugin, entry, added_specs(self.kinds), number)
         if not self._taken(chosen, named.place, path):
             return node
         result = Node({"name": named, **options.mapping}, node.place, node.key_place)

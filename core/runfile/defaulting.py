@@ -31,7 +31,8 @@ def leave_out_conflicting(tree: Node, device: Device, chooser: Chooser) -> None:
             _leave_out(key, reason, tree, chooser)
         elif conflict := _conflict(one, others, device):
             _leave_out(key, conflict, tree, chooser)
-            chooser.notes.append(f"{one}, a default, is left out: {conflict}")
+            told = conflict.replace(f"{one} cannot", "it cannot")
+            chooser.notes.append(f"{one}, a default, is left out: {told}")
 
 
 def leave_out_faulted(

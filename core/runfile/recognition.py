@@ -6,6 +6,7 @@ from pathlib import Path
 
 from luthier.core.errors import BadModel, LuthierError
 from luthier.core.model import remote_code
+from luthier.core.model.adapters import ADAPTER_CONFIG, adapter_config_of
 from luthier.core.model.architectures import folder_needs_its_code
 from luthier.core.model.evidence import Evidence
 from luthier.core.model.families import Family
@@ -208,15 +209,25 @@ def _recognised(
         chooser.notes += [found.note] if found.note else []
         return found
     if folder.is_dir():
-        said = f"{folder} holds no config.json, so it is no model"
-        remedy = "Name a folder that `save_pretrained` wrote."
-        if (folder / "adapter_config.json").is_file():
-            said = f"{folder} holds an adapter, which is no model by itself"
-            remedy = "Name it in `model.adapters`, and here the model that it was trained on."
-        chooser.tell(path.place, "model.path", said, remedy)
+        chooser.tell(path.place, "model.path", *_no_model(folder, str(path.value)))
     elif not is_hub_id(str(path.value)):
         _tell_of_no_model(path, chooser)
     return None
+
+
+def _no_model(folder: Path, name: str) -> tuple[str, str]:
+    """Return what a folder without a config.json is, and how what lies in it is named."""
+    if (folder / ADAPTER_CONFIG).is_file():
+        base = adapter_config_of(folder).get("base_model_name_or_path") or "MODEL"
+        said = f"{folder} holds an adapter, which is no model by itself"
+        return said, f"Name it beside its model: `model: {{path: {base}, adapters: [{name}]}}`."
+    inside = folder / "model"
+    if (inside / ADAPTER_CONFIG).is_file():
+        return f"{folder} is the folder of a run", _no_model(inside, f"{name}/model")[1]
+    if (inside / "config.json").is_file():
+        return f"{folder} is the folder of a run", f"Name its model: `model: {name}/model`."
+    said = f"{folder} holds no config.json, so it is no model"
+    return said, "Name a folder that `save_pretrained` wrote."
 
 
 def tokenizer_folders(node: Node, fetched: Path | None) -> list[Path] | None:
@@ -231,54 +242,6 @@ def tokenizer_folders(node: Node, fetched: Path | None) -> list[Path] | None:
     except UnusablePath:
         return []  # told of where the model and its adapters are looked for
     return [*folders, own] if own.is_dir() or not is_hub_id(str(path.value)) else None
-
-
-def require_adapters(node: Node, chooser: Chooser) -> None:
-    """Tell of adapters that are no adapters' folders; the paths of the others become absolute."""
-    listed = node.at(("adapters",))
-    for index, item in enumerate(listed.items):
-        key = f"model.adapters.{index}"
-        if not isinstance(item.value, str):
-            continue  # told where the section was read
-        try:
-            folder = path_of(item, item.value)
-        except UnusablePath as fault:
-            chooser.tell(item.place, key, str(fault), "Name the folder of an adapter.")
-            continue
-        if (folder / "adapter_config.json").is_file():
-            item.value = str(folder)
-        else:
-            said = f"{folder} holds no adapter: there is no adapter_config.json in it"
-            chooser.tell(item.place, key, said, "Name a folder that PEFT saved an adapter to.")
-    if listed.items:
-        _judge_adapters(node, chooser)
-
-
-def _judge_adapters(node: Node, chooser: Chooser) -> None:
-    """Tell of plugins that cannot do with the adapters beneath what they train."""
-    listed, key = node.at(("adapters",)), "model.adapters"
-    chosen = [one for one, _, _ in chooser.chosen]
-    new = [one for one in chosen if "adapter" in one.traits]
-    continues = node.at(("continue_adapter",)).value is not False
-    keeps_last = not chooser.training or (new and continues)
-    for one in chosen:
-        if "adds-layers" in one.traits:
-            said = f"{one} gives layers new numbers, and the adapters are laid on them by these"
-            chooser.tell(listed.place, key, said, MERGE)
-        elif "quantized" in one.traits and len(listed.items) > bool(keeps_last):
-            said = f"{one} holds the weights in few bits, and {listed.items[0].value} would be "
-            chooser.tell(listed.place, key, f"{said}merged into them", MERGE)
-    for one in new if continues else ():
-        if "continues-adapter" not in one.traits:
-            said = f"{one} cannot go on training an adapter that was saved"
-            remedy = "Let it lay a new one on the model and them: `model.continue_adapter: false`."
-            chooser.tell(listed.place, key, said, remedy)
-
-
-MERGE = (
-    "Merge it into whole weights (`luthier merge ADAPTER NEW_FOLDER`), and name the new folder as "
-    "`model.path`."
-)
 
 
 def without_options(model: Node) -> Node:

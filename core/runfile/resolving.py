@@ -5,13 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from luthier.core.circumstances import Circumstance, HeldOut, Precision, Processes
+from luthier.core.circumstances import (
+    Circumstance,
+    HeldOut,
+    NewTokens,
+    Precision,
+    Processes,
+    Streamed,
+)
 from luthier.core.compatibility import conflicts
 from luthier.core.data.dataset import Validation
 from luthier.core.device import Device, probe
 from luthier.core.kinds import RESERVED, Kind, broken_kinds
 from luthier.core.problems import BadRunFile, Finding, Place, Problem, described
 from luthier.core.run.ranks import world
+from luthier.core.runfile.adapters import require_adapters
 from luthier.core.runfile.answering import INFERENCE, TRAINING, require_answers
 from luthier.core.runfile.choosing import Chooser, put_defaults
 from luthier.core.runfile.datasets import datasets_of
@@ -34,7 +42,6 @@ from luthier.core.runfile.quantizing import choose_quantizer, stored_in
 from luthier.core.runfile.recognition import (
     choose_family,
     pin_revision,
-    require_adapters,
     take_short_name,
     tokenizer_folders,
     without_options,
@@ -226,6 +233,10 @@ class _Resolver:
         model, training = sections["model"], sections["training"]
         held_out = HeldOut(validation.holds_out or bool(validation.sets))
         around: list[Circumstance] = [Processes(world()), held_out]
+        if sections["mix"]:
+            around.append(Streamed(sections["mix"].streaming))
+        if model:
+            around.append(NewTokens(bool(model.add_tokens or model.add_special_tokens)))
         if model and training:
             around.append(Precision.of(model, training, self.device))
         chosen = [one for one, _, _ in self.chooser.chosen]
@@ -238,6 +249,9 @@ class _Resolver:
         model, encoding = sections["model"], sections["encoding"]
         if model is None or encoding is None:
             return []
+        # `require_adapters` has made their paths whole
+        beneath = tuple(str(one.value) for one in tree.at(("model", "adapters")).items)
+        model = model.model_copy(update={"adapters": beneath})
         return list(findings(self._folder(tree), model, encoding, self.device, self.chooser))
 
     def _folder(self, tree: Node) -> Path:

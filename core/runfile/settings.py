@@ -51,6 +51,8 @@ SCHEDULERS_OF = {
     "minimum": ("cosine", "wsd"), "decay": ("wsd",), "cycles": ("cosine-restarts",),
 }  # fmt: skip
 """The schedulers that each key of the section `schedule` is for."""
+ROUNDING = 1e-9
+"""What shares that add up to 1 may be above it."""
 
 
 def settle(tree: Node, sections: dict[str, Any], chooser: Chooser) -> dict[str, Any]:
@@ -78,6 +80,7 @@ def settle(tree: Node, sections: dict[str, Any], chooser: Chooser) -> dict[str, 
     training = training.model_copy(update=settled)
     if isinstance(schedule, ScheduleSection):
         _judge_schedule(tree, training.scheduler, schedule, chooser)
+        _judge_phases(tree, training, schedule, chooser)
     return {**sections, "training": training}
 
 
@@ -102,3 +105,20 @@ def _judge_schedule(tree: Node, name: str, schedule: ScheduleSection, chooser: C
             said = f"`training.scheduler: {name}` has none"
             remedy = f"Leave it out, or choose the scheduler {' or '.join(schedulers)}."
             chooser.tell(tree.at(("schedule", key)).place, f"schedule.{key}", said, remedy)
+
+
+def _judge_phases(
+    tree: Node, training: TrainingSection, schedule: ScheduleSection, chooser: Chooser
+) -> None:
+    """Refuse a warm-up that has not ended when the rate is to fall."""
+    phases = training.warmup + schedule.decay
+    if training.scheduler == "wsd" and phases > 1 + ROUNDING:
+        keys = ("schedule", "decay"), ("training", "warmup")
+        # the first that the file itself gives: the defaults go together
+        key = next(one for one in keys if tree.at(one).place != DEFAULT)
+        said = (
+            f"the warm-up ({training.warmup:g}) and the fall of `wsd` ({schedule.decay:g}) take "
+            f"{phases:g} of all steps together, and the learning rate would never be reached"
+        )
+        remedy = "Set `training.warmup` and `schedule.decay` to 1 or less together."
+        chooser.tell(tree.at(key).place, ".".join(key), said, remedy)

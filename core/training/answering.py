@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
-from luthier.core.data.columns import unfolded
+from luthier.core.data.columns import field_of, unfolded
+from luthier.core.data.encoding import ANSWERED, PROMPT
 from luthier.core.errors import BadData
 from luthier.core.model.generation import generation_config, within_positions
+from luthier.core.model.modes import evaluated
 from luthier.core.run.reporting import quiet_libraries
 from luthier.core.templates import IGNORED
 from luthier.core.training.state import random_state, restore_random_state
@@ -27,9 +29,6 @@ if TYPE_CHECKING:
     from luthier.core.model.opening import OpenModel
     from luthier.core.run.job import TrainingJob
 
-PROMPT, ANSWERED = "prompt_", "answered_"
-"""What the columns begin with of rows that `Encoder.prompts` made."""
-
 
 class Question(NamedTuple):
     """A prompt, and the answer that the data has."""
@@ -40,7 +39,7 @@ class Question(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """A question as text, and what the model answered; none holds special tokens."""
+    """A question as text, and what the model answered; none holds special tokens, nor its end."""
 
     prompt: str
     answer: str
@@ -85,10 +84,10 @@ def _rows(item: Any) -> Sequence[Mapping[str, Any]]:
 
 
 def _question(row: Mapping[str, Any]) -> Question | None:
-    if f"{PROMPT}input_ids" in row:
-        pairs = [row.get(f"{ANSWERED}{field}") or () for field in ("input_ids", "labels")]
+    if field_of(PROMPT, "input_ids") in row:
+        pairs = [row.get(field_of(ANSWERED, field)) or () for field in ("input_ids", "labels")]
         answered = [int(i) for i, label in zip(*pairs, strict=True) if label != IGNORED]
-        return Question([*map(int, row[f"{PROMPT}input_ids"])], answered)
+        return Question([*map(int, row[field_of(PROMPT, "input_ids")])], answered)
     sequences = unfolded([row])
     if not sequences:
         return None
@@ -127,30 +126,25 @@ def answers(
             found.update(zip(numbers, made, strict=True))
             if tell is not None:
                 tell(len(found))
-    text = job.opened.tokenizer.decode
-    return [
-        Answer(*(str(text(ids, skip_special_tokens=True)) for ids in (prompt, found[n], label)))
-        for n, (prompt, label) in enumerate(questions)
-    ]
+    text, ends = job.opened.tokenizer.decode, _ends_of(settings)
+    of = [(prompt, found[n], _ended(label, ends)) for n, (prompt, label) in enumerate(questions)]
+    return [Answer(*(str(text(ids, skip_special_tokens=True)) for ids in one)) for one in of]
 
 
 @contextmanager
 def _asked(job: TrainingJob) -> Iterator[None]:
     """Have the model as it is evaluated, and all as it was afterwards."""
     model, run, state = job.opened.model, job.run, random_state()
-    modes = [(module, module.training) for module in model.modules()]
     mixed = run.training.precision == "mixed" and job.dtype != "float32"
     kind = model.device.type
-    model.eval()
     try:
         with (
+            evaluated(model),
             torch.no_grad(),
             torch.autocast(kind, getattr(torch, job.dtype)) if mixed else nullcontext(),
         ):
             yield
     finally:
-        for module, mode in modes:
-            module.training = mode
         restore_random_state(state)
 
 
@@ -169,9 +163,13 @@ def _generated(
     ids_BT = opened.model.generate(
         input_ids=ids_BP.to(device), attention_mask=seen_BP.to(device), generation_config=settings
     )
-    stops = settings.eos_token_id
-    ends = set(stops if isinstance(stops, list) else [stops])
+    ends = _ends_of(settings)
     return [_ended(ids, ends) for ids in ids_BT[:, longest:].tolist()]
+
+
+def _ends_of(settings: GenerationConfig) -> set[int | None]:
+    stops = settings.eos_token_id
+    return set(stops if isinstance(stops, list) else [stops])
 
 
 def _ended(ids: list[int], ends: set[int | None]) -> list[int]:

@@ -4,34 +4,36 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any
 
 from transformers import TrainerCallback
 
 from luthier.core.errors import LuthierError
-from luthier.core.training.figures import MEAN
+from luthier.core.training.figures import LOSS, MEAN
+from luthier.core.training.measuring import falling_figures, measured_figures
 from luthier.registry.errors import nearest
 
 if TYPE_CHECKING:
     from luthier.core.run.job import TrainingJob
 
-LOSS = "loss"
-FALLING = frozenset({LOSS, "kl", "perplexity"})
-"""The figures of which less is better; of all others more is."""
-
 
 class Best(TrainerCallback):
     """Has a checkpoint written of each step that is better than all before it."""
 
-    def __init__(self, validation: str, figure: str, patience: int | None) -> None:
+    def __init__(
+        self, validation: str, figure: str, patience: int | None, *, falling: bool
+    ) -> None:
         """Look at one figure of one validation set.
 
         Args:
             validation: the name of the set.
-            figure: `loss`, or one of the stage's means.
+            figure: `loss`, one of the stage's means, or one of an observer's.
             patience: after so many evaluations that are no better the run ends; None for never.
+            falling: whether less is better.
         """
         self.validation, self.figure, self.patience = validation, figure, patience
+        self.falling = falling
         self.step: int | None = None
         self.value = math.nan
         self.waited = 0
@@ -39,27 +41,37 @@ class Best(TrainerCallback):
         """Whether its checkpoint is gone: a damaged one was gone on from one before it."""
 
     @classmethod
-    def of(cls, job: TrainingJob, figures: Sequence[str]) -> Best | None:
+    def of(
+        cls,
+        job: TrainingJob,
+        figures: Sequence[str],
+        falling: AbstractSet[str] = frozenset(),
+        default: str = LOSS,
+    ) -> Best | None:
         """Return what looks for the best step as a run file says; None where it does not ask.
 
         Args:
             job: the run.
             figures: what the stage tells of each evaluation.
+            falling: those of which less is better; of the loss it is, too.
+            default: the one that is looked at where the file has a patience and names none.
 
         Raises:
-            LuthierError: the file names a figure that the stage does not tell.
+            LuthierError: the file names a figure that neither the stage nor an observer tells.
         """
         evaluation = job.run.evaluation
-        asked = evaluation.best or (LOSS if evaluation.patience else None)
+        asked = evaluation.best or (default if evaluation.patience else None)
         if asked is None or not job.validation:
             return None
         validation, figure = parted(asked, list(job.validation))
+        figures = list(dict.fromkeys((*figures, *measured_figures(job))))
         if figure not in figures:
             raise LuthierError(
                 f"evaluation.best: there is no figure {figure!r}. {nearest(figure, figures)}"
-                f"An evaluation of this stage tells: {', '.join(figures)}."
+                f"An evaluation of this run tells: {', '.join(figures)}."
             )
-        return cls(validation, figure, evaluation.patience)
+        falls = figure in {LOSS, *falling, *falling_figures(job)}
+        return cls(validation, figure, evaluation.patience, falling=falls)
 
     @property
     def ended(self) -> bool:
@@ -67,7 +79,9 @@ class Best(TrainerCallback):
         return self.patience is not None and self.waited >= self.patience
 
     def on_evaluate(self, args: Any, state: Any, control: Any, **told: Any) -> None:  # noqa: ARG002
-        """Compare; a step that is better is to be kept."""
+        """Compare; a step that is better is to be kept. What the model began as is no step."""
+        if not state.global_step:
+            return
         prefix = f"eval_{self.validation}_"
         name = self.figure if self.figure == LOSS else f"{MEAN}{self.figure}"
         value = told["metrics"].get(prefix + name)
@@ -85,7 +99,7 @@ class Best(TrainerCallback):
     def _is_better(self, value: float) -> bool:
         if math.isnan(value) or self.step is None:
             return not math.isnan(value)
-        return value < self.value if self.figure in FALLING else value > self.value
+        return value < self.value if self.falling else value > self.value
 
     def state(self) -> dict[str, Any]:
         """Return what is known so far."""

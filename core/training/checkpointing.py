@@ -107,8 +107,8 @@ class Checkpointing(transformers.Trainer):
         if other:
             raise BadRunFolder(
                 f"{resume_from_checkpoint} holds other parameters than this run trains, such as "
-                f"{sorted(other)[0]}. Put the model and the plugins back as they were, or train "
-                "anew with `--overwrite`."
+                f"{sorted(other)[0]}. Put the model, the tuner and the patches back as they were, "
+                "which `--accept-changes` cannot do without; or train anew with `--overwrite`."
             )
         with torch.no_grad():
             for name, parameter in self._trained.items():

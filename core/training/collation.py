@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from luthier.core.data.columns import unfolded
+from luthier.core.model.padding import pad_id_of
 from luthier.core.templates import IGNORED
 
 if TYPE_CHECKING:
@@ -26,8 +27,7 @@ class PaddingCollator:
     @classmethod
     def of(cls, tokenizer: PreTrainedTokenizerBase) -> PaddingCollator:
         """Return the collator that pads with a tokenizer's own pad token, or with id 0."""
-        pad = tokenizer.pad_token_id
-        return cls(int(pad) if pad is not None else 0)
+        return cls(pad_id_of(tokenizer))
 
     def __call__(self, rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
         """Return `input_ids`, `attention_mask` and `labels`, each of shape (B, T)."""

@@ -11,6 +11,31 @@ import torch
 MEAN = "mean_"
 """What the names of a stage's own figures begin with, in what transformers hands to observers."""
 
+LOSS = "loss"
+
+
+class Telling:
+    """What a trainer tells besides its loss; a stage's own says which figures these are."""
+
+    means: tuple[str, ...] = ()
+    """What it tells of each item that its loss counts, besides the loss, by name."""
+    falling: frozenset[str] = frozenset()
+    """Those of its figures of which less is better, as it is of the loss."""
+    best_figure: str = LOSS
+    """The one by which the best step is known where a run file names none."""
+
+    def items_of(self, inputs: dict[str, Any], trained: torch.Tensor) -> torch.Tensor:  # noqa: ARG002
+        """Return how many items of a batch the loss is the mean of: here its trained tokens."""
+        return trained
+
+    def sums_of_means(self) -> list[torch.Tensor]:
+        """Return the sums of `means` over the items of the batch whose loss was just computed."""
+        return []
+
+    def logged_means(self, means: dict[str, float]) -> dict[str, float]:
+        """Return what is logged of the means of `means` over many batches: here all of them."""
+        return means
+
 
 class Figures:
     """Sums over batches, kept on the device where they arise."""

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from luthier.core.errors import LuthierError
+from luthier.core.errors import BadModel, LuthierError
 
 if TYPE_CHECKING:
     import torch
 
+    from luthier.core.model.opening import OpenModel
     from luthier.core.run.job import TrainingJob
 
 MATRIX = 2
-"""The axes of the smallest parameter that weight decay is for; a bias or a norm has one."""
+"""The axes of the smallest parameter that is a matrix; a bias or a norm has one."""
+SCALES = frozenset({"ia3_l", "boft_s"})
+"""PEFT's names of what multiplies outputs, and begins at 1; it holds them as (n, 1) or (1, n)."""
 
 
 def parameter_groups(
@@ -36,7 +39,7 @@ def parameter_groups(
     for name, parameter in job.opened.trained().items():
         facts = {
             "lr": rates.get(name, training.learning_rate),
-            "weight_decay": training.weight_decay if parameter.ndim >= MATRIX else 0.0,
+            "weight_decay": training.weight_decay if decays(name, parameter) else 0.0,
             **settings(name, parameter),
         }
         group = groups.setdefault(tuple(sorted(facts.items())), {"params": [], **facts})
@@ -44,18 +47,48 @@ def parameter_groups(
     return list(groups.values())
 
 
+def decays(name: str, parameter: torch.nn.Parameter) -> bool:
+    """Return whether weight decay is for a parameter: for a matrix, or a stack of them.
+
+    Args:
+        name: its full name. The biases of stacked experts are (experts, outputs), and no matrix.
+        parameter: itself. Its shape alone does not tell: a LoRA of rank 1 is (1, n), too.
+    """
+    scales = not SCALES.isdisjoint(name.split("."))
+    return parameter.ndim >= MATRIX and not (scales or name.endswith("bias"))
+
+
 def rates_of(job: TrainingJob) -> dict[str, float]:
     """Return the learning rates of those trained parameters that have one of their own, by name.
 
     Raises:
-        BadModel: a word of `schedule.learning_rates` matches no layer.
+        BadModel: a word of `schedule.learning_rates` matches no layer, or none that is trained.
     """
-    layers = job.opened.layers
+    asked, layers = job.run.schedule.learning_rates, job.opened.layers
+    within = _layers_of_trained(job.opened) if asked else {}
     rates: dict[str, float] = {}
-    for word, rate in job.run.schedule.learning_rates.items():
-        rates |= dict.fromkeys(layers.matching([word]), rate)
-    named = {name: layers.layer_of(name) for name in (job.opened.trained() if rates else ())}
-    return {name: rates[layer] for name, layer in named.items() if layer in rates}
+    for word, rate in asked.items():
+        chosen = set(layers.matching([word]))
+        reached = [name for name, own in within.items() if not chosen.isdisjoint(own)]
+        if not reached:
+            raise BadModel(
+                f"`schedule.learning_rates` has a rate for '{word}', and nothing is trained of "
+                f"what that names ({layers.described(chosen)}). Leave it out, or choose a tuner "
+                "or `targets` that train it."
+            )
+        rates |= dict.fromkeys(reached, rate)
+    return rates
+
+
+def _layers_of_trained(opened: OpenModel) -> dict[str, set[str]]:
+    """Return the layers that each trained parameter is of, by name; of a tied one there are two."""
+    names = {id(parameter): name for name, parameter in opened.trained().items()}
+    found: dict[str, set[str]] = {name: set() for name in names.values()}
+    for name, parameter in opened.model.named_parameters(remove_duplicate=False):
+        layer = opened.layers.layer_of(name)
+        if layer is not None and id(parameter) in names:
+            found[names[id(parameter)]].add(layer)
+    return found
 
 
 def require_rates(job: TrainingJob) -> None:

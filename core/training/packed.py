@@ -26,6 +26,8 @@ from torch.nn.functional import pad
 
 from luthier.core.data.columns import unfolded
 from luthier.core.errors import BadModel
+from luthier.core.model.modes import evaluated
+from luthier.core.model.padding import pad_id_of
 from luthier.core.model.sequencewise import SEQUENCEWISE
 from luthier.core.templates import IGNORED
 
@@ -82,8 +84,7 @@ class PackedCollator:
         Raises:
             BadModel: nothing is known of the backend.
         """
-        pad_token = tokenizer.pad_token_id
-        return cls(int(pad_token) if pad_token is not None else 0, layout_of(attention))
+        return cls(pad_id_of(tokenizer), layout_of(attention))
 
     def __call__(self, items: Sequence[Pack | Mapping[str, Any]]) -> dict[str, Any]:
         """Return `input_ids`, `labels` and `position_ids`, and for `flat` the bounds of samples.
@@ -157,14 +158,8 @@ def require_isolated(model: nn.Module, attention: str) -> None:
     """
     collate = PackedCollator(0, layout_of(attention))
     device = next(model.parameters()).device
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        with torch.no_grad():
-            plain, other, own = (_second(model, collate, tried, device) for tried in _TRIED)
-    finally:
-        for module, mode in modes:
-            module.training = mode
+    with evaluated(model), torch.no_grad():
+        plain, other, own = (_second(model, collate, tried, device) for tried in _TRIED)
     exact = plain.dtype == torch.float32 and not torch.is_autocast_enabled(device.type)
     leak = (other.float() - plain.float()).abs().max()
     seen = (own.float() - plain.float())[1:].abs().max()

@@ -23,9 +23,13 @@ NEAR_ZERO = 0.5
 class EvaluationSchedule(TrainerCallback):
     """Has the model evaluated every so many steps, or after each epoch; and after the last step."""
 
-    def __init__(self, every: int | None) -> None:
-        """Take the steps between two evaluations; None for an epoch."""
-        self.every = every
+    def __init__(self, every: int | None, *, on_start: bool) -> None:
+        """Take the steps between two evaluations, None for an epoch; and if one comes before."""
+        self.every, self.on_start = every, on_start
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
+        """Have a run that begins evaluated first; one that is gone on with has been."""
+        args.eval_on_start = self.on_start and state.global_step == 0
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
         """Ask for an evaluation where it is time; a checkpoint of the same step is written later.
@@ -177,13 +181,16 @@ def read_metrics(folder: RunFolder) -> list[dict[str, Any]]:
 def figures_of(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the last figures of the training, and of each validation set by its name."""
     found: dict[str, Any] = {}
-    beside = {VALIDATION, "epoch", "seconds", "trained_tokens"}
+    beside = {
+        VALIDATION, "epoch", "seconds", "trained_tokens", "tokens", "tokens_per_second",
+        "learning_rate", "grad_norm",
+    }  # fmt: skip
     for row in rows:
         if VALIDATION in row:
             of_sets = found.setdefault(VALIDATION, {})
             of_sets[row[VALIDATION]] = {k: v for k, v in row.items() if k not in beside}
         else:
-            found["training"] = {"step": row["step"], "loss": row["loss"]}
+            found["training"] = {k: v for k, v in row.items() if k not in beside}
     return found
 
 

@@ -20,13 +20,14 @@ from luthier.core.run.folder import CHECKPOINT
 from luthier.core.run.ranks import is_first, world
 from luthier.core.templates import IGNORED
 from luthier.core.training.arguments import place_reports, training_arguments
-from luthier.core.training.best import LOSS, Best
+from luthier.core.training.best import Best
 from luthier.core.training.checkpointing import Checkpointing
-from luthier.core.training.figures import Figures
+from luthier.core.training.figures import LOSS, Figures, Telling
 from luthier.core.training.filling import Filled
 from luthier.core.training.grouping import GroupedByLength
 from luthier.core.training.loss import token_mean_loss
 from luthier.core.training.making import made_with
+from luthier.core.training.measuring import measured
 from luthier.core.training.numbering import Numbered, NumberedCollator
 from luthier.core.training.packed import PackedCollator, require_isolated, tokens_of
 from luthier.core.training.parameters import lost
@@ -39,11 +40,8 @@ if TYPE_CHECKING:
     from luthier.core.run.job import TrainingJob
 
 
-class Trainer(Checkpointing):
+class Trainer(Telling, Checkpointing):
     """Trains a model on encoded rows; a stage may give it another loss."""
-
-    means: tuple[str, ...] = ()
-    """What a subclass tells of each item that its loss counts, besides the loss, by name."""
 
     def __init__(self, job: TrainingJob, **settings: Any) -> None:
         """Set up the loop of a run.
@@ -88,7 +86,8 @@ class Trainer(Checkpointing):
     def _observe(self) -> None:
         """Set up what looks at steps and evaluations for the run itself."""
         figures = (LOSS, *self.logged_means(dict.fromkeys(self.means, 0.5)))  # shares, for one
-        self.watch, self.best = Watch(self), Best.of(self.job, figures)
+        self.watch = Watch(self)
+        self.best = Best.of(self.job, figures, self.falling, self.best_figure)
         for one in (self.watch, self.best):
             if one is not None:
                 self.add_callback(one)
@@ -154,11 +153,10 @@ class Trainer(Checkpointing):
             finally:
                 self.train_dataset, self.data_collator = given
         return torch.utils.data.DataLoader(
-            self.train_dataset,
-            batch_size=self._train_batch_size,
-            collate_fn=self.data_collator,
+            self.train_dataset, batch_size=self._train_batch_size, collate_fn=self.data_collator,
             pin_memory=self.args.dataloader_pin_memory,
-        )
+            generator=torch.Generator(),  # else it draws a seed of the chance that is restored
+        )  # fmt: skip
 
     def get_eval_dataloader(self, eval_dataset: Any = None) -> Any:
         """Return the batches of a validation set, by its name or itself; each row is in one."""
@@ -239,18 +237,6 @@ class Trainer(Checkpointing):
             figures.add(loss * share, items, trained, tokens, *self.sums_of_means())
         return result
 
-    def items_of(self, inputs: dict[str, Any], trained: torch.Tensor) -> torch.Tensor:  # noqa: ARG002
-        """Return how many items of a batch the loss is the mean of: here its trained tokens."""
-        return trained
-
-    def sums_of_means(self) -> list[torch.Tensor]:
-        """Return the sums of `means` over the items of the batch whose loss was just computed."""
-        return []
-
-    def logged_means(self, means: dict[str, float]) -> dict[str, float]:
-        """Return what is logged of the means of `means` over many batches: here all of them."""
-        return means
-
     def evaluate(self, *args: Any, **settings: Any) -> dict[str, float]:
         """Return the losses of the validation sets; the training goes on as if nobody had asked."""
         state = random_state()
@@ -274,7 +260,8 @@ class Trainer(Checkpointing):
             dataloader, description, prediction_loss_only, ignore_keys, metric_key_prefix
         )
         # transformers' own loss is the mean of the batches' means
-        found = self._evaluated.taken(self.accelerator)
+        own = self._evaluated.taken(self.accelerator)
+        found = measured(self.job, metric_key_prefix.removeprefix("eval_")) | own
         output.metrics.update({f"{metric_key_prefix}_{n}": one for n, one in found.items()})
         return output
 

@@ -124,7 +124,7 @@ class Watch(TrainerCallback):
         """Return the fault with all that is known of it, and write the rows of the step."""
         job = self.trainer.job
         model = job.opened.model
-        found = [(None, None)] if self._items_are_none() else self._looked_at(model)
+        found = [(None, None)] if self._items_are_none() else self._looked_at()
         number, module = next((one for one in found if one[1] is not None), (None, None))
         everywhere = gather_object([(self._rows(number), module)])
         # of the processes those count in which something was found, if there are any
@@ -145,13 +145,10 @@ class Watch(TrainerCallback):
     def _items_are_none(self) -> bool:
         return self._items is not None and not bool(torch.as_tensor(self._items).any())
 
-    def _looked_at(self, model: Any) -> list[tuple[int | None, str | None]]:
+    def _looked_at(self) -> list[tuple[int | None, str | None]]:
         """Return of each micro-batch its number, and the first module whose output is bad."""
-        trainer = self.trainer
-        return [
-            (number, first_bad(model, batch, trainer.compute_loss_context_manager))
-            for number, batch in enumerate(self._batches)
-        ]
+        trainee, context = self.trainer.job.trainee, self.trainer.accelerator.autocast
+        return [(n, first_bad(trainee, batch, context)) for n, batch in enumerate(self._batches)]
 
     def _whence(self, module: str | None) -> str:
         if module is not None:

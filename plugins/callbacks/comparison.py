@@ -20,6 +20,7 @@ HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff
 """Any character of the Unicode blocks of CJK unified and compatibility ideographs."""
 ROUGE = {"rouge-1": "rouge1", "rouge-2": "rouge2", "rouge-l": "rougeL"}
 """The names of the figures, and the library's."""
+FIGURES = ("accuracy", "bleu-4", *ROUGE)
 
 
 def compared(pairs: Sequence[tuple[str, str]]) -> dict[str, float]:

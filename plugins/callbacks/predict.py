@@ -12,39 +12,41 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from luthier.core import Plugin, Refusal, hookimpl
+from luthier.core import hookimpl
+from luthier.plugins.callbacks.answering import AnsweringCallback
 
 if TYPE_CHECKING:
+    from transformers import TrainerCallback
+
     from luthier.core.run.job import TrainingJob
 
 
-class Predict(Plugin):
+class Predict(AnsweringCallback):
     """Answer all held-out prompts when the model is trained: predictions.jsonl, BLEU, ROUGE."""
 
     rows: Annotated[int, Field(ge=1)] | None = None
     """How many rows of each validation set are answered, from its start; all if not given."""
+    each_evaluation: bool = False
+    """Whether they are answered at each evaluation, too: its figures, `bleu-4` among them, are then
+    those of the evaluation, and `evaluation.best` may name one."""
 
-    traits: ClassVar = frozenset({"answers-held-out"})
-    serves: ClassVar = "training"
     packages: ClassVar = ("sacrebleu>=2.5", "rouge-score>=0.1.2", "jieba>=0.42.1")
     extra: ClassVar = "metrics"
-    refuses: ClassVar = (
-        Refusal(
-            "shards-weights", "one process answers, by whole weights", "Train on one device, or "
-            "leave it out",
-        ),
-    )  # fmt: skip
 
     @hookimpl
-    def build_callback(self, job: TrainingJob) -> None:
-        """Refuse rows that have no prompts, before anything is trained.
+    def build_callback(self, job: TrainingJob) -> TrainerCallback | None:
+        """Return what has the model answer at evaluations; refuse rows that have no prompts.
 
         Raises:
             BadData: no held-out row has a prompt.
         """
         from luthier.core.training.answering import require_questions
+        from luthier.plugins.callbacks.prediction import Predicting
 
+        if self.each_evaluation:
+            return Predicting(job, self.rows)
         require_questions(job, 1)
+        return None
 
     @hookimpl
     def conclude_run(self, job: TrainingJob) -> Mapping[str, Any] | None:

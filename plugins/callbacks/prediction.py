@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable
+from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
+
+from transformers import TrainerCallback
 
 from luthier.core.data.dataset import VALIDATION
 from luthier.core.problems import counted
 from luthier.core.run.folder import write_text_whole
-from luthier.core.training.answering import answers, require_questions
-from luthier.plugins.callbacks.comparison import compared
+from luthier.core.run.reporting import now_and_then
+from luthier.core.training.answering import Answer, answers, require_questions
+from luthier.plugins.callbacks.comparison import FIGURES, compared
 
 if TYPE_CHECKING:
     from luthier.core.run.job import TrainingJob
@@ -31,12 +34,11 @@ def predicted(job: TrainingJob, rows: int | None) -> dict[str, dict[str, float]]
     for name, questions in require_questions(job, rows).items():
         of = "" if name == VALIDATION else f"{name}: "
         job.reporter.say("predict", f"{of}{counted(len(questions), 'prompt', 'prompts')} to answer")
-        found = answers(job, questions, _telling(job, of, len(questions)))
+        found = answers(job, questions, now_and_then(partial(_tell, job, of, len(questions))))
         lines += [
             json.dumps({VALIDATION: name, **one._asdict()}, ensure_ascii=False) for one in found
         ]
-        pairs = [(one.answer, one.label) for one in found if one.label]
-        figures[name] = {"answers": len(found), **compared(pairs)}
+        figures[name] = {"answers": len(found), **_worth(found)}
         told = [f"{key} {value:.4g}" for key, value in figures[name].items() if key != "answers"]
         job.reporter.say(
             "predict", f"{of}{', '.join(told) or 'no row has an answer to compare with'}"
@@ -46,17 +48,28 @@ def predicted(job: TrainingJob, rows: int | None) -> dict[str, dict[str, float]]
     return figures
 
 
-TOLD_EVERY = 30.0
-"""Seconds between two lines that tell how far it is."""
+class Predicting(TrainerCallback):
+    """Has the model answer at each evaluation, and tells what its answers are worth."""
+
+    def __init__(self, job: TrainingJob, rows: int | None) -> None:
+        """Take the prompts, as `predicted` does.
+
+        Raises:
+            BadData: no held-out row has a prompt.
+        """
+        self.job, self.questions = job, require_questions(job, rows)
+        compares = any(one.label for found in self.questions.values() for one in found)
+        self.figures = FIGURES if compares else ()
+
+    def measure(self, validation: str) -> dict[str, float]:
+        """Return the figures of a validation set."""
+        return _worth(answers(self.job, self.questions.get(validation, [])))
 
 
-def _telling(job: TrainingJob, of: str, total: int) -> Callable[[int], None]:
-    """Return what tells now and then how many prompts are answered."""
-    last = [time.monotonic()]
+def _worth(found: Sequence[Answer]) -> dict[str, float]:
+    return compared([(one.answer, one.label) for one in found if one.label])
 
-    def tell(count: int) -> None:
-        if time.monotonic() - last[0] >= TOLD_EVERY and count < total:
-            last[0] = time.monotonic()
-            job.reporter.say("predict", f"{of}{count:,} of {total:,} answered")
 
-    return tell
+def _tell(job: TrainingJob, of: str, total: int, count: int) -> None:
+    if count < total:
+        job.reporter.say("predict", f"{of}{count:,} of {total:,} answered")

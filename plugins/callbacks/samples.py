@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from luthier.core import Plugin, Refusal, hookimpl
+from luthier.core import hookimpl
+from luthier.plugins.callbacks.answering import AnsweringCallback
 
 if TYPE_CHECKING:
     from transformers import TrainerCallback
@@ -14,22 +15,13 @@ if TYPE_CHECKING:
     from luthier.core.run.job import TrainingJob
 
 
-class Samples(Plugin):
+class Samples(AnsweringCallback):
     """Print answers to held-out prompts while the model trains, and keep them in samples.jsonl."""
 
     every: Annotated[int, Field(ge=1)] | None = None
     """Optimizer steps between two rounds of answers; where not given, each evaluation has one."""
     prompts: Annotated[int, Field(ge=1)] = 3
     """How many prompts of each validation set are answered, from its start."""
-
-    traits: ClassVar = frozenset({"answers-held-out"})
-    serves: ClassVar = "training"
-    refuses: ClassVar = (
-        Refusal(
-            "shards-weights", "one process answers, by whole weights", "Train on one device, or "
-            "leave it out",
-        ),
-    )  # fmt: skip
 
     @hookimpl
     def build_callback(self, job: TrainingJob) -> TrainerCallback | None:

@@ -70,6 +70,8 @@ def _converse(engine: Engine, opening: list[dict[str, str]]) -> None:
             return
         if text == "/new":
             history = list(opening)
+        elif text in {"/help", "/?"}:
+            typer.echo(HELP)
         elif text:
             asked = [*history, {"role": "user", "content": text}]
             answer = _print_answer(engine, asked)

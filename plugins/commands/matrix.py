@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib import resources
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -43,8 +43,8 @@ def command(
     from luthier.core.matrix import Matrix
     from luthier.registry import Catalogue
 
-    record = record_of_runs()
-    pairs = {frozenset(pair) for pair in record["pairs"]}
+    records = records_of_runs()
+    pairs = {frozenset(pair) for record in records for pair in record["pairs"]}
     here = device_named(device) if device else probe()
     matrix = Matrix(Catalogue.installed(), here, pairs)
     given = names or []
@@ -52,34 +52,43 @@ def command(
         raise typer.BadParameter("name two, such as `luthier matrix galore lora`, or none")
     found = [matrix.verdict(*map(matrix.part, given))] if given else list(matrix.verdicts())
     if as_json:
-        about = {"device": str(here), "tested": {**record, "pairs": len(pairs)}}
+        runs = [{**record, "pairs": len(record["pairs"])} for record in records]
+        about = {"device": str(here), "tested": runs}
         told = {**about, "pairs": [one._asdict() for one in found]}
         typer.echo(json.dumps(told, indent=2, ensure_ascii=False))
     elif given:
-        typer.echo("\n".join(_sentences(found[0])))
+        typer.echo("\n".join(_sentences(found[0], records)))
     else:
-        typer.echo("\n".join(_page(matrix, found, record)))
+        typer.echo("\n".join(_page(matrix, found, records)))
 
 
-def record_of_runs() -> dict[str, Any]:
-    """Return the record of the pairs that were run: when, with which versions, and which."""
-    file = resources.files("luthier.plugins.commands") / "tested_pairs.json"
-    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    return found
+def records_of_runs() -> list[dict[str, Any]]:
+    """Return the records of the pairs that were run: when, with which versions, and which."""
+    folder = resources.files("luthier.plugins.commands")
+    files = sorted(one.name for one in folder.iterdir() if one.name.startswith("tested_"))
+    return [json.loads((folder / name).read_text(encoding="utf-8")) for name in files]
 
 
-def _sentences(one: Verdict) -> Iterator[str]:
+def _sentences(one: Verdict, records: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Yield what is to be said of one pair."""
     yield f"{one.first} with {one.second}: {one.state}"
+    pair = {one.first, one.second}
+    runs = [run for run in records if any(pair == set(names) for names in run["pairs"])]
+    for run in runs if one.state == "tested" else []:
+        versions = ", ".join(f"{name} {version}" for name, version in run["versions"].items())
+        yield f"  Run on {run['date'][:10]} with Python {run['python']}, {versions}."
     if one.reason:
         yield f"  {one.reason}.\n  {one.remedy}"
     if one.beside:
-        yield f"  A default does not do: name {', '.join(one.beside)}, for one."
+        others = ", ".join(one.beside)
+        yield f"  A run of both needs what is no default besides, such as {others}."
     for need in one.needs:
-        yield f"  {need}."
+        yield f"  Missing here: {need}."
 
 
-def _page(matrix: Matrix, found: list[Verdict], record: Mapping[str, Any]) -> Iterator[str]:
+def _page(
+    matrix: Matrix, found: list[Verdict], records: Sequence[Mapping[str, Any]]
+) -> Iterator[str]:
     """Yield the table with the tuners as its columns, then all that does not go together."""
     states = {frozenset((one.first, one.second)): one.state for one in found}
     columns = matrix.axes[COLUMNS]
@@ -96,9 +105,10 @@ def _page(matrix: Matrix, found: list[Verdict], record: Mapping[str, Any]) -> It
             ]
             yield f"  {row.name:<{width}}  {'  '.join(cells)}".rstrip()
     counts = {state: sum(one.state == state for one in found) for state in MARKS}
+    days = " and ".join(sorted({record["date"][:10] for record in records}))
     yield (
         f"\nOf {len(found):,} pairs, {counts['tested']} were run ({MARKS['tested']}; on a CPU, "
-        f"{record['date'][:10]}), {counts['allowed']} are allowed ({MARKS['allowed']}), and "
+        f"{days}), {counts['allowed']} are allowed ({MARKS['allowed']}), and "
         f"{counts['refused']} refused ({MARKS['refused']}):"
     )
     yield from _reasons(one for one in found if one.state == "refused")

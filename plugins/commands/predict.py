@@ -40,11 +40,11 @@ def command(
     """
     if missing := missing_packages(Predict):
         raise LuthierError(
-            f"{' and '.join(missing)} is not installed. Install it: {install_line(Predict)}"
+            f"not installed: {', '.join(missing)}. Install what is needed: {install_line(Predict)}"
         )
-    from luthier.core.run.conclusion import trained_job
+    from luthier.core.run.conclusion import keep, trained_job
     from luthier.core.run.continuation import stored_manifest
-    from luthier.core.run.folder import RunFolder, write_json_whole
+    from luthier.core.run.folder import RunFolder
     from luthier.core.run.program import settled
     from luthier.core.run.reporting import quiet_libraries
 
@@ -55,4 +55,4 @@ def command(
         own = [one.plugin for one in run.of("callbacks") if isinstance(one.plugin, Predict)]
         chosen = Predict(rows=rows) if rows or not own else own[0]
         told = chosen.conclude_run(job)
-        write_json_whole(job.folder.manifest, {**stored_manifest(job.folder), **(told or {})})
+        keep(job.folder, stored_manifest(job.folder), told or {})

@@ -84,10 +84,12 @@ def guessed(row: GivenRow) -> Guess:
     missing = f"; beside {asked!r} there is no answer, as {' or '.join(answers)}" if asked else ""
     raise BadValue(
         f"no format fits its columns: {', '.join(map(str, row)) or 'there are none'}{missing}",
-        f"Name one and its columns, as `format: {{name: alpaca, instruction: COLUMN}}`. {NEEDED}",
+        f"{PROMPTS if asked == 'prompt' else ''}Name one and its columns, as "
+        f"`format: {{name: alpaca, instruction: COLUMN}}`. {NEEDED}",
     )
 
 
+PROMPTS = "Where the stage has the model answer, write `format: prompts`. "
 NEEDED = (
     "The columns that each needs: alpaca instruction and output; sharegpt conversations; openai "
     "messages, or prompt and completion; preference chosen and rejected, or two texts as output; "

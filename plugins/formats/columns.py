@@ -54,7 +54,10 @@ class RowFormat(Plugin):
         return f"`format: {{name: {self.called}, {option}: COLUMN}}`"
 
     def absent(self, row: Read, *options: str) -> BadValue:
-        """Return the fault of a row that has none of the columns that options name."""
+        """Return the fault of a row that has nothing in the columns that options name."""
+        if empty := next((option for option in options if getattr(self, option) in row), None):
+            said = f"the column {getattr(self, empty)!r} is empty in this row"
+            return self.bad(empty, said, "Fill it in, leave such rows out (`bad_rows: drop`)")
         columns = " or ".join(repr(getattr(self, option)) for option in options)
         return BadValue(
             f"there is no column {columns}; there are: {', '.join(map(str, row))}",

@@ -35,9 +35,8 @@ class Adafactor(Plugin):
     @hookimpl
     def build_optimizer(self, job: TrainingJob) -> torch.optim.Optimizer | None:
         """Return transformers' Adafactor."""
-        from transformers.optimization import Adafactor as Factored
-
         from luthier.core.training import parameter_groups
+        from luthier.plugins.optimizers.steps.adafactor import Adafactor as Factored
 
         return Factored(  # type: ignore[no-untyped-call]
             parameter_groups(job),

@@ -40,10 +40,17 @@ class AdamMini(WithMoments):
             if parameter.ndim < 2:  # noqa: PLR2004 - a bias or a norm
                 return {"rows": None, "transposed": False}
             outputs = parameter.shape[-1 if transposed else -2]
-            heads = layers.layer_of(name) in by_head and head and outputs % head == 0
+            layer = layers.layer_of(name)
+            heads = layer in by_head and _has_outputs(name, layer) and head and outputs % head == 0
             return {"rows": head if heads else 1, "transposed": transposed}
 
         return Blockwise(parameter_groups(job, settings), betas=self.betas, eps=self.eps)
+
+
+def _has_outputs(name: str, layer: str) -> bool:
+    """Return whether the rows of a parameter are outputs of its layer: not those of LoRA's A."""
+    own = name.rpartition(f"{layer}.")[2]
+    return own.removeprefix("base_layer.") == "weight" or own.startswith("lora_B.")
 
 
 def head_size(config: Any) -> int | None:

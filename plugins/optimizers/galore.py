@@ -7,9 +7,10 @@ state that only a pickle stores, and has had no release since its first.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from luthier.core import Finding, hookimpl
+from luthier.core.model.layers import LayerType
 from luthier.plugins.optimizers.rules import (
     Count,
     Positive,
@@ -35,7 +36,8 @@ class GaLore(Projecting):
     side: Literal["shorter", "longer", "left", "right", "both"] = "shorter"
     """Which sides of a matrix are projected."""
     bits: Literal[8, 32] = 32
-    """How moments are held: whole, or in 8 bits by bitsandbytes."""
+    """How moments are held: whole, or in 8 bits by bitsandbytes, but for those of an embedding and
+    a head that are not projected, and of tensors of less than 4,096 values."""
 
     @hookimpl
     def check_model(self) -> Iterable[Finding]:
@@ -51,8 +53,15 @@ class GaLore(Projecting):
         """
         from luthier.plugins.optimizers.steps.galore import GaLore as Projected
 
+        layers = job.opened.layers
+        embeddings = set(layers.names_of(LayerType.EMBEDDING, LayerType.HEAD))
+
+        def more(name: str) -> dict[str, Any]:
+            eight = self.bits == 8  # noqa: PLR2004 - the other is 32
+            return {"whole": layers.layer_of(name) in embeddings} if eight else {}
+
         return Projected(
-            self.groups_of(job), layerwise=self.layerwise, side=self.side,
+            self.groups_of(job, more), layerwise=self.layerwise, side=self.side,
             scale=self.scale, interval=self.update_interval, bits=self.bits,
             betas=self.betas, eps=self.eps,
         )  # fmt: skip

@@ -19,11 +19,13 @@ from luthier.plugins.optimizers.rules import (
     Decay,
     WithMoments,
     matrices_of,
+    require_matrices,
 )
 
 if TYPE_CHECKING:
     import torch
 
+    from luthier.core.model.layers import LayerMap
     from luthier.core.run.job import TrainingJob
 
 
@@ -44,6 +46,11 @@ class Muon(WithMoments):
     names, or a regular expression."""
 
     refuses: ClassVar = (*WHOLE_MATRICES, *ON_DEVICE, *MATRICES)
+
+    @hookimpl
+    def check_layers(self, model: Any, layers: LayerMap) -> None:
+        """Refuse targets that are no layers, or of which nothing is trained."""
+        require_matrices(model, layers, self.targets)
 
     @hookimpl
     def build_optimizer(self, job: TrainingJob) -> torch.optim.Optimizer | None:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeAlias
 
 from pydantic import Field
 
-from luthier.core import BadModel, Finding, Need, Plugin, Refusal
+from luthier.core import BadModel, Finding, Need, Plugin, Refusal, hookimpl
 
 if TYPE_CHECKING:
     import torch
 
-    from luthier.core.model.layers import Targets
+    from luthier.core.model.layers import LayerMap, Targets
     from luthier.core.run.job import TrainingJob
 
 Decay: TypeAlias = Annotated[float, Field(ge=0, lt=1)]
@@ -69,12 +69,23 @@ class Projecting(WithMoments):
     refuses: ClassVar = (*WHOLE_MATRICES, *ON_DEVICE, *MATRICES)
     needs: ClassVar = BASE_WEIGHTS
 
+    @hookimpl
+    def check_layers(self, model: Any, layers: LayerMap) -> None:
+        """Refuse targets that are no layers, or of which nothing is trained."""
+        require_matrices(model, layers, self.targets)
+
     def traits_of_options(self) -> frozenset[str]:
         """Return what comes with stepping in the backward pass."""
         return IN_BACKWARD if self.layerwise else frozenset()
 
-    def groups_of(self, job: TrainingJob) -> list[dict[str, Any]]:
+    def groups_of(
+        self, job: TrainingJob, more: Callable[[str], dict[str, Any]] = lambda _: {}
+    ) -> list[dict[str, Any]]:
         """Return the parameters in groups, which say in `rank` whether they are projected.
+
+        Args:
+            job: the run; its model is open.
+            more: what the group of a parameter says besides, told by its name.
 
         Raises:
             BadModel: a target matches no layer.
@@ -84,7 +95,7 @@ class Projecting(WithMoments):
         chosen = matrices_of(job, self.targets)
 
         def settings(name: str, parameter: torch.nn.Parameter) -> dict[str, Any]:  # noqa: ARG001
-            return {"rank": self.rank if name in chosen else None}
+            return {"rank": self.rank if name in chosen else None, **more(name)}
 
         return parameter_groups(job, settings)
 
@@ -101,13 +112,42 @@ def matrices_of(job: TrainingJob, targets: Targets) -> set[str]:
     Raises:
         BadModel: a target matches no layer, or nothing of those that match is trained.
     """
+    layers = job.opened.layers
+    found = _matrices(job.opened.trained(), layers, targets)
+    reached = dict.fromkeys(filter(None, map(layers.layer_of, found)))
+    job.notes["optimizer"] = f"its targets are {layers.described(list(reached))}"
+    return found
+
+
+def require_matrices(model: Any, layers: LayerMap, targets: Targets) -> None:
+    """Refuse targets of which nothing is trained, on a model without weights.
+
+    Args:
+        model: the one that `check_layers` is given; what a tuner freezes there is not trained.
+        layers: the type of each of its layers.
+        targets: what the layer registry resolves.
+
+    Raises:
+        BadModel: a target matches no layer, or nothing of those that match is trained.
+    """
+    trained = {name: one for name, one in model.named_parameters() if one.requires_grad}
+    _matrices(trained, layers, targets)
+
+
+def _matrices(
+    trained: Mapping[str, torch.nn.Parameter], layers: LayerMap, targets: Targets
+) -> set[str]:
+    """Return the names of those parameters that are matrices of the layers which targets name.
+
+    Raises:
+        BadModel: there are none.
+    """
     from luthier.core.training.groups import MATRIX
 
-    layers = job.opened.layers
     chosen = set(layers.matching(targets))
     found = {
         name
-        for name, parameter in job.opened.trained().items()
+        for name, parameter in trained.items()
         if parameter.ndim >= MATRIX and layers.layer_of(name) in chosen
     }
     if not found:
@@ -115,8 +155,6 @@ def matrices_of(job: TrainingJob, targets: Targets) -> set[str]:
             f"no matrix is trained of the layers that the optimizer's `targets` ({targets}) name. "
             "Choose other `targets`, or `optimizer: adamw`."
         )
-    reached = dict.fromkeys(filter(None, map(layers.layer_of, found)))
-    job.notes["optimizer"] = f"its targets are {layers.described(list(reached))}"
     return found
 
 

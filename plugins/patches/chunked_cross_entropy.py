@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 from pydantic import Field
 
 from luthier.core import BadModel, Finding, Plugin, Refusal, hookimpl
+from luthier.core.model.modes import evaluated
 from luthier.core.run.ranks import world
 
 if TYPE_CHECKING:
@@ -105,18 +106,12 @@ def _require_deferred(model: Any, deferred: DeferredHead) -> None:
 
     halves = {one.dtype for one in model.parameters()} & {torch.bfloat16, torch.float16}
     half = next(iter(halves), torch.bfloat16)
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        device = next(model.parameters()).device
-        # some weights may be trained in float32 beside others of half precision
-        mixed = torch.autocast(device.type, half, enabled=bool(halves))
-        with torch.no_grad(), mixed:
-            ids = torch.tensor([[1, 2]], device=device)
-            logits = model(input_ids=ids, use_cache=False).logits
-    finally:
-        for module, mode in modes:
-            module.training = mode
+    device = next(model.parameters()).device
+    # some weights may be trained in float32 beside others of half precision
+    mixed = torch.autocast(device.type, half, enabled=bool(halves))
+    with evaluated(model), torch.no_grad(), mixed:
+        ids = torch.tensor([[1, 2]], device=device)
+        logits = model(input_ids=ids, use_cache=False).logits
     if deferred.whole:
         raise BadModel(
             f"{_name(model)} does `{deferred.whole[0]}` to its logits, which needs those of all "

@@ -40,6 +40,11 @@ class BitsAndBytes(Quantizer):
     packages: ClassVar = ("bitsandbytes>=0.48",)
     extra: ClassVar = "bnb"
 
+    def traits_of_options(self) -> frozenset[str]:
+        """Return to how many bits it rounds."""
+        four = self.bits == 4  # noqa: PLR2004 - the other is 8
+        return frozenset({"rounded-to-4-bits"}) if four else frozenset()
+
     @classmethod
     def opens(cls, stored: Mapping[str, Any]) -> bool:
         """Return whether bitsandbytes stored it; at first it named no method."""

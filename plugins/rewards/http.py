@@ -1,8 +1,9 @@
 """A reward from a server: answers are posted to it, and it returns their scores.
 
 The request is JSON: `{"model": "reward", "messages": [TEXT, ...]}`, each text a prompt and its
-answer; the reply is `{"scores": [NUMBER, ...]}`. That is the form of LLaMA-Factory's server of
-reward models (https://github.com/hiyouga/LLaMA-Factory).
+answer as the template has them, special tokens among them; the reply is
+`{"scores": [NUMBER, ...]}`. That is the form of LLaMA-Factory's server of reward models
+(https://github.com/hiyouga/LLaMA-Factory).
 """
 
 from __future__ import annotations
@@ -40,18 +41,23 @@ class HttpReward(WeightedReward):
             raise ValueError(f"{url!r} is no address that begins with http:// or https://")
         return url
 
-    def scorer(self, job: TrainingJob) -> Reward:  # noqa: ARG002
+    def scorer(self, job: TrainingJob) -> Reward:
         """Return what asks the server."""
-        return self.asked
+        decode = job.opened.tokenizer.decode
 
-    def asked(self, samples: Sequence[Sample]) -> list[float]:
-        """Return the server's scores.
+        def text(sample: Sample) -> str:
+            # the special tokens tell a reward model who speaks
+            return str(decode([*sample.prompt_ids, *sample.answer_ids]))
+
+        return lambda samples: self.asked([text(sample) for sample in samples])
+
+    def asked(self, texts: Sequence[str]) -> list[float]:
+        """Return the server's scores of texts.
 
         Raises:
             LuthierError: it cannot be reached, or returns something else than a score for each.
         """
-        texts = [sample.prompt + sample.answer for sample in samples]
-        body = json.dumps({"model": "reward", "messages": texts}).encode()
+        body = json.dumps({"model": "reward", "messages": [*texts]}).encode()
         headers = {"Content-Type": "application/json"}
         try:
             request = Request(self.url, body, headers)  # noqa: S310 - the scheme was looked at

@@ -7,7 +7,9 @@ RLHF"). Any other is opened as a model of its own.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
 
 from luthier.plugins.rewards.weighted import WeightedReward
 
@@ -21,7 +23,7 @@ class RewardModelReward(WeightedReward):
 
     path: str
     """The run folder of the stage `rm`."""
-    batch_size: int = 8
+    batch_size: Annotated[int, Field(ge=1)] = 8
     """How many answers are scored at once."""
 
     def scorer(self, job: TrainingJob) -> Reward:

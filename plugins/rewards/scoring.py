@@ -13,15 +13,13 @@ from luthier.core import BadModel
 from luthier.core.model.opening import saved_heads
 from luthier.core.model.value_head import ValuedModel, last_values
 from luthier.core.run.companions import Companion, located_beside
+from luthier.plugins.stages.rm import REWARD
 
 if TYPE_CHECKING:
     from luthier.core.model.opening import LocatedModel
     from luthier.core.model.value_head import ValueHead
     from luthier.core.run.job import TrainingJob
     from luthier.core.samples import Reward, Sample
-
-HEAD = "reward"
-"""What the stage `rm` calls its value head, and what its adapter is called beside another."""
 
 
 class Scorer:
@@ -44,7 +42,7 @@ class Scorer:
         """
         self.model, self.size, self.switched = model, size, switched
         with switched():
-            self.valued = ValuedModel(model, {HEAD: head.requires_grad_(requires_grad=False)})
+            self.valued = ValuedModel(model, {REWARD: head.requires_grad_(requires_grad=False)})
 
     @torch.no_grad()
     def __call__(self, samples: Sequence[Sample]) -> list[float]:
@@ -60,7 +58,7 @@ class Scorer:
         ids_BT = pad_sequence(rows, batch_first=True).to(self.model.device)
         sizes_B1 = torch.tensor([[len(row)] for row in rows])
         mask_BT = (torch.arange(ids_BT.shape[1]) < sizes_B1).long().to(self.model.device)
-        values_BT = self.valued(ids_BT, mask_BT, head=HEAD).values
+        values_BT = self.valued(ids_BT, mask_BT, head=REWARD).values
         scores: list[float] = last_values(values_BT, mask_BT).tolist()
         return scores
 
@@ -81,15 +79,15 @@ def scorer_of(job: TrainingJob, path: str, size: int) -> Reward:
     )
     located = located_beside(job, path, "the reward model", remedy)
     head = _head_of(located, path)
-    companion = Companion.opened(job, located, HEAD)
+    companion = Companion.opened(job, located, REWARD)
     return Scorer(companion.model, head, size, companion.switched)
 
 
 def _head_of(located: LocatedModel, path: str) -> ValueHead:
     heads = saved_heads(located)
-    if HEAD not in heads:
+    if REWARD not in heads:
         raise BadModel(
-            f"{path} holds no reward model: no value head {HEAD!r} was saved with it. Name a run "
+            f"{path} holds no reward model: no value head {REWARD!r} was saved with it. Name a run "
             "folder of the stage `rm`."
         )
-    return heads[HEAD]
+    return heads[REWARD]

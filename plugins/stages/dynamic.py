@@ -32,6 +32,8 @@ class DynamicTrainer(Trainer):
     """
 
     means = ("cross_entropy",)
+    falling = frozenset(means)
+    best_figure = "cross_entropy"
 
     def __init__(self, job: TrainingJob) -> None:
         """Set up the loop."""

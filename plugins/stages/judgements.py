@@ -89,6 +89,7 @@ class JudgedTrainer(AnswerTrainer):
     """Trains on judged answers; the reference is the model as it began."""
 
     means = ("desirable", "desirable_reward", "undesirable_reward", "kl")
+    falling = frozenset({"undesirable_reward", "kl"})
 
     def __init__(self, job: TrainingJob, stage: KahnemanTversky) -> None:
         """Note the reference."""

@@ -8,9 +8,9 @@ https://arxiv.org/abs/2009.01325.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from luthier.core import hookimpl
 from luthier.plugins.stages.online import OnlineStage
@@ -33,7 +33,7 @@ class ProximalPolicy(OnlineStage):
     kl_target: Annotated[float, Field(gt=0)] | None = None
     """The nats of an answer that `kl_coefficient` is steered to; without one it stays as it is."""
     kl_horizon: Annotated[int, Field(ge=1)] = 10_000
-    """Answers in which `kl_coefficient` would change by a fifth, if it is steered."""
+    """Answers in which `kl_coefficient` changes by a fifth at most, if it is steered."""
     gamma: Annotated[float, Field(gt=0, le=1)] = 1.0
     """What a reward that is one token away counts for."""
     gae_lambda: Annotated[float, Field(ge=0, le=1)] = 0.95
@@ -44,6 +44,15 @@ class ProximalPolicy(OnlineStage):
     """Divide scores by the spread of all so far, their mean taken off."""
     clip_scores: Annotated[float, Field(gt=0)] | None = None
     """How far from zero a score counts at most."""
+
+    @model_validator(mode="after")
+    def _can_be_steered(self) -> Self:
+        if self.kl_target is not None and not self.kl_coefficient:
+            raise ValueError(
+                "`kl_coefficient: 0` stays 0, whatever `kl_target` is: it is steered by factors. "
+                "Give it a value, or leave `kl_target` out."
+            )
+        return self
 
     @hookimpl
     def build_value_heads(self, opened: OpenModel) -> Mapping[str, ValueHead] | None:

@@ -6,13 +6,16 @@ Each loss reads, of n pairs, the log-probabilities of the preferred and of the o
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch.nn.functional import logsigmoid
 
 from luthier.core.errors import BadData
+from luthier.core.problems import counted
 from luthier.core.run.ranks import rank, world
+from luthier.core.run.reporting import now_and_then
 from luthier.core.templates import IGNORED
 from luthier.core.training.streaming import Stream
 from luthier.plugins.stages.answers import AnswerTrainer, answers_in, token_log_probabilities
@@ -33,6 +36,12 @@ class Answers(NamedTuple):
     chosen_length: torch.Tensor
     """How many tokens these sums are of."""
     rejected_length: torch.Tensor
+    whole: torch.Tensor | None = None
+    """The sums of the preferred answers where `chosen` has tokens that count for less."""
+
+    def mean_of_answers(self) -> torch.Tensor:
+        """Return the mean log-probability of a token of the preferred answers, all alike."""
+        return (self.chosen if self.whole is None else self.whole) / self.chosen_length
 
     def means(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the mean log-probability of a token of each answer."""
@@ -57,14 +66,20 @@ def log_probabilities(
     found_K = token_log_probabilities(logits_BTV, labels_BT)
     answers_K = answers_BT[:, 1:][labels_BT[:, 1:] != IGNORED]
     lengths_B = answers_K.bincount(minlength=int(answers_BT.max()) + 1)
+
+    def summed(values_K: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return values_K.new_zeros(len(lengths_B)).index_add(0, answers_K, values_K).chunk(2)
+
+    whole = None
     if beyond != 1:
+        whole = summed(found_K)[0]
         shorter_n = torch.minimum(*lengths_B.chunk(2))
         numbers_K = torch.arange(len(found_K), device=found_K.device)
         number_K = numbers_K - (lengths_B.cumsum(0) - lengths_B)[answers_K]
         over_K = number_K >= torch.cat([shorter_n, shorter_n])[answers_K]
         found_K = torch.where(over_K, beyond * found_K, found_K)
-    sums_B = found_K.new_zeros(len(lengths_B)).index_add(0, answers_K, found_K)
-    return Answers(*sums_B.chunk(2), *lengths_B.chunk(2))
+    (chosen, rejected), lengths = summed(found_K), lengths_B.chunk(2)
+    return Answers(chosen, rejected, lengths[0], lengths[1], whole)
 
 
 class Judgement(NamedTuple):
@@ -87,7 +102,7 @@ def judged(stage: DirectPreference, policy: Answers, reference: Answers | None) 
     chosen, rejected = rewards(stage, policy, reference)
     loss = of_margin(stage, chosen - rejected)
     if weight := stage.weight_of_answers:
-        loss = loss - weight * policy.means()[0]
+        loss = loss - weight * policy.mean_of_answers()
     return Judgement(loss, chosen, rejected)
 
 
@@ -97,7 +112,7 @@ Pair = tuple[torch.Tensor, torch.Tensor]
 def _ratios(stage: DirectPreference, policy: Answers, reference: Answers | None) -> Pair:
     """Return beta times the log-ratios to the reference (DPO, equation 5)."""
     assert reference is not None  # noqa: S101 - `needs_reference` told so
-    beta = stage.beta
+    beta = stage.factor
     return beta * (policy.chosen - reference.chosen), beta * (policy.rejected - reference.rejected)
 
 
@@ -105,23 +120,30 @@ def _mean_ratios(stage: DirectPreference, policy: Answers, reference: Answers | 
     """Return the same of a token on average, as IPO's authors advise."""
     assert reference is not None  # noqa: S101 - `needs_reference` told so
     pairs = zip(policy.means(), reference.means(), strict=True)
-    first, second = (stage.beta * (one - other) for one, other in pairs)
+    first, second = (stage.factor * (one - other) for one, other in pairs)
     return first, second
 
 
 def _sums(stage: DirectPreference, policy: Answers, _: Answers | None) -> Pair:
-    return stage.beta * policy.chosen, stage.beta * policy.rejected
+    return stage.factor * policy.chosen, stage.factor * policy.rejected
 
 
 def _means(stage: DirectPreference, policy: Answers, _: Answers | None) -> Pair:
     chosen, rejected = policy.means()
-    return stage.beta * chosen, stage.beta * rejected
+    return stage.factor * chosen, stage.factor * rejected
 
 
 def _odds(stage: DirectPreference, policy: Answers, _: Answers | None) -> Pair:  # noqa: ARG001
     """Return the log-odds of a token on average (ORPO, equation 4)."""
-    first, second = (one - torch.log1p(-one.exp()) for one in policy.means())
-    return first, second
+    chosen, rejected = policy.means()
+    return _log_odds(chosen), _log_odds(rejected)
+
+
+def _log_odds(logps: torch.Tensor) -> torch.Tensor:
+    """Return log(p / (1 - p)) of log p, finite where p is 1 but for rounding."""
+    below = logps.clamp(max=-torch.finfo(logps.dtype).tiny)
+    # 1 - exp(x) has lost all its digits where x is near 0, expm1 none
+    return logps - torch.log(-torch.expm1(below))
 
 
 def _sigmoid(stage: DirectPreference, margin: torch.Tensor) -> torch.Tensor:
@@ -132,7 +154,7 @@ def _sigmoid(stage: DirectPreference, margin: torch.Tensor) -> torch.Tensor:
 
 def _weighted(stage: DirectPreference, margin: torch.Tensor) -> torch.Tensor:
     """Return ORPO's of the odds ratio, equation 6, with its weight."""
-    return -stage.beta * logsigmoid(margin)
+    return -stage.factor * logsigmoid(margin)
 
 
 def _robust(stage: DirectPreference, margin: torch.Tensor) -> torch.Tensor:
@@ -148,7 +170,7 @@ def _hinge(_: DirectPreference, margin: torch.Tensor) -> torch.Tensor:
 
 def _squared(stage: DirectPreference, margin: torch.Tensor) -> torch.Tensor:
     """Return IPO's, equation 17, tau being beta."""
-    return (margin / stage.beta - 1 / (2 * stage.beta)) ** 2
+    return (margin / stage.factor - 1 / (2 * stage.factor)) ** 2
 
 
 def _target_margin(stage: DirectPreference, margin: torch.Tensor) -> torch.Tensor:
@@ -180,6 +202,7 @@ class PreferenceTrainer(PairTrainer):
     """Trains on pairs of answers, compared with what a reference makes of them."""
 
     means = ("accuracy", "margin", "chosen_reward", "rejected_reward")
+    falling = frozenset({"rejected_reward"})
 
     def __init__(self, job: TrainingJob, stage: DirectPreference) -> None:
         """Note the reference, where the loss compares with one."""
@@ -234,12 +257,13 @@ class PreferenceTrainer(PairTrainer):
         A run that is gone on with asks again: its weights are read when this is done.
         """
         sets: Any = self.eval_dataset or {}
-        self.train_dataset = self._told_rows(self.train_dataset)
-        self.eval_dataset = {name: self._told_rows(rows) for name, rows in sets.items()} or None
+        self.train_dataset = self._told_rows("data", self.train_dataset)
+        told = {name: self._told_rows(name, rows) for name, rows in sets.items()}
+        self.eval_dataset = told or None
         self.data_collator = ToldCollator(self.data_collator)
         self._reference = None
 
-    def _told_rows(self, rows: Any) -> ToldRows:
+    def _told_rows(self, name: str, rows: Any) -> ToldRows:
         """Return rows, each with what the reference makes of it; each process asks of its share.
 
         Raises:
@@ -250,11 +274,15 @@ class PreferenceTrainer(PairTrainer):
                 "`stage.precompute_reference` goes through all rows before the first step, and "
                 "these are streamed. Leave it out, or turn streaming off."
             )
-        size = self.args.eval_batch_size
-        told_N2 = torch.zeros(len(rows), 2, device=self.args.device)
+        size, total = self.args.eval_batch_size, len(rows)
+        say = partial(self.job.reporter.say, "reference")
+        say(f"asked beforehand of {counted(total, 'row', 'rows')} of {name}")
+        tell = now_and_then(lambda count: say(f"{count:,} of {total:,} rows of {name} asked"))
+        told_N2 = torch.zeros(total, 2, device=self.args.device)
         with self.accelerator.autocast():  # as the loop has it later
-            for start in range(rank() * size, len(rows), world() * size):
-                some = [rows[number] for number in range(start, min(start + size, len(rows)))]
+            for start in range(rank() * size, total, world() * size):
+                tell(start)
+                some = [rows[number] for number in range(start, min(start + size, total))]
                 batch = self._prepare_inputs(self.data_collator(some))
                 told_N2[start : start + len(some)] = torch.stack(self._asked(batch), dim=1)
         return ToldRows(rows, self.accelerator.reduce(told_N2, "sum").cpu())

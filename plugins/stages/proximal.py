@@ -33,6 +33,8 @@ class ProximalTrainer(RolloutTrainer):
 
     def __init__(self, job: TrainingJob, stage: ProximalPolicy) -> None:
         """Set up the loop; the coefficient of the KL may be steered from here on."""
+        if stage.kl_target is not None:
+            self.means = (*self.means, "kl_coefficient")
         super().__init__(job, stage)
         self.kl_coefficient = stage.kl_coefficient
         self.scores = RunningSpread()
@@ -50,6 +52,10 @@ class ProximalTrainer(RolloutTrainer):
             kl = float(self.accelerator.reduce(rollout.kl.sum(1).mean(), "mean"))
             answers = len(rollout) * self.accelerator.num_processes
             self.kl_coefficient *= steered(kl, stage.kl_target, answers / stage.kl_horizon)
+
+    def standing(self) -> tuple[float, ...]:
+        """Return the coefficient of the KL, if it is steered, as the last step left it."""
+        return () if self.stage.kl_target is None else (self.kl_coefficient,)
 
     def _counted(self, scores_B: torch.Tensor) -> torch.Tensor:
         """Return scores as they count: normalized and clipped, where the stage says so."""
@@ -79,17 +85,18 @@ class ProximalTrainer(RolloutTrainer):
 
 
 def steered(kl: float, target: float, share: float) -> float:
-    """Return what the coefficient of the KL is multiplied by.
+    """Return what the coefficient of the KL is multiplied by: from 0.8 to 1.2.
 
     Source: Ziegler et al., 2019, https://arxiv.org/abs/1909.08593, section 2.2.
 
     Args:
         kl: the nats of an answer, on average.
         target: what they are to be.
-        share: how much of the horizon has gone by with these answers.
+        share: how much of the horizon has gone by with these answers; all of it at most, as the
+            coefficient would be turned to the other sign by many at once.
     """
     error = min(max(kl / target - 1, -MOST), MOST)
-    return 1 + error * share
+    return 1 + error * min(share, 1)
 
 
 class RunningSpread:

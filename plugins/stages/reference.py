@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
+from luthier.core.model.modes import evaluated
 from luthier.core.model.sharing import switched_off
 from luthier.core.run.companions import Companion, located_beside
 from luthier.core.templates import IGNORED
@@ -52,16 +53,17 @@ class Reference:
     @contextmanager
     def _values_of(self, values: Mapping[str, torch.Tensor]) -> Iterator[None]:
         now = {name: one.data for name, one in self._trained.items()}
-        training = self.model.training
-        self.model.eval()
         try:
-            for name, first in values.items():
-                self._trained[name].data = first
-            yield
+            self._put(values)
+            with evaluated(self.model):
+                yield
         finally:
-            for name, present in now.items():
-                self._trained[name].data = present
-            self.model.train(training)
+            self._put(now)
+
+    def _put(self, values: Mapping[str, torch.Tensor]) -> None:
+        for name, value in values.items():
+            self._trained[name].data = value
+        torch.clear_autocast_cache()  # it holds casts of the others
 
 
 def _is_of(name: str, heads: set[str]) -> bool:

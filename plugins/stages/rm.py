@@ -6,43 +6,31 @@ that of Eisenstein et al., 2023, https://arxiv.org/abs/2312.09244.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
-from luthier.core import Plugin, hookimpl
+from luthier.core import hookimpl
+from luthier.plugins.stages.pairs import PairStage
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
-
-    from luthier.core.data import StandardRow
-    from luthier.core.data.encoding import EncodedRow, Encoder
-    from luthier.core.hooks import Collator
     from luthier.core.model.opening import OpenModel
     from luthier.core.model.value_head import ValueHead
     from luthier.core.run.job import TrainingJob
     from luthier.core.training import Trainer
 
 REWARD = "reward"
-"""What the value head of a reward model is called."""
+"""What the value head of a reward model is called, and its adapter beside another."""
 
 
-class RewardModeling(Plugin):
+class RewardModeling(PairStage):
     """Train a score of answers on pairs, one of which is preferred."""
 
     centering: Annotated[float, Field(ge=0)] = 0.0
     """The weight of what keeps the scores of a pair about zero; 0.01 is usual, 0 leaves it out."""
 
-    traits: ClassVar = frozenset({"preferences", "token-rows", "scores"})
-    serves: ClassVar = "training"
-
-    @hookimpl
-    def encode_dataset(
-        self, dataset: Sequence[StandardRow], encoder: Encoder
-    ) -> Sequence[EncodedRow] | None:
-        """Return each preference as ids: the chosen and the rejected answer, after one prompt."""
-        return encoder.preferences(dataset)
+    traits: ClassVar = PairStage.traits | {"scores"}
 
     @hookimpl
     def build_value_heads(self, opened: OpenModel) -> Mapping[str, ValueHead] | None:
@@ -50,13 +38,6 @@ class RewardModeling(Plugin):
         from luthier.core.model.value_head import new_value_head
 
         return {REWARD: opened.value_heads.get(REWARD) or new_value_head(opened.model)}
-
-    @hookimpl
-    def build_collator(self, tokenizer: PreTrainedTokenizerBase) -> Collator | None:
-        """Return what pads pairs to a batch, the n chosen answers first."""
-        from luthier.core.training import PaddingCollator
-
-        return PaddingCollator.of(tokenizer)
 
     @hookimpl
     def build_trainer(self, job: TrainingJob) -> Trainer | None:

@@ -14,13 +14,19 @@ import torch
 from torch.nn.functional import cross_entropy
 from transformers import GenerationConfig
 
+from luthier.core import BadModel
+from luthier.core.model.generation import within_positions, without_own_settings
+from luthier.core.model.modes import evaluated
+from luthier.core.model.padding import pad_id_of
 from luthier.core.model.value_head import position_ids_of
 from luthier.core.run.reporting import quiet_libraries
 from luthier.core.samples import Sample
 from luthier.core.training import Trainer
+from luthier.core.training.padded import require_pads_unseen
 from luthier.plugins.stages.policies import masked_mean
 from luthier.plugins.stages.reference import Reference
-from luthier.plugins.stages.sampled import Rollout, Told
+from luthier.plugins.stages.rewarding import Rewards
+from luthier.plugins.stages.sampled import Rollout, Told, counted_prompts
 
 if TYPE_CHECKING:
     from luthier.core.run.job import TrainingJob
@@ -30,17 +36,26 @@ if TYPE_CHECKING:
 class RolloutTrainer(Trainer):
     """Trains on answers that it samples; a subclass says what a token counts for, and the loss."""
 
-    means = ("reward", "kl", "entropy", "answer_tokens", "ended")
+    means: tuple[str, ...] = ("reward", "kl", "entropy", "answer_tokens", "ended")
+    falling = frozenset({"kl"})
     head: str | None = None
     """The name of the value head that the policy has, if it has one."""
 
     def __init__(self, job: TrainingJob, stage: OnlineStage) -> None:
-        """Set up the loop, the reference and the rewards."""
+        """Set up the loop, the reference and the rewards.
+
+        Raises:
+            BadModel: no token ends an answer, or the model does not leave out pads.
+        """
         super().__init__(job)
         self.stage: Any = stage
         self.reference = Reference(job)
-        self.rewards = [one for one in job.manager.hook.build_reward(job=job) if one is not None]
+        self.rewards = Rewards(job)
         self._sampling = _sampling_of(job, stage)
+        evaluated_at_once = self.args.eval_batch_size if job.validation else 1
+        if max(self._train_batch_size, evaluated_at_once) > 1:
+            with self.accelerator.autocast():
+                require_pads_unseen(job.opened.model)
 
     # --- what a subclass says ---------------------------------------------------------------
 
@@ -57,6 +72,10 @@ class RolloutTrainer(Trainer):
         """
         raise NotImplementedError
 
+    def standing(self) -> tuple[float, ...]:
+        """Return what the last of `means` name that are no means of answers."""
+        return ()
+
     # --- the loop ---------------------------------------------------------------------------
 
     def training_step(
@@ -64,11 +83,11 @@ class RolloutTrainer(Trainer):
     ) -> torch.Tensor:
         """Sample answers to a batch of prompts, and train on them; return the mean loss."""
         del num_items_in_batch
+        if begin := getattr(self.optimizer, "train", None):  # of one that averages
+            begin()
         rollout = self.sampled(self._prepare_inputs(inputs))
         self.weigh(rollout)
         model.train()
-        if begin := getattr(self.optimizer, "train", None):  # of one that averages
-            begin()
         losses, entropies = [], []
         for number, numbers in enumerate(self._updates(len(rollout))):
             if number:
@@ -99,15 +118,13 @@ class RolloutTrainer(Trainer):
 
     def prediction_step(self, model: Any, inputs: dict[str, Any], *_: Any, **__: Any) -> Any:
         """Sample answers to prompts that are held out; the loss is their mean reward, negated."""
-        rollout = self.sampled(self._prepare_inputs(inputs))
-        model.eval()
-        with torch.no_grad(), self.compute_loss_context_manager():
-            entropies = [
-                (self.told(model, part).entropy * part.mask).sum()
-                for part in map(rollout.at, self._parts(len(rollout)))
-            ]
+        del model
+        prompts = counted_prompts(self._prepare_inputs(inputs))
+        if not len(prompts["counted"]):
+            return torch.zeros((), device=self.args.device), None, None
+        rollout = self.sampled(prompts)
         loss = -rollout.scores.mean()
-        self._keep(self._evaluated, rollout, loss, sum(entropies) / rollout.mask.sum())
+        self._keep(self._evaluated, rollout, loss, masked_mean(rollout.entropy, rollout.mask))
         return loss, None, None
 
     def _keep(
@@ -118,9 +135,11 @@ class RolloutTrainer(Trainer):
         told = (
             rollout.scores.sum(), rollout.kl.sum(), entropy * answers, rollout.mask.sum(),
             self._ended(rollout.ids, rollout.mask).sum(),
+            *(answers * one for one in self.standing()),
         )  # fmt: skip
-        trained = rollout.mask.sum()
-        figures.add(loss * answers, answers, trained, rollout.seen.sum(), *told)
+        # of several processes figures expect what transformers makes of a loss
+        summed = loss * answers * self.accelerator.num_processes
+        figures.add(summed, answers, rollout.mask.sum(), rollout.seen.sum(), *told)
 
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: Any) -> None:  # noqa: ARG002
         return None  # each update has a loss of its own
@@ -135,29 +154,27 @@ class RolloutTrainer(Trainer):
         """
         model = self.job.opened.model
         ids_BP, seen_BP = prompts["input_ids"], prompts["attention_mask"]
-        training = model.training
-        model.eval()
-        with torch.no_grad(), self.compute_loss_context_manager(), quiet_libraries():
-            ids_BT = model.generate(
-                input_ids=ids_BP, attention_mask=seen_BP, generation_config=self._sampling
-            )
+        settings = within_positions(self.job.opened, self._sampling, ids_BP.shape[1])
+        with evaluated(model), torch.no_grad(), self.accelerator.autocast(), quiet_libraries():
+            with without_own_settings(model):
+                ids_BT = model.generate(
+                    input_ids=ids_BP, attention_mask=seen_BP, generation_config=settings
+                )
             answers_BA = ids_BT[:, ids_BP.shape[1] :]
             mask_BA = self._mask(answers_BA)
             seen_BT = torch.cat([seen_BP, mask_BA], dim=1)
             scores_B = self._scores(prompts, answers_BA, mask_BA)
             blank_BA = torch.zeros(mask_BA.shape, device=mask_BA.device)
-            rollout = Rollout(
-                ids_BT, seen_BT, mask_BA, scores_B, blank_BA, blank_BA, blank_BA, blank_BA
-            )
+            rollout = Rollout(ids_BT, seen_BT, mask_BA, scores_B, *[blank_BA] * 5)
             self._tell(rollout)
-        model.train(training)
         return rollout
 
     def _tell(self, rollout: Rollout) -> None:
-        """Fill in the probabilities and values of a rollout."""
+        """Fill in the probabilities, their entropies and the values of a rollout."""
         parts = [rollout.at(numbers) for numbers in self._parts(len(rollout))]
         told = [self.told(self.job.trainee, part) for part in parts]
         rollout.logps = torch.cat([one.logps for one in told])
+        rollout.entropy = torch.cat([one.entropy for one in told])
         if self.head is not None:
             rollout.values = torch.cat([one.values for one in told if one.values is not None])
         with self.reference():
@@ -217,9 +234,7 @@ class RolloutTrainer(Trainer):
     ) -> torch.Tensor:
         """Return the summed scores of answers, (B,)."""
         samples = self._samples(prompts, answers_BA, mask_BA)
-        scores = torch.zeros(len(samples), device=answers_BA.device)
-        for reward in self.rewards:
-            scores += torch.tensor(reward(samples), dtype=scores.dtype, device=scores.device)
+        scores = torch.tensor(self.rewards(samples), device=answers_BA.device)
         cut = ~self._ended(answers_BA, mask_BA)
         penalty: float = self.stage.missing_end_penalty
         return scores - penalty * cut
@@ -244,12 +259,20 @@ class RolloutTrainer(Trainer):
 
 
 def _sampling_of(job: TrainingJob, stage: OnlineStage) -> GenerationConfig:
-    """Return how answers are sampled: by the model's own probabilities, none of which is cut."""
+    """Return how answers are sampled: by the model's own probabilities, none of which is cut.
+
+    Raises:
+        BadModel: no token ends an answer.
+    """
     tokenizer, template = job.opened.tokenizer, job.opened.template
     stops = template.stop_ids(tokenizer) if template is not None else [tokenizer.eos_token_id]
-    pad = tokenizer.pad_token_id
+    if not stops or stops == [None]:
+        raise BadModel(
+            "nothing ends an answer: the tokenizer has no end-of-sequence token, and the chat "
+            "template names none. Name a `template` that does."
+        )
     return GenerationConfig(  # type: ignore[no-untyped-call]
         do_sample=True, temperature=stage.temperature, top_k=0, top_p=1.0,
         max_new_tokens=stage.max_new_tokens, eos_token_id=stops, use_cache=True,
-        pad_token_id=int(pad) if pad is not None else 0, repetition_penalty=1.0,
+        pad_token_id=pad_id_of(tokenizer),
     )  # fmt: skip

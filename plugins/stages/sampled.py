@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from luthier.core.model.padding import pad_id_of
 from luthier.core.templates import IGNORED
 
 if TYPE_CHECKING:
@@ -23,11 +24,14 @@ class PromptCollator:
     @classmethod
     def of(cls, tokenizer: PreTrainedTokenizerBase, repeats: int) -> PromptCollator:
         """Return the collator that pads with a tokenizer's own pad token, or with id 0."""
-        pad = tokenizer.pad_token_id
-        return cls(int(pad) if pad is not None else 0, repeats)
+        return cls(pad_id_of(tokenizer), repeats)
 
     def __call__(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
-        """Return `input_ids` and `attention_mask`, (B, T), and `references`, the ids of each."""
+        """Return `input_ids` and `attention_mask`, (B, T), of each prompt.
+
+        Besides `references`, the ids of its answer in the data, and `counted`, (B,), bool: prompts
+        that only fill a batch are not.
+        """
         rows = [row for row in rows for _ in range(self.repeats)]
         longest = max(len(row["prompt_input_ids"]) for row in rows)
         ids_BT = torch.full((len(rows), longest), self.pad_id, dtype=torch.long)
@@ -36,8 +40,19 @@ class PromptCollator:
             size = len(row["prompt_input_ids"])
             ids_BT[n, longest - size :] = torch.as_tensor(row["prompt_input_ids"])
             mask_BT[n, longest - size :] = 1
-        references = [_answer_ids(row) for row in rows]
-        return {"input_ids": ids_BT, "attention_mask": mask_BT, "references": references}
+        counted = [any(label != IGNORED for label in row["prompt_labels"]) for row in rows]
+        return {
+            "input_ids": ids_BT, "attention_mask": mask_BT, "counted": torch.tensor(counted),
+            "references": [_answer_ids(row) for row in rows],
+        }  # fmt: skip
+
+
+def counted_prompts(batch: dict[str, Any]) -> dict[str, Any]:
+    """Return a batch of prompts without those that only fill it; none may be left."""
+    kept_B = batch["counted"]
+    kept = {name: batch[name][kept_B] for name in ("input_ids", "attention_mask", "counted")}
+    pairs = zip(batch["references"], kept_B.tolist(), strict=True)
+    return {**kept, "references": [one for one, counts in pairs if counts]}
 
 
 def _answer_ids(row: dict[str, Any]) -> list[int]:
@@ -63,6 +78,8 @@ class Rollout:
     """Its log-probability by the reference."""
     values: torch.Tensor
     """The value of what stands before each token; zero where the stage has none."""
+    entropy: torch.Tensor
+    """What the policy could have said in place of each token, in nats."""
     advantages: torch.Tensor
     """How much better each token went than expected; the stage fills it in."""
 

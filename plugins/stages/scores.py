@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from torch.nn.functional import logsigmoid
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
 
     from luthier.core.run.job import TrainingJob
     from luthier.plugins.stages.rm import RewardModeling
+
+
+SCORES = ("chosen_score", "rejected_score")
+SQUARED = "_squared"
 
 
 def pairwise_loss(
@@ -50,7 +55,8 @@ def scores_of(
 class RewardTrainer(PairTrainer):
     """Trains a value head, and the model beneath it, to score the preferred answer higher."""
 
-    means = ("accuracy", "margin", "chosen_score", "rejected_score")
+    means = ("accuracy", "margin", *SCORES, *(f"{name}{SQUARED}" for name in SCORES))
+    falling = frozenset({"rejected_score"})
 
     def __init__(self, job: TrainingJob, stage: RewardModeling) -> None:
         """Set up the loop."""
@@ -67,4 +73,12 @@ class RewardTrainer(PairTrainer):
         chosen, rejected = scores_of(outputs.values, labels_BT, self.answers_BT).chunk(2)
         loss = pairwise_loss(chosen, rejected, self.stage.centering)
         margin = chosen - rejected
-        return loss, margin > 0, margin, chosen, rejected
+        return loss, margin > 0, margin, chosen, rejected, chosen**2, rejected**2
+
+    def logged_means(self, means: dict[str, float]) -> dict[str, float]:
+        """Return the means, and the standard deviations of the scores of either kind."""
+        told = {name: one for name, one in means.items() if not name.endswith(SQUARED)}
+        for name in SCORES:
+            variance = means[f"{name}{SQUARED}"] - means[name] ** 2
+            told[f"{name}_std"] = math.sqrt(max(variance, 0.0))
+        return told

@@ -43,7 +43,7 @@ class AdaLora(ModuleTuner):
     """The weight of what keeps the columns of P and the rows of Q orthogonal."""
 
     method: ClassVar = "ADALORA"
-    traits: ClassVar = frozenset({"adapter"})
+    traits: ClassVar = frozenset({"adapter", "fixed-embedding"})
 
     @model_validator(mode="after")
     def _leaves_steps_to_cut_in(self) -> AdaLora:

@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from luthier.core import BadModel, Plugin, hookimpl
+from luthier.core.model.layers import LayerType
 
 if TYPE_CHECKING:
     from luthier.core.model.layers import LayerMap
-    from luthier.core.model.vocabulary import Vocabulary
 
 
 class BitFit(Plugin):
@@ -20,29 +20,37 @@ class BitFit(Plugin):
     norms: bool = False
     """Train the normalisation layers, too."""
 
-    traits: ClassVar = frozenset({"trains-base-weights", "trains-vectors"})
+    traits: ClassVar = frozenset({"trains-base-weights", "trains-vectors", "fixed-embedding"})
     serves: ClassVar = "training"
 
     @hookimpl
-    def attach_adapter(self, model: Any, layers: LayerMap, vocabulary: Vocabulary) -> Any:
+    def check_layers(self, model: Any, layers: LayerMap) -> None:
+        """Refuse a model without a bias; freeze what is not trained, for those asked after it."""
+        self.attach_adapter(model, layers)
+
+    @hookimpl
+    def attach_adapter(self, model: Any, layers: LayerMap) -> Any:
         """Return the model, its bias terms trainable and all else frozen.
 
         Raises:
-            BadModel: it has nothing to train, or tokens that are new to it.
+            BadModel: it has nothing to train.
         """
-        from luthier.core.model.layers import LayerType
-
-        if vocabulary.ids:
-            raise BadModel(
-                f"{vocabulary.tokens[0]!r} is new to the model, and bitfit leaves its embedding as "
-                "it begins. Add no tokens, or choose `tuner: lora`."
-            )
+        chosen = self._chosen(model, layers)
         for name, parameter in model.named_parameters():
-            parameter.requires_grad = name.endswith("bias")
-        for name in layers.names_of(LayerType.NORM) if self.norms else ():
-            model.get_submodule(name).requires_grad_(requires_grad=True)
-        if any(parameter.requires_grad for parameter in model.parameters()):
-            return model
+            parameter.requires_grad = name in chosen
+        return model
+
+    def _chosen(self, model: Any, layers: LayerMap) -> set[str]:
+        """Return the names of the parameters to train.
+
+        Raises:
+            BadModel: there are none.
+        """
+        chosen = {name for name, _ in model.named_parameters() if name.endswith("bias")}
+        for norm in layers.names_of(LayerType.NORM) if self.norms else ():
+            chosen |= {f"{norm}.{name}" for name, _ in model.get_submodule(norm).named_parameters()}
+        if chosen:
+            return chosen
         also, remedy = (
             (" and no norms with weights", "Choose another tuner, such as `lora`.")
             if self.norms

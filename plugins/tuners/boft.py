@@ -11,20 +11,21 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from luthier.core import BadModel, Refusal, hookimpl
+from luthier.core import BadModel, Need, Refusal, hookimpl
 from luthier.core.model.layers import LayerMap
 from luthier.core.model.vocabulary import Vocabulary
-from luthier.plugins.tuners.peft_tuner import ModuleTuner
+from luthier.plugins.tuners.rotation import RotationTuner
 
 if TYPE_CHECKING:
     from torch import nn
 
 
-class Boft(ModuleTuner):
+class Boft(RotationTuner):
     """Train a rotation of each chosen linear layer, as a product of sparse ones."""
 
     block_size: Annotated[int, Field(ge=2)] = 4
-    """The size of a block of each factor; it divides the number of the layer's inputs."""
+    """The size of a block of each factor; times 2 for each factor beyond the first, it divides the
+    number of the layer's inputs."""
     factors: Annotated[int, Field(ge=1)] = 1
     """How many factors there are; more than one need PEFT's kernel, compiled for CUDA."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
@@ -36,6 +37,18 @@ class Boft(ModuleTuner):
             "quantized", "PEFT rotates whole weights", "Leave the quantizer out, or choose `oft`"
         ),
     )
+
+    def rules_of_options(self) -> tuple[Refusal | Need, ...]:
+        """Return what several factors need."""
+        reason = f"PEFT has `factors: {self.factors}` in a kernel for CUDA alone"
+        return (Need("device-cuda", reason, "Set `factors: 1`"),) if self.factors > 1 else ()
+
+    def block(self) -> tuple[str, int, int]:
+        """Return the size of a block, which each factor beyond the first mixes with another."""
+        said = f"`block_size: {self.block_size}`"
+        if self.factors > 1:
+            said += f" with `factors: {self.factors}`"
+        return said, self.block_size, self.factors - 1
 
     @hookimpl
     def attach_adapter(

@@ -7,6 +7,7 @@ is trained beside it; the norm is taken for a constant in the backward pass (sec
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from luthier.core import hookimpl
@@ -23,9 +24,9 @@ class Dora(LowRank):
         """Return that PEFT's LoRA is to be DoRA."""
         return {"use_dora": True}
 
-    def has_made(self, config: Any) -> bool:
+    def has_made(self, config: Mapping[str, Any]) -> bool:
         """Return whether an adapter of this config is one of DoRA."""
-        return super().has_made(config) and bool(config.use_dora)
+        return super().has_made(config) and bool(config.get("use_dora"))
 
     @hookimpl
     def patch_model(self, model: Any, phase: Phase) -> Undo | None:

@@ -13,7 +13,9 @@ from torch import nn
 
 from luthier.core import BadModel
 from luthier.core.model.layers import LayerMap, LayerType, Patterns
-from luthier.plugins.tuners.blocks import Blocks, blocks_of, parameters_of
+from luthier.core.model.modes import evaluated
+from luthier.core.model.outlines import without_memory
+from luthier.plugins.tuners.blocks import Blocks, parameters_of
 
 OUTPUTS = (
     LayerType.ATTENTION_OUTPUT, LayerType.DOWN, LayerType.EXPERT_DOWN, LayerType.SHARED_EXPERT_DOWN,
@@ -23,30 +25,22 @@ OUTPUTS = (
 OTHER_TUNER = "Choose another tuner, such as `lora`."
 
 
-def expand(model: Any, added: int, patterns: Patterns) -> None:
+def expand(model: Any, blocks: Blocks, added: int, patterns: Patterns) -> None:
     """Put copies of decoder layers behind them that change nothing.
 
     Args:
         model: is changed, and its config.
+        blocks: its decoder layers.
         added: how many are added: one after each of so many groups of equal size.
         patterns: what the model's family says of its layers.
 
     Raises:
-        BadModel: they cannot be added evenly, the copies change something, or transformers would
-            build another model of the config.
+        BadModel: the copies change something, or transformers would build another model of the
+            config.
     """
-    blocks = blocks_of(model)
     count = len(blocks.modules)
-    if count % added:
-        possible = ", ".join(str(n) for n in range(1, count + 1) if not count % n)
-        raise BadModel(
-            f"{added} new layers cannot be put evenly among {count}. Give `blocks` one of "
-            f"{possible}."
-        )
     before = _logits(model)
-    numbers = _numbers(count, added)
-    _copy_blocks(blocks, numbers)
-    _expand_config(model.config.get_text_config(), numbers)
+    numbers = grow(model, blocks, added)
     new = set(range(len(numbers))[count // added :: count // added + 1])
     _silence(model, blocks.name, new, patterns)
     if not torch.equal(before, _logits(model)):
@@ -55,6 +49,23 @@ def expand(model: Any, added: int, patterns: Patterns) -> None:
             f"what it gets. {OTHER_TUNER}"
         )
     _require_rebuildable(model)
+
+
+def grow(model: Any, blocks: Blocks, added: int) -> list[int]:
+    """Put copies of decoder layers behind them, which are as they are.
+
+    Args:
+        model: is changed, and its config.
+        blocks: its decoder layers.
+        added: how many are added: one after each of so many groups of equal size.
+
+    Returns:
+        Of each layer of the expanded model, the number of that which it is, or copies.
+    """
+    numbers = _numbers(len(blocks.modules), added)
+    _copy_blocks(blocks, numbers)
+    _expand_config(model.config.get_text_config(), numbers)
+    return numbers
 
 
 def _numbers(count: int, added: int) -> list[int]:
@@ -114,12 +125,9 @@ def _silence(model: Any, prefix: str, new: set[int], patterns: Patterns) -> None
 
 
 def _logits(model: Any) -> torch.Tensor:
-    training = model.training
-    model.eval()
-    with torch.no_grad():
+    with evaluated(model), torch.no_grad():
         ids_BT = torch.arange(1, 9, device=next(model.parameters()).device)[None]
         logits: torch.Tensor = model(input_ids=ids_BT, use_cache=False).logits
-    model.train(training)
     return logits
 
 
@@ -129,7 +137,7 @@ def _require_rebuildable(model: Any) -> None:
     Raises:
         BadModel: a layer would be another.
     """
-    with torch.device("meta"):
+    with without_memory():
         built = type(model)(copy.deepcopy(model.config))
     expected, own = ({n: p.shape for n, p in m.named_parameters()} for m in (built, model))
     if expected != own:

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from luthier.core import BadModel, Plugin, hookimpl
+from luthier.core import Finding, hookimpl
+from luthier.plugins.tuners.blocks import BlockTuner, parameters_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from luthier.core.model.layers import LayerMap
     from luthier.core.model.vocabulary import Vocabulary
+    from luthier.plugins.tuners.blocks import Blocks
 
 
-class Freeze(Plugin):
+class Freeze(BlockTuner):
     """Train a few decoder layers, and freeze all others."""
 
     layers: int = 2
@@ -31,6 +35,19 @@ class Freeze(Plugin):
     traits: ClassVar = frozenset({"trains-base-weights"})
     serves: ClassVar = "training"
 
+    def misfit(self, count: int) -> Finding | None:
+        """Return what is wrong with `layers` for so many of them."""
+        if 0 < abs(self.layers) <= count:
+            return None
+        said = f"`layers: {self.layers}` of freeze-tuning: the model has {count} decoder layers"
+        remedy = f"Give a number from 1 to {count}, or a negative one for the first."
+        return Finding("layers", said, remedy)
+
+    @hookimpl
+    def check_layers(self, model: Any, layers: LayerMap, vocabulary: Vocabulary) -> None:
+        """Refuse what names no layer; freeze what is not trained, for those asked after it."""
+        self.attach_adapter(model, layers, vocabulary)
+
     @hookimpl
     def attach_adapter(self, model: Any, layers: LayerMap, vocabulary: Vocabulary) -> Any:
         """Return the model, the chosen layers trainable, and the embedding where it has grown.
@@ -38,29 +55,35 @@ class Freeze(Plugin):
         Raises:
             BadModel: there are fewer layers, or a name matches none.
         """
-        from luthier.plugins.tuners.blocks import blocks_of, parameters_of
-
-        blocks = blocks_of(model)
-        count = len(blocks.modules)
-        if not 0 < abs(self.layers) <= count:
-            raise BadModel(
-                f"`layers: {self.layers}` of freeze-tuning: the model has {count} decoder layers. "
-                f"Give a number from 1 to {count}, or a negative one for the first."
-            )
         model.requires_grad_(requires_grad=False)
-        trained = range(count - self.layers, count) if self.layers > 0 else range(-self.layers)
-        inside = {name for name, _ in layers if blocks.number_of(name) in trained}
+        blocks, trained = self._trained(model)
         if self.modules is None:  # with what is no layer, too
             for number in trained:
                 blocks.modules[number].requires_grad_(requires_grad=True)
-        modules = ".*" if self.modules is None else self.modules
-        named = layers.resolve(modules, among=inside, norms=True)
         # what is new to the vocabulary is noise until it is trained
         new = {"embedding", "head"} & set(layers.types.values()) if vocabulary.ids else ()
-        if words := [*self.besides, *new]:
-            outside = {name for name, _ in layers if blocks.number_of(name) is None}
-            named += layers.resolve(words, among=outside, norms=True)
-        for name in named:
+        for name in self._chosen(model, layers, new):
             for parameter in parameters_of(model, layers, name):
                 parameter.requires_grad = True
         return model
+
+    def _trained(self, model: Any) -> tuple[Blocks, range]:
+        """Return the decoder layers, and the numbers of those to train."""
+        blocks = self.decoder_blocks(model)
+        count = len(blocks.modules)
+        return blocks, range(count - self.layers, count) if self.layers > 0 else range(-self.layers)
+
+    def _chosen(self, model: Any, layers: LayerMap, new: Iterable[str]) -> list[str]:
+        """Return the full names of the layers to train, `new` of those outside among them.
+
+        Raises:
+            BadModel: there are fewer layers, or a name matches none.
+        """
+        blocks, trained = self._trained(model)
+        inside = {name for name, _ in layers if blocks.number_of(name) in trained}
+        modules = ".*" if self.modules is None else self.modules
+        named = layers.resolve(modules, among=inside, norms=True)
+        if words := [*self.besides, *new]:
+            outside = {name for name, _ in layers if blocks.number_of(name) is None}
+            named += layers.resolve(words, among=outside, norms=True)
+        return named

@@ -8,6 +8,7 @@ needs torch and transformers.
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -17,8 +18,9 @@ import torch
 from transformers import TrainerCallback
 
 from luthier.core import BadModel
-from luthier.core.model.adapters import FITTED, is_quantized
+from luthier.core.model.adapters import FITTED
 from luthier.core.model.layers import PEFT_PREFIX
+from luthier.core.templates import IGNORED
 
 if TYPE_CHECKING:
     from luthier.core.hooks import Undo
@@ -28,34 +30,24 @@ ADAPTER = "default"
 """PEFT's name of the one adapter that a model has here."""
 
 
-def require_possible(init: str, model: Any) -> None:
-    """Refuse a beginning that the model's weights do not allow.
-
-    Raises:
-        BadModel: it says why.
-    """
-    if init in {"pissa", "olora"} and is_quantized(model):
-        raise BadModel(
-            f"`init: {init}` takes the matrices out of the weights and leaves them the rest, which "
-            "weights in few bits cannot hold. Leave out the quantizer, or choose `init: loftq`."
-        )
-    if init == "loftq" and not getattr(model, "is_loaded_in_4bit", False):
-        raise BadModel(
-            "`init: loftq` makes good for what 4 bits took from the weights, and these are not "
-            "held so. Add `quantizer: bnb`, or leave `init` out."
-        )
-
-
 def require_linear(init: str, model: Any, names: Iterable[str]) -> None:
     """Refuse a decomposition that PEFT makes of a weight without asking which way it lies.
 
     Raises:
-        BadModel: a layer holds its weight transposed, as those of GPT-2 do.
+        BadModel: a layer holds its weight transposed, as those of GPT-2 do, or is none that its
+            weight is multiplied in.
     """
+    from torch.nn.modules.conv import _ConvNd
     from transformers.pytorch_utils import Conv1D
 
-    for name in names if init == "olora" else ():
-        if isinstance(model.get_submodule(name), Conv1D):
+    for name in names if init in {"pissa", "olora", "loftq"} else ():
+        module = model.get_submodule(name)
+        if isinstance(module, torch.nn.Embedding | _ConvNd):
+            raise BadModel(
+                f"`init: {init}` decomposes the weights of linear layers, and {name} is none. "
+                "Leave it out of `targets`, or leave `init` out."
+            )
+        if init == "olora" and isinstance(module, Conv1D):
             raise BadModel(
                 f"PEFT's `init: olora` takes {name} for a linear layer, whose weight lies the "
                 "other way. Choose `init: pissa`."
@@ -170,35 +162,52 @@ class BeginningFromData(TrainerCallback):
     """Sets the matrices into which inputs go to the first directions of these, before any step."""
 
     def __init__(self, job: TrainingJob) -> None:
-        """Keep the run.
+        """Keep the run, and see that it has what to begin with.
 
         Raises:
-            BadModel: its rows are streamed.
+            BadModel: its rows are so few that they have not as many directions.
         """
-        if not hasattr(job.dataset, "__getitem__"):
-            raise BadModel(
-                "`init: eva` looks at the rows before they are trained on, and these are streamed. "
-                "Set `mix.streaming: false`, or leave `init` out."
-            )
         self.job = job
+        if self._config().init_lora_weights == "eva":
+            next(iter(self._batches()))
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:  # noqa: ARG002
         """Look at the rows, if nothing is trained yet; what is gone on with has been set."""
-        from peft import initialize_lora_eva_weights
+        from peft import get_eva_state_dict, initialize_lora_eva_weights
 
-        model = self.job.opened.model
-        if state.global_step or model.peft_config[ADAPTER].init_lora_weights != "eva":
+        model, config = self.job.opened.model, self._config()
+        if state.global_step or config.init_lora_weights != "eva":
             return
-        initialize_lora_eva_weights(model, dataloader=_Batches(self.job), show_progress_bar=False)
-        config = model.peft_config[ADAPTER]
+        # of layers with the same inputs PEFT would trade ranks: each is asked for as many
+        # directions as any has, and takes the first of them
+        alike = copy.copy(config)
+        alike.r, alike.rank_pattern = self._rank(), {}
+        found = get_eva_state_dict(
+            model, dataloader=self._batches(), peft_config=alike, show_progress_bar=False
+        )
+        own = {name: model.get_submodule(name).r[ADAPTER] for name in found}
+        first = {name: directions_RI[: own[name]] for name, directions_RI in found.items()}
+        initialize_lora_eva_weights(model, eva_state_dict=first)
         config.init_lora_weights, config.eva_config = True, None
+
+    def _config(self) -> Any:
+        return self.job.opened.model.peft_config[ADAPTER]
+
+    def _rank(self) -> int:
+        highest: int = max(layer.r[ADAPTER] for layer in _layers(self.job.opened.model))
+        return highest
+
+    def _batches(self) -> _Batches:
+        return _Batches(self.job, self._rank())
 
 
 class _Batches:
-    """The rows of a run in batches, on the model's device."""
+    """The rows of a run in batches of enough trained tokens, on the model's device."""
 
-    def __init__(self, job: TrainingJob) -> None:
+    def __init__(self, job: TrainingJob, least: int) -> None:
+        """Hold the run, and how many trained tokens a batch has at least: PEFT skips others."""
         self.job = job
+        self.least = least
 
     def __len__(self) -> int:
         return math.ceil(len(self.job.dataset) / self.job.run.training.batch_size)
@@ -208,8 +217,20 @@ class _Batches:
         device = next(self.job.opened.model.parameters()).device
         collator = self.job.collator
         assert collator is not None  # noqa: S101 - it is made before any callback
+        chosen: list[Any] = []
+        trained = 0
         for first in range(0, len(rows), size):
-            batch = collator([rows[n] for n in range(first, min(first + size, len(rows)))])
+            chosen += [rows[n] for n in range(first, min(first + size, len(rows)))]
+            batch = collator(chosen)
+            trained = int((batch["labels"] != IGNORED).sum())
+            if trained < self.least:
+                continue
+            chosen = []
             # PEFT takes no others, and the trainer has turned caches off by now
             tensors = {k: v for k, v in batch.items() if isinstance(v, torch.Tensor)}
             yield {key: one.to(device) for key, one in tensors.items()}
+        if len(chosen) == len(rows):
+            raise BadModel(
+                f"`init: eva` takes {self.least} directions from the data, and all rows have "
+                f"{trained} trained tokens. Give more rows, a lower `rank`, or leave `init` out."
+            )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from luthier.core import hookimpl
+from luthier.core import Need, Refusal, hookimpl
 from luthier.plugins.tuners.low_rank import LowRank
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from luthier.core.model.layers import LayerMap
     from luthier.core.model.vocabulary import Vocabulary
     from luthier.core.run.job import TrainingJob
+
+TAKING = "takes-from-weights"
 
 
 class Lora(LowRank):
@@ -35,11 +37,28 @@ class Lora(LowRank):
     init_iterations: Annotated[int, Field(ge=0)] = 16
     """Iterations of the fast decomposition of pissa; 0 for the exact one, which is slow."""
 
+    def traits_of_options(self) -> frozenset[str]:
+        """Return that `eva` looks at the rows; that `pissa` and `olora` take from the weights."""
+        traits = {"eva": "reads-ahead", "pissa": TAKING, "olora": TAKING}
+        return frozenset({traits[self.init]} if self.init in traits else ())
+
+    def rules_of_options(self) -> tuple[Refusal | Need, ...]:
+        """Return what a beginning that is made of the weights asks of these."""
+        if self.init == "loftq":
+            reason = "`init: loftq` makes good for what 4 bits take from the weights"
+            return (Need("rounded-to-4-bits", reason, "Add `quantizer: bnb`, or leave `init` out"),)
+        if self.init in {"pissa", "olora"}:
+            reason = (
+                f"`init: {self.init}` takes the matrices out of the weights and leaves them the "
+                "rest, which few bits cannot hold"
+            )
+            return (Refusal("quantized", reason, "Leave it out, or choose `init: loftq`"),)
+        return ()
+
     def settings(self, model: Any, modules: list[str]) -> dict[str, Any]:
         """Return how the matrices begin, in PEFT's words."""
         from luthier.plugins.tuners import initialisation
 
-        initialisation.require_possible(self.init, model)
         initialisation.require_linear(self.init, model, modules)
         if self.init == "pissa" and self.init_iterations:
             return {"init_lora_weights": f"pissa_niter_{self.init_iterations}"}

@@ -39,7 +39,6 @@ class LowRank(LayerTuner):
     """Other alphas, likewise."""
 
     method: ClassVar = "LORA"
-    trains_new_tokens: ClassVar = True
     traits: ClassVar = frozenset({"adapter", "continues-adapter", "low-rank"})
 
     def settings(self, model: Any, modules: list[str]) -> dict[str, Any]:  # noqa: ARG002

@@ -11,10 +11,10 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from luthier.core.model.layers import LayerMap
-from luthier.plugins.tuners.peft_tuner import ModuleTuner
+from luthier.plugins.tuners.rotation import RotationTuner
 
 
-class Oft(ModuleTuner):
+class Oft(RotationTuner):
     """Train a rotation of the inputs of each chosen linear layer."""
 
     block_size: Annotated[int, Field(ge=2)] = 32
@@ -28,6 +28,10 @@ class Oft(ModuleTuner):
     exactly orthogonal."""
 
     method: ClassVar = "OFT"
+
+    def block(self) -> tuple[str, int, int]:
+        """Return the size of a block."""
+        return f"`block_size: {self.block_size}`", self.block_size, 0
 
     def config_of(self, names: list[str], layers: LayerMap, **shared: Any) -> Any:  # noqa: ARG002
         """Return an OFTConfig."""

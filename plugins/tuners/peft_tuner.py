@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import abc
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from luthier.core import BadModel, Plugin, hookimpl
+from luthier.core import BadModel, Finding, Plugin, hookimpl
+from luthier.core.model.adapters import adapter_config_of
+from luthier.plugins.tuners.blocks import BlockTuner
 
 if TYPE_CHECKING:
     from torch import nn
 
     from luthier.core.model.layers import LayerMap
     from luthier.core.model.vocabulary import Vocabulary
+    from luthier.core.sections import ModelSection
 
 
 CAUSAL = "CAUSAL_LM"
+OTHER_KIND = "holds an adapter of another kind"
+NAME_ITS_TUNER = (
+    "Name the tuner that made it, or lay a new one on it: `model.continue_adapter: false`."
+)
 
 
 class PeftTuner(Plugin, abc.ABC):
@@ -23,10 +31,7 @@ class PeftTuner(Plugin, abc.ABC):
 
     method: ClassVar[str]
     """PEFT's own name of it, as `peft_type` of an adapter_config.json has it."""
-    trains_new_tokens: ClassVar[bool] = False
-    """Whether its config takes the rows of tokens that are new to the model."""
-
-    traits: ClassVar = frozenset({"adapter", "continues-adapter"})
+    traits: ClassVar = frozenset({"adapter", "continues-adapter", "fixed-embedding"})
     serves: ClassVar = "training"
 
     @abc.abstractmethod
@@ -38,6 +43,21 @@ class PeftTuner(Plugin, abc.ABC):
         """
 
     @hookimpl
+    def check_model(self, config: Mapping[str, Any], model: ModelSection) -> Iterable[Finding]:  # noqa: ARG002
+        """Tell of an adapter to go on with that another tuner made."""
+        goes_on = "continues-adapter" in self.traits and model.continue_adapter
+        for folder in model.adapters[-1:] if goes_on else ():
+            found = adapter_config_of(Path(folder))
+            if found and not self.has_made(found):
+                said = f"{folder} {OTHER_KIND} ({found.get('peft_type')})"
+                yield Finding("", said, NAME_ITS_TUNER)
+
+    @hookimpl
+    def check_layers(self, model: Any, layers: LayerMap, vocabulary: Vocabulary) -> None:
+        """Refuse what names no layer, and what PEFT cannot lie beside."""
+        self.config_for(model, layers, vocabulary)
+
+    @hookimpl
     def attach_adapter(
         self, model: Any, layers: LayerMap, vocabulary: Vocabulary, adapter: Path | None
     ) -> nn.Module | None:
@@ -46,13 +66,8 @@ class PeftTuner(Plugin, abc.ABC):
         Raises:
             BadModel: PEFT cannot lay it on this model, or the adapter is of another kind.
         """
-        if vocabulary.ids and not self.trains_new_tokens:
-            raise BadModel(
-                f"{vocabulary.tokens[0]!r} is new to the model, and beside this tuner nothing "
-                "would train its embedding. Add no tokens, or choose `tuner: lora`."
-            )
         if adapter is not None:
-            return self._continued(model, adapter)
+            return self._continued(model, adapter, vocabulary)
         from peft import get_peft_model
 
         from luthier.core.model.adapters import quiet_peft
@@ -69,29 +84,45 @@ class PeftTuner(Plugin, abc.ABC):
                 ) from fault
         return adapted
 
-    def _continued(self, model: Any, adapter: Path) -> nn.Module:
+    def _continued(self, model: Any, adapter: Path, vocabulary: Vocabulary) -> nn.Module:
         """Return the model with a saved adapter, which has its own rank, targets and the like.
 
         Raises:
-            BadModel: it is of another kind.
+            BadModel: it is of another kind, or would leave the rows of new tokens as they are.
         """
         from luthier.core.model.adapters import with_adapter
 
+        new = vocabulary.modules(model)
         adapted: Any = with_adapter(model, adapter, trained=True)
         (config,) = adapted.peft_config.values()
-        if not self.has_made(config):
-            raise BadModel(
-                f"{adapter} holds an adapter of another kind ({config.peft_type.value}). Name the "
-                "tuner that made it, or lay a new one on it: `model.continue_adapter: false`."
-            )
+        if not self.has_made(config.to_dict()):
+            raise BadModel(f"{adapter} {OTHER_KIND} ({config.peft_type.value}). {NAME_ITS_TUNER}")
+        for name, ids in new.items():
+            if not _trains_rows(config, name, ids):
+                raise BadModel(
+                    f"{vocabulary.tokens[0]!r} and other such tokens are new to the model, and the "
+                    f"adapter in {adapter} trains no rows of {name} for them. Lay a new one on it, "
+                    "`model.continue_adapter: false`, or add no tokens."
+                )
         return adapted  # type: ignore[no-any-return]
 
-    def has_made(self, config: Any) -> bool:
-        """Return whether an adapter of this config, as PEFT read it, is of this kind."""
-        return bool(config.peft_type.value == self.method)
+    def has_made(self, config: Mapping[str, Any]) -> bool:
+        """Return whether an adapter of this config, as PEFT writes it, is of this kind."""
+        return bool(config.get("peft_type") == self.method)
 
 
-class LayerTuner(PeftTuner):
+def _trains_rows(config: Any, name: str, ids: list[int]) -> bool:
+    """Return whether an adapter of this config trains these rows of an embedding or a head."""
+    whole = getattr(config, "modules_to_save", None) or ()
+    if any(f".{name}".endswith(f".{one}") for one in whole):
+        return True
+    rows = getattr(config, "trainable_token_indices", None) or {}
+    # a list is PEFT's for the embedding, whatever it is called
+    named = rows if isinstance(rows, dict) else {name: rows}
+    return any(f".{name}".endswith(f".{one}") and {*ids} <= {*own} for one, own in named.items())
+
+
+class LayerTuner(PeftTuner, BlockTuner):
     """Base of those that change chosen layers."""
 
     targets: str | tuple[str, ...] = "all"
@@ -102,6 +133,20 @@ class LayerTuner(PeftTuner):
     it is not given."""
     full: tuple[str, ...] = ()
     """Modules that are trained in full besides, by type or name, such as `norm` or `head`."""
+
+    @hookimpl
+    def check_model(self, config: Mapping[str, Any], model: ModelSection) -> Iterable[Finding]:
+        """Tell of what the adapter to go on with, or the number of layers, has wrong."""
+        yield from PeftTuner.check_model(self, config=config, model=model)
+        yield from BlockTuner.check_model(self, config=config, model=model)
+
+    def misfit(self, count: int) -> Finding | None:
+        """Return what is wrong with `layers` for a model of so many."""
+        for number in self.layers or ():
+            if not -count <= number < count:
+                said = f"there is no decoder layer {number}: the model has {count}"
+                return Finding("layers", said, f"Give numbers from {-count} to {count - 1}.")
+        return None
 
     def trained_in_full(self, targets: list[str], layers: LayerMap) -> list[str] | None:
         """Return the full names of the modules to train in full; a target is none of them.
@@ -121,16 +166,18 @@ class LayerTuner(PeftTuner):
         """Return the full names of the layers that are changed.
 
         Raises:
-            BadModel: there are none.
+            BadModel: there are none, or fewer decoder layers.
         """
         among = None
         if self.layers is not None:
-            from luthier.plugins.tuners.blocks import blocks_of
-
-            blocks = blocks_of(model)
+            blocks = self.decoder_blocks(model)
             numbers = blocks.chosen(self.layers)
             among = {name for name, _ in layers if blocks.number_of(name) in numbers}
-        return layers.resolve(self.targets, beside=True, among=among)
+        return layers.resolve(self.wanted(layers), beside=True, among=among)
+
+    def wanted(self, layers: LayerMap) -> str | tuple[str, ...]:  # noqa: ARG002
+        """Return the targets for a model of these layers."""
+        return self.targets
 
 
 class ModuleTuner(LayerTuner):

@@ -58,9 +58,10 @@ class PromptTuning(PeftTuner):
         """Leave out the logits of the vectors, so that there is one to each label."""
         if phase == "built":
             return None
+        count = model.active_peft_config.num_virtual_tokens  # a saved one has its own
 
         def cut(_: Any, __: Any, output: Any) -> Any:
-            output.logits = output.logits[:, self.tokens :]
+            output.logits = output.logits[:, count:]
             return output
 
         return model.register_forward_hook(cut).remove  # type: ignore[no-any-return]

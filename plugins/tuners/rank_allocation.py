@@ -67,7 +67,10 @@ class RankAllocation(TrainerCallback):
 
     def on_optimizer_step(self, args: Any, state: Any, control: Any, **given: Any) -> None:  # noqa: ARG002
         """Cut ranks, while the gradients are there, and keep what is known."""
-        self.adapted.update_and_allocate(state.global_step + 1)
+        step = state.global_step + 1
+        if not self._has_grounds(step, given["optimizer"]):
+            return
+        self.adapted.update_and_allocate(step)
         pattern = self.allocator.peft_config.rank_pattern or {}
         for name, parameter in self.parameters.items():
             known = given["optimizer"].state[parameter]
@@ -77,6 +80,19 @@ class RankAllocation(TrainerCallback):
             if name in pattern:
                 kept = torch.tensor(pattern[name], device=parameter.device)
                 known[PATTERN] = kept.to(parameter.dtype).reshape(parameter.shape)
+
+    def _has_grounds(self, step: int, optimizer: Any) -> bool:
+        """Return whether the gradients of a step tell what counts, or what is known is to be used.
+
+        Those of a step that the run or the scaler of float16 skips are zero, or not finite. From
+        the last cut on PEFT looks at no gradient.
+        """
+        config = self.allocator.peft_config
+        if step < config.total_step - config.tfinal:
+            taken: bool = optimizer.gradient_state.sync_gradients
+            return taken and not optimizer.step_was_skipped
+        # all steps before the last cut may have been skipped: there is nothing to cut by
+        return bool(self.allocator.exp_avg_ipt or config.rank_pattern)
 
 
 def _from_orthogonal(matrix: torch.Tensor, rows: bool) -> torch.Tensor:  # noqa: FBT001

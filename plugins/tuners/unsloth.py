@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from luthier.core.model.layers import LayerMap
     from luthier.core.model.loading import LoadPlan
     from luthier.core.model.opening import ModelSpec
-    from luthier.core.model.vocabulary import Vocabulary
 
 OWN = "unsloth computes the model by code of its own"
 LEAVE_OUT = "Leave it out, or choose `tuner: lora`"
@@ -37,7 +36,7 @@ class Unsloth(Plugin):
     of these and of layer names, or a regular expression."""
 
     variant_of: ClassVar = "lora"
-    traits: ClassVar = frozenset({"adapter", "low-rank", "recomputes-layers"})
+    traits: ClassVar = frozenset({"adapter", "low-rank", "recomputes-layers", "fixed-embedding"})
     packages: ClassVar = ("unsloth>=2025.10",)
     extra: ClassVar = "unsloth"
     serves: ClassVar = "training"
@@ -93,20 +92,16 @@ class Unsloth(Plugin):
         return loaded
 
     @hookimpl
-    def attach_adapter(self, model: Any, layers: LayerMap, vocabulary: Vocabulary) -> Any:
-        """Return the model with Unsloth's LoRA.
+    def check_layers(self, layers: LayerMap) -> None:
+        """Refuse what names no layer."""
+        layers.resolve(self.targets, beside=True)
 
-        Raises:
-            BadModel: tokens are new to the model, whose embeddings it would train as a whole.
-        """
+    @hookimpl
+    def attach_adapter(self, model: Any, layers: LayerMap) -> Any:
+        """Return the model with Unsloth's LoRA."""
         import torch
         from unsloth import FastLanguageModel
 
-        if vocabulary.ids:
-            raise BadModel(
-                f"the embedding of {vocabulary.tokens[0]!r} is new, and Unsloth trains no single "
-                "rows. Add no tokens, or choose `tuner: lora`."
-            )
         targets = layers.resolve(self.targets, beside=True)
         return FastLanguageModel.get_peft_model(
             model,

@@ -1,18 +1,19 @@
 """What kills training runs: within this process at a chosen point, or a process of its own."""
 
 import json
+import multiprocessing
 import pkgutil
+import random
 import shutil
 import signal
-import subprocess
-import sys
 import time
+from pathlib import Path
 
 import pytest
 import safetensors.torch
 import torch
 
-from luthier.core import resume
+from luthier.core import resume, train
 from luthier.core.run.folder import RunFolder
 
 
@@ -31,7 +32,8 @@ def weights_of(folder):
 def metrics_of(folder):
     """Return the logged figures, but for those of time."""
     rows = [json.loads(line) for line in folder.metrics.read_text().splitlines()]
-    return [{k: v for k, v in row.items() if k != "tokens_per_second"} for row in rows]
+    timed = {"tokens_per_second", "seconds"}
+    return [{k: v for k, v in row.items() if k not in timed} for row in rows]
 
 
 def assert_same_run(folder, expected):
@@ -72,16 +74,56 @@ def killer(monkeypatch):
     return died
 
 
-def kill_and_resume(run_file, output, delay):
-    """Start a training process, kill it `delay` seconds after its first step, and resume it."""
-    command = [sys.executable, "-m", "luthier.core", "train", str(run_file), f"output={output}"]
-    folder = RunFolder(output)
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        deadline = time.monotonic() + 120
-        while not folder.metrics.exists() and process.poll() is None:
-            assert time.monotonic() < deadline, "the training did not begin"
-            time.sleep(0.01)
-        time.sleep(delay)
-        process.kill()
-    assert process.returncode == -signal.SIGKILL, "it ended before it was killed"
-    return resume(output)
+PROCESSES = multiprocessing.get_context("forkserver")
+"""What begins processes that have imported already what takes them seconds."""
+PROCESSES.set_forkserver_preload([
+    "luthier.core.run.program", "luthier.core.training.trainer", "luthier.plugins.stages.dpo",
+    "luthier.plugins.stages.ppo", "luthier.plugins.stages.rollouts", "datasets", "peft",
+    "transformers.models.llama.modeling_llama",
+])  # fmt: skip
+
+STEPS = 24
+"""Of a run that is killed: the last moments are some steps before its end."""
+MOMENTS = range(STEPS - 4)
+
+
+def last_step(folder):
+    """Return the last step that has a whole line among the figures, or none."""
+    if not folder.metrics.exists():
+        return None
+    lines = folder.metrics.read_text().split("\n")[:-1]
+    return json.loads(lines[-1])["step"] if lines else None
+
+
+def kill(begin, argument, folder, step, pause):
+    """Begin something in a process of its own; kill it `pause` seconds after a step is logged."""
+    before = folder.metrics.stat().st_mtime_ns if folder.metrics.exists() else 0
+    process = PROCESSES.Process(target=begin, args=(argument,))
+    process.start()
+    deadline = time.monotonic() + 120
+    while process.is_alive():
+        reached = last_step(folder)
+        begun = reached is not None and folder.metrics.stat().st_mtime_ns > before
+        if begun and reached >= step:
+            break
+        assert time.monotonic() < deadline, "the training did not come so far"
+        time.sleep(0.005)
+    time.sleep(pause)
+    process.kill()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL, "it ended before it was killed"
+
+
+def kill_and_resume(contents, seed, moments=(MOMENTS,)):
+    """Train in a process that is killed at a random moment, once in each range, and go on here."""
+    drawn = random.Random(seed)
+    folder = RunFolder(Path(contents["output"]))
+    for number, steps in enumerate(moments):
+        begin, argument = (resume, folder.path) if number else (train, contents)
+        kill(begin, argument, folder, drawn.choice(steps), drawn.uniform(0, 0.1))
+        assert not folder.model.exists()
+    return resume(folder.path)
+
+
+IN_TURN = (MOMENTS[:6], MOMENTS[8:12], MOMENTS[14:])
+"""Three kills of one run, each of the process that goes on with it."""

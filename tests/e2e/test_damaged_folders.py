@@ -11,24 +11,14 @@ import torch
 from luthier.core import BadData, load, resume, train
 from luthier.core.errors import BadRunFolder, Diverged
 from luthier.core.run.folder import RunFolder
-from luthier.core.run.reporting import Reporter
 from luthier.core.training.checkpoints import newest_whole
 from luthier.core.training.recording import Recorder, read_metrics
 from luthier.core.training.watch import Watch
+from tests.listening import Listener
 
 
 class Killed(BaseException):
     """Stands for a SIGKILL in this process."""
-
-
-class Listener(Reporter):
-    """Keeps what it is warned of."""
-
-    def __init__(self):
-        self.warnings = []
-
-    def warn(self, text):
-        self.warnings.append(text)
 
 
 def killed_after(step, begin):

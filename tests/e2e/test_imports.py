@@ -116,19 +116,19 @@ def test_a_run_that_names_its_family_imports_exactly_its_own_plugins(small_run, 
     assert "trl" not in modules
 
 
-def test_recognising_a_family_reads_the_families_besides(small_run, data_file):
-    contents = small_run(training={"max_steps": 1}, data=alpaca(data_file))
-    modules = modules_after(RUNS_TRAIN.format(contents=json.dumps(contents)))
-    families = {e.target.partition(":")[0] for e in Catalogue.installed() if e.kind == "families"}
-    assert plugin_modules(modules) == SELECTED | families
-
-
-def test_a_run_opens_no_connection(small_run):
-    contents = small_run(training={"max_steps": 1}, tuner="lora")
-    guard = """
+GUARD = """
 import socket
 def refuse(*arguments, **_):
     raise AssertionError(f"a connection was opened: {arguments}")
 socket.socket.connect = socket.socket.connect_ex = socket.getaddrinfo = refuse
 """
-    assert modules_after(guard + RUNS_TRAIN.format(contents=json.dumps(contents)))
+
+
+def test_recognising_a_family_reads_the_families_besides_and_opens_no_connection(
+    small_run, data_file
+):
+    contents = small_run(training={"max_steps": 1}, tuner="lora", data=alpaca(data_file))
+    modules = modules_after(GUARD + RUNS_TRAIN.format(contents=json.dumps(contents)))
+    families = {e.target.partition(":")[0] for e in Catalogue.installed() if e.kind == "families"}
+    lora = {"luthier.plugins.tuners.full", "luthier.plugins.tuners.lora"}
+    assert plugin_modules(modules) == (SELECTED ^ lora) | families

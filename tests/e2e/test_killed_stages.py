@@ -1,13 +1,12 @@
 """Other stages than that of test_resume.py go on as it does, wherever they are killed."""
 
 import json
-import random
 
 import pytest
 
 from luthier.core import resume, train
 from luthier.core.run.folder import RunFolder
-from tests.e2e.killing import assert_same_run, kill_and_resume, killer
+from tests.e2e.killing import IN_TURN, STEPS, assert_same_run, kill_and_resume, killer
 
 ROWS = [
     {"prompt": f"What is {a} plus {b}?", "chosen": f"It is {a + b}.", "rejected": f"No idea {a}"}
@@ -70,17 +69,43 @@ def test_a_run_killed_at_any_point_ends_with_the_same_weights(
     assert_same_run(resume(folder.path), uninterrupted)
 
 
+ADAPTER = {"name": "lora", "rank": 4, "dropout": 0.1}
+
+
+@pytest.mark.parametrize("stage", ["sft", "ppo"])
+def test_chance_goes_on_as_it_was_where_rows_are_streamed(small_run, tmp_path, monkeypatch, stage):
+    options = {k: v for k, v in STAGES.get(stage, {"stage": stage}).items() if k != "format"}
+    if stage == "ppo":
+        file = tmp_path / "prompts.jsonl"
+        file.write_text("".join(json.dumps(row) + "\n" for row in ROWS))
+        options["data"] = [{"path": str(file), "format": "prompts"}]
+
+    def contents(name):
+        return small_run(
+            **options, tuner=ADAPTER, mix={"streaming": True, "shuffle_buffer": 5},
+            output=str(tmp_path / name),
+            training={"max_steps": 4, "batch_size": 2, "log_every": 1, "learning_rate": 1e-3},
+        )  # fmt: skip
+
+    whole = train(contents("whole"))
+    step = ("luthier.core.training.recording.Recorder.on_step_end", 3)
+    killer(monkeypatch)(lambda: train(contents("killed")), *step)
+    assert_same_run(resume(tmp_path / "killed"), whole)
+
+
 @pytest.fixture(scope="module")
-def longer_run(long_run, tmp_path_factory):
-    """A run of forty steps as a file, and what it ends with when nobody kills it."""
-    file = tmp_path_factory.mktemp("files") / "run.json"
-    file.write_text(json.dumps(long_run("longer", max_steps=40)))
-    return file, train(file)
+def longer_run(long_run):
+    """What a longer run ends with when nobody kills it."""
+    return train(long_run("longer", STEPS))
+
+
+def test_a_process_killed_three_times_by_the_system_ends_with_the_same_weights(
+    long_run, longer_run
+):
+    assert_same_run(kill_and_resume(long_run("in turn", STEPS), 1, IN_TURN), longer_run)
 
 
 @pytest.mark.sweep
 @pytest.mark.parametrize("seed", range(20))
-def test_a_long_series_of_real_kills(longer_run, tmp_path, seed):
-    run_file, expected = longer_run
-    delay = random.Random(seed).uniform(0, 1.6)
-    assert_same_run(kill_and_resume(run_file, tmp_path / "real", delay), expected)
+def test_a_long_series_of_real_kills(long_run, longer_run, seed):
+    assert_same_run(kill_and_resume(long_run(f"real-{seed}", STEPS), seed), longer_run)

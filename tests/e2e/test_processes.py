@@ -74,6 +74,8 @@ for kind in ("mapped", "streamed"):
         shutil.rmtree(again / "checkpoints" / "checkpoint-6")
     torch.distributed.barrier()
     luthier("resume", str(again), "--trust-plugins")
+
+luthier("train", "sampled.json")
 """
 
 KINDS = ("mapped", "streamed")
@@ -86,7 +88,10 @@ HELD_OUT = [{"instruction": "Say it.", "output": "so " * n} for n in range(1, 6)
 def run_of(module_run, kind, folder, batch_size):
     held_out = folder.parent / "held-out.jsonl"
     held_out.write_text("".join(json.dumps(row) + "\n" for row in HELD_OUT))
-    evaluated = {"validation": {"path": str(held_out)}, "evaluation": {"every": 6}}
+    evaluated = {
+        "validation": {"path": str(held_out)},
+        "evaluation": {"every": 6, "on_start": False},
+    }
     return module_run(
         **(evaluated if kind == "mapped" else {}),
         training={
@@ -96,6 +101,21 @@ def run_of(module_run, kind, folder, batch_size):
         patches=["~padding-free"],  # the rows are seen by a collator that pads them
         output=str(folder),
     )  # fmt: skip
+
+
+def sampling_run(module_run, folder, batch_size):
+    """A run whose answers are one token each, the likeliest, and all of one score."""
+    prompts = folder.parent / "prompts.jsonl"
+    prompts.write_text("".join(f'{{"prompt": "Say {n}."}}\n' for n in range(13)))
+    return module_run(
+        stage={"name": "ppo", "max_new_tokens": 1, "temperature": 1e-3, "kl_coefficient": 0},
+        data=[{"path": str(prompts), "format": "prompts"}],
+        rewards=[{"name": "matches", "pattern": "()"}],  # 1 for any answer
+        validation=5,
+        evaluation={"every": 2, "batch_size": batch_size},
+        training={"max_steps": 2, "batch_size": batch_size, "log_every": 1},
+        output=str(folder),
+    )
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +130,8 @@ def launched(module_run, tmp_path_factory):
         contents = run_of(module_run, kind, folder / kind, 2)
         contents |= {"plugins": ["spy.py"], "callbacks": [spied]}
         (folder / f"{kind}.json").write_text(json.dumps(contents))
+    sampled = sampling_run(module_run, folder / "sampled", 2)
+    (folder / "sampled.json").write_text(json.dumps(sampled))
     launcher = ["torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     done = subprocess.run(
         [sys.executable, "-m", *launcher, "program.py"],
@@ -155,6 +177,17 @@ def test_processes_evaluate_each_row_once(launched):
     assert found["trained_tokens"] == expected["trained_tokens"]
     assert found["loss"] == pytest.approx(expected["loss"], rel=1e-5)
     assert evaluations_of(launched / "again" / "mapped") == [found]
+
+
+def test_processes_tell_of_sampled_answers_what_one_does(launched, module_run):
+    alone = train(sampling_run(module_run, launched / "sampled-alone", 4)).path
+    for name in ("sampled", "sampled-alone"):
+        for held_out in evaluations_of(launched / name):
+            assert (held_out["trained_tokens"], held_out["answer_tokens"]) == (5, 1)
+            assert (held_out["reward"], held_out["loss"]) == (1, -1)
+    here, there = (metrics_of(folder)[0] for folder in (launched / "sampled", alone))
+    assert here["trained_tokens"] == there["trained_tokens"] == 4
+    assert here["loss"] == pytest.approx(there["loss"], rel=1e-4)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -38,7 +38,7 @@ def test_the_quickstart_answers_every_identity_question_word_for_word(quickstart
 
 def test_an_untrained_model_answers_none(identity):
     engine = load("tiny", ["generation.max_new_tokens=30", "generation.temperature=0"])
-    assert share_of_right_answers(engine, identity) == 0
+    assert share_of_right_answers(engine, identity[::4]) == 0
 
 
 def test_the_shipped_rows_are_a_few_hundred_and_no_question_stands_twice(repository):

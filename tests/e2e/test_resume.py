@@ -1,7 +1,5 @@
 """A run that is killed at any moment goes on as if it never had been, to the bit."""
 
-import json
-import random
 import sys
 
 import pytest
@@ -10,7 +8,7 @@ from luthier.core import BadData, resume, train
 from luthier.core.cli.application import main
 from luthier.core.errors import BadRunFolder
 from luthier.core.run.folder import RunFolder
-from tests.e2e.killing import Killed, assert_same_run, kill_and_resume, killer
+from tests.e2e.killing import IN_TURN, STEPS, Killed, assert_same_run, kill_and_resume, killer
 
 TUNERS = ["full", {"name": "lora", "rank": 4, "dropout": 0.1}]
 
@@ -89,6 +87,7 @@ KILLS = [*(("lora", fault) for fault in FAULTS), *(("full", fault) for fault in 
 @pytest.mark.parametrize(
     ("tuner", "fault"), [(TUNERS[name == "lora"], fault) for name, fault in KILLS],
     ids=["-".join(one) for one in KILLS], indirect=["tuner"],
+    scope="module",  # or the whole run is trained anew for each
 )  # fmt: skip
 def test_a_run_killed_at_any_point_ends_with_the_same_weights(
     long_run, uninterrupted, killed, fault
@@ -121,26 +120,21 @@ def test_a_run_may_be_interrupted_again_and_again(long_run, uninterrupted, monke
 
 
 @pytest.fixture(scope="module")
-def longer_run(long_run, tmp_path_factory):
-    """A run of forty steps as a file, and what it ends with when nobody kills it."""
-    file = tmp_path_factory.mktemp("files") / "run.json"
-    file.write_text(json.dumps(long_run("longer", max_steps=40)))
-    return file, train(file)
+def longer_run(long_run):
+    """What a longer run ends with when nobody kills it."""
+    return train(long_run("longer", STEPS))
 
 
-@pytest.mark.parametrize("moment", range(2))
-def test_a_process_killed_by_the_system_resumes_to_the_same_weights(longer_run, tmp_path, moment):
-    run_file, expected = longer_run
-    delay = random.Random(moment).uniform(0, 1.0)
-    assert_same_run(kill_and_resume(run_file, tmp_path / "real", delay), expected)
+def test_a_process_killed_three_times_by_the_system_ends_with_the_same_weights(
+    long_run, longer_run
+):
+    assert_same_run(kill_and_resume(long_run("in turn", STEPS), 1, IN_TURN), longer_run)
 
 
 @pytest.mark.sweep
 @pytest.mark.parametrize("seed", range(10))  # of each tuner
-def test_a_long_series_of_real_kills(longer_run, tmp_path, seed):
-    run_file, expected = longer_run
-    delay = random.Random(seed).uniform(0, 1.6)
-    assert_same_run(kill_and_resume(run_file, tmp_path / "real", delay), expected)
+def test_a_long_series_of_real_kills(long_run, longer_run, seed):
+    assert_same_run(kill_and_resume(long_run(f"real-{seed}", STEPS), seed), longer_run)
 
 
 # --- what is refused -------------------------------------------------------------------------

@@ -104,7 +104,7 @@ def test_every_field_of_a_section_is_a_sentence_and_there_are_few(section):
 @pytest.mark.parametrize("name", sorted(hooks.HOOK_NAMES))
 def test_every_hook_promises_something_and_says_who_answers(name):
     text = inspect.getdoc(getattr(hooks, name))
-    assert re.match(r"(Return|Change|Set) [^.]+", text)
+    assert re.match(r"(Return|Change|Set|Refuse) [^.]+", text)
     assert "Answered by" in text
 
 

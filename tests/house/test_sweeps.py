@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from tests.sweep.__main__ import packages_of
 from tests.sweep.records import REPOSITORY, RESULTS, SWEEPS, fingerprint
 
 
@@ -24,6 +25,22 @@ def test_a_sweep_covers_its_own_tests_and_nothing_that_is_gone(name):
     sweep = SWEEPS[name]
     assert sweep.tests in sweep.covers
     assert all((REPOSITORY / path).exists() for path in sweep.covers)
+
+
+@pytest.mark.parametrize("name", [name for name, sweep in SWEEPS.items() if sweep.published])
+def test_what_users_are_told_of_a_sweep_is_its_last_result(name):
+    result = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+    told = json.loads((REPOSITORY / SWEEPS[name].published).read_text(encoding="utf-8"))
+    assert all(told[key] == result[key] for key in ("date", "python", "versions"))
+    passed = [case for case, one in result["cases"].items() if one["outcome"] == "passed"]
+    pairs = {pair for case in passed for pair in SWEEPS[name].pairs_of(case)}
+    assert {"+".join(pair) for pair in told["pairs"]} == pairs
+
+
+def test_the_versions_of_a_sweep_are_those_of_its_plugins_packages_too(monkeypatch):
+    monkeypatch.setattr("tests.sweep.__main__.installed", lambda name: name != "optimum")
+    pairs = ["quantizers/gptq+optimizers/schedule-free", "precisions/float32+tuners/lora"]
+    assert packages_of(pairs) == ["gptqmodel", "schedulefree"]
 
 
 def test_the_sweep_of_kills_covers_all_that_a_run_goes_through_but_what_it_reads():

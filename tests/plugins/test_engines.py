@@ -51,7 +51,7 @@ def test_an_answer_ends_where_learned_positions_do(engine):
 
 
 def test_a_conversation_that_is_longer_than_the_positions_is_refused(engine):
-    with pytest.raises(BadModel, match=r"has 17 tokens, and the model has 16 positions\. Begin a"):
+    with pytest.raises(BadModel, match=r"are 17 tokens to be answered, and the model has 16 p"):
         engine(learned(16)).answer(MESSAGES)
 
 

@@ -13,6 +13,11 @@ import tempfile
 from pathlib import Path
 from xml.etree import ElementTree
 
+from packaging.requirements import Requirement
+
+from luthier.core.matrix import PRECISION
+from luthier.core.selection import plugin_of
+from luthier.registry import Catalogue
 from tests.sweep.records import REPOSITORY, RESULTS, SWEEPS, fingerprint
 
 LIBRARIES = ("luthier", "torch", "transformers", "peft", "datasets", "accelerate")
@@ -41,7 +46,7 @@ def main(names):
             "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             "commit": output_of("git", "rev-parse", "HEAD"),
             "python": sys.version.split()[0],
-            "versions": {one: importlib.metadata.version(one) for one in LIBRARIES + sweep.needs},
+            "versions": versions_of(sweep, cases),
             **counts,
             "seconds": round(float(suite.get("time"))),
             "fingerprint": fingerprint(sweep),
@@ -50,7 +55,7 @@ def main(names):
         RESULTS.mkdir(exist_ok=True)
         (RESULTS / f"{name}.json").write_text(json.dumps(result, indent=2) + "\n")
         if sweep.published:
-            publish(REPOSITORY / sweep.published, result)
+            publish(sweep, result)
         if sweep.tabulated:
             print(table(cases))
         print(f"{name}: {', '.join(f'{count} {word}' for word, count in counts.items())}")
@@ -74,13 +79,32 @@ def case_of(test):
     return parameter.removesuffix("]") or name, {"outcome": outcome, **seen}
 
 
-def publish(file, result):
+def versions_of(sweep, cases):
+    """Return the versions of what a sweep was run with, the packages of its plugins among them."""
+    pairs = [pair for name in cases if sweep.published for pair in sweep.pairs_of(name)]
+    names = dict.fromkeys([*LIBRARIES, *sweep.needs, *packages_of(pairs)])
+    return {one: importlib.metadata.version(one) for one in names}
+
+
+def packages_of(pairs):
+    """Return the distributions that the plugins of pairs need, and that are here."""
+    catalogue, found = Catalogue.installed(), set()
+    for name in {one for pair in pairs for one in pair.split("+")}:
+        kind, _, own = name.partition("/")
+        if kind != PRECISION:
+            needed = plugin_of(catalogue.find(kind, own)).packages
+            found |= {Requirement(text).name for text in needed}
+    return sorted(filter(installed, found))
+
+
+def publish(sweep, result):
     """Write what users are told of a sweep: which pairs passed, when, and with which versions."""
     passed = [name for name, case in result["cases"].items() if case["outcome"] == "passed"]
+    pairs = sorted({pair for name in passed for pair in sweep.pairs_of(name)})
     told = {key: result[key] for key in ("date", "python", "versions")}
-    lines = ",\n".join(f"  {json.dumps(name.split('+'))}" for name in sorted(passed))
+    lines = ",\n".join(f"  {json.dumps(pair.split('+'))}" for pair in pairs)
     text = json.dumps(told, indent=2)[:-2]
-    file.write_text(f'{text},\n  "pairs": [\n{lines}\n  ]\n}}\n')
+    (REPOSITORY / sweep.published).write_text(f'{text},\n  "pairs": [\n{lines}\n  ]\n}}\n')
 
 
 def table(cases):

@@ -1,11 +1,25 @@
 """What each sweep runs, which code it covers, and the record of its last run."""
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 REPOSITORY = Path(__file__).parent.parent.parent
 RESULTS = Path(__file__).parent / "results"
+
+
+def itself(case: str) -> list[str]:
+    """Return the pairs that a case ran whose name is the pair."""
+    return [case]
+
+
+def of_quantizer(case: str) -> list[str]:
+    """Return the pairs that a case of the sweep of quantizers trained."""
+    from tests.sweep.quantizers import CASES
+
+    beside = ("tuners/lora", "optimizers/adamw", "stages/sft")
+    return [f"quantizers/{CASES[case].quantizer}+{other}" for other in beside]
 
 
 class Sweep(NamedTuple):
@@ -22,15 +36,20 @@ class Sweep(NamedTuple):
     spread: bool = False
     """Whether its cases are run on all processors at once."""
     published: str | None = None
-    """The file of the package that tells users which cases passed; each is a pair, `a+b`."""
+    """The file of the package that tells users which pairs passed, by `luthier matrix`."""
+    pairs_of: Callable[[str], list[str]] = itself
+    """The pairs, each `a+b`, that a case of such a sweep ran."""
     needs: tuple[str, ...] = ()
     """Distributions that the tests' environment has not; `make NAME` runs it in one that has."""
 
 
-BESIDE_RUNS = ("core/run/merging.py",)
+BESIDE_RUNS = ("core/run/merging.py", "core/run/verification.py")
 """What no training run goes through."""
 RUN_THROUGH = ("core/data", "core/model", "core/run", "core/training", "plugins/stages")
 """What every training run goes through, but what it reads."""
+
+RLHF = ("pt", "sft", "rm", "ppo", "dpo", "grpo", "rloo")
+"""The run files of examples/rlhf."""
 
 SWEEPS = {
     "architectures": Sweep(
@@ -66,6 +85,17 @@ SWEEPS = {
         ),
         tabulated=True,
     ),
+    "examples": Sweep(
+        tests="tests/e2e/test_examples.py",
+        covers=(
+            "examples/rlhf/chain.py",
+            *(f"examples/rlhf/{name}.yaml" for name in RLHF),
+            "plugins/rewards",
+            "plugins/stages",
+            "tests/e2e/test_examples.py",
+        ),
+        tabulated=True,
+    ),
     "kills": Sweep(
         tests="tests/e2e/test_resume.py",
         covers=(
@@ -75,18 +105,6 @@ SWEEPS = {
             "tests/e2e/test_resume.py",
         ),
         apart=BESIDE_RUNS,
-    ),
-    "sampling": Sweep(
-        tests="tests/plugins/stages/test_ppo.py",
-        covers=(
-            "plugins/rewards",
-            "plugins/stages/groups.py",
-            "plugins/stages/online.py",
-            "plugins/stages/policies.py",
-            "plugins/stages/rollouts.py",
-            "plugins/stages/sampled.py",
-            "tests/plugins/stages/test_ppo.py",
-        ),
     ),
     "stage-kills": Sweep(
         tests="tests/e2e/test_killed_stages.py",
@@ -111,8 +129,10 @@ SWEEPS = {
         covers=(
             "core/model/adapters.py",
             "core/model/saving.py",
+            "plugins/tuners",
             "tests/plugins/tuners/test_oldest_peft.py",
         ),
+        tabulated=True,
     ),
     "quantizers": Sweep(
         tests="tests/plugins/quantizers/test_qlora.py",
@@ -126,6 +146,8 @@ SWEEPS = {
             "tests/sweep/stored.py",
         ),
         tabulated=True,
+        published="plugins/commands/tested_quantizers.json",
+        pairs_of=of_quantizer,
         needs=("bitsandbytes", "hqq", "torchao", "gptqmodel", "optimum", "aqlm"),
     ),
     # a minute of compiling for each family

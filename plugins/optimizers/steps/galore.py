@@ -19,7 +19,7 @@ class GaLore(Parameterwise):
 
     G = gradient; every `interval` steps P and Q are the first singular vectors of G. With
     R = P'G (or GQ, or P'GQ) and Adam's direction N of R, the weights go along scale * PN (NQ',
-    PNQ').
+    PNQ'). Of `bits: 8` a group that is `whole` has moments of float32, where it has no `rank`.
     """
 
     def direction(self, gradient: Tensor, state: State, group: Group) -> Tensor:
@@ -29,8 +29,11 @@ class GaLore(Parameterwise):
             if state.get("step", 0) % group["interval"] == 0:
                 state |= bases(gradient, group["rank"], group["side"])
             projected = into(gradient, state)
-        with whole_moments(state, bits=group["bits"]):
-            direction = adam_direction(projected, state, group)
+        if group["bits"] == 8:  # noqa: PLR2004 - the other is 32
+            projected = projected.float()  # as bitsandbytes computes, whatever the weights are
+        whole = group["rank"] is None and group.get("whole", False)
+        with whole_moments(state, bits=32 if whole else group["bits"]):
+            direction = adam_direction(projected, state, group).to(gradient.dtype)
         return direction if group["rank"] is None else out_of(direction, state) * group["scale"]
 
 

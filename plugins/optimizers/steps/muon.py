@@ -12,7 +12,7 @@ import torch
 
 
 class MuonWithAdamW(torch.optim.Optimizer):
-    """torch's Muon and torch's AdamW, each on groups of its own."""
+    """torch's Muon and torch's AdamW, each on groups of its own, with one state for both."""
 
     def __init__(
         self,
@@ -28,7 +28,6 @@ class MuonWithAdamW(torch.optim.Optimizer):
             muon: further settings of torch's Muon.
             adamw: further settings of torch's AdamW.
         """
-        super().__init__(groups, {"lr": groups[0]["lr"]})
         chosen = [
             (torch.optim.Muon, [g for g in groups if g["muon"]], muon),
             (torch.optim.AdamW, [g for g in groups if not g["muon"]], adamw),
@@ -36,11 +35,7 @@ class MuonWithAdamW(torch.optim.Optimizer):
         self._parts: list[torch.optim.Optimizer] = [
             kind(own, **settings) for kind, own, settings in chosen if own
         ]
-        self._share()
-
-    def _share(self) -> None:
-        """Have the groups and the state of the parts, and none besides."""
-        self.param_groups = [group for part in self._parts for group in part.param_groups]
+        super().__init__([group for part in self._parts for group in part.param_groups], {})
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> Any:
@@ -50,15 +45,9 @@ class MuonWithAdamW(torch.optim.Optimizer):
             with torch.enable_grad():
                 loss = closure()
         for part in self._parts:
+            # a state that is read replaces groups and state, so the parts are given them here
+            of_muon = isinstance(part, torch.optim.Muon)
+            part.param_groups = [one for one in self.param_groups if one["muon"] == of_muon]
+            part.state = self.state
             part.step()
         return loss
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return the states of the parts."""
-        return {"parts": [part.state_dict() for part in self._parts]}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take the states of the parts up again."""
-        for part, state in zip(self._parts, state_dict["parts"], strict=True):
-            part.load_state_dict(state)
-        self._share()

@@ -15,7 +15,21 @@ Group: TypeAlias = Mapping[str, Any]
 """The settings of a parameter, `lr` and `weight_decay` among them."""
 
 
-class Parameterwise(torch.optim.Optimizer, abc.ABC):
+class KeptPrecision(torch.optim.Optimizer):
+    """An optimizer whose state may be of another precision than its parameters."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take a state up again, each tensor in the precision that it was kept in."""
+        super().load_state_dict(state_dict)
+        parameters = (p for group in self.param_groups for p in group["params"])
+        for number, parameter in enumerate(parameters):
+            # torch has cast them all to the parameter's own
+            for key, value in state_dict["state"].get(number, {}).items():
+                if isinstance(value, Tensor):
+                    self.state[parameter][key] = value.to(parameter.device, copy=True)
+
+
+class Parameterwise(KeptPrecision, abc.ABC):
     """An optimizer that says along which direction one parameter goes.
 
     Where it is layer-wise, a parameter is updated as soon as its gradient is whole, and the
@@ -73,16 +87,6 @@ class Parameterwise(torch.optim.Optimizer, abc.ABC):
         direction = self.direction(parameter.grad, self.state[parameter], group)
         parameter.mul_(1 - group["lr"] * group["weight_decay"])
         parameter.add_(direction, alpha=-group["lr"])
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take a state up again, each tensor in the precision that it was kept in."""
-        super().load_state_dict(state_dict)
-        parameters = (p for group in self.param_groups for p in group["params"])
-        for number, parameter in enumerate(parameters):
-            # torch has cast them all to the parameter's own
-            for key, value in state_dict["state"].get(number, {}).items():
-                if isinstance(value, Tensor):
-                    self.state[parameter][key] = value.to(parameter.device, copy=True)
 
 
 def adam_direction(gradient: Tensor, state: State, group: Group) -> Tensor:

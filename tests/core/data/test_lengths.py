@@ -47,6 +47,19 @@ def test_a_longer_row_is_an_error_dropped_cut_or_split():
     assert kept(ROW, 6, "error") == [ROW]
 
 
+def test_a_prompt_is_whole_or_left_out_and_the_answer_beside_it_is_of_any_length():
+    prompt = Encoded([1, 2, 3], [(3, True)])
+    row = {"prompt": prompt, "answered": Encoded([1, 2, 3, 4, 5], [(3, False), (2, True)])}
+    for overflow in ("error", "drop", "truncate", "split"):
+        assert [*LengthLimit(3, overflow).fitting(row)] == [row]
+    for overflow in ("drop", "truncate"):
+        assert [*LengthLimit(2, overflow).fitting(row)] == []
+    for overflow in ("error", "split"):
+        with pytest.raises(TooLong, match="it has 3 tokens") as fault:
+            [*LengthLimit(2, overflow).fitting({"prompt": prompt})]
+        assert "truncate" not in fault.value.remedy
+
+
 def test_no_part_of_a_text_is_a_single_token_which_nothing_would_predict():
     text = Encoded([1, 2, 3, 4, 5], [(5, True)])
     assert [part.ids for part in kept(text, 4, "split")] == [[1, 2, 3], [4, 5]]

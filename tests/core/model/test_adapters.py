@@ -1,5 +1,7 @@
 """Adapters of earlier runs: gone on with, or made part of what a new one is laid on."""
 
+import json
+
 import pytest
 import torch
 
@@ -76,6 +78,33 @@ def test_a_new_adapter_is_laid_on_all_where_none_is_to_be_gone_on_with(run, adap
     assert model.peft_config["default"].r == 4
 
 
+def test_every_tuner_that_says_so_goes_on_from_what_it_saved(run, tmp_path):
+    from peft import get_peft_model_state_dict
+    from safetensors.torch import load_file
+
+    from luthier.core.selection import plugin_of
+    from luthier.registry import Catalogue
+
+    catalogue = Catalogue.installed()
+    found = {}
+    for name in set(catalogue.names("tuners")) - {"unsloth"}:  # whose kernels need a GPU
+        plugin = plugin_of(catalogue.find("tuners", name))
+        if "continues-adapter" in plugin.traits:
+            tuner = {"name": name, **({"targets": "attention"} if name != "prompt-tuning" else {})}
+            contents = run(tuner=tuner, output=str(tmp_path / name))
+            folder = train(contents)
+            section = {"path": "tiny", "adapters": [str(folder.model)]}
+            model = opened({**contents, "model": section}, training=True)
+            saved = load_file(folder.model / "adapter_model.safetensors")
+            own = get_peft_model_state_dict(model, save_embedding_layers=False)
+            found[name] = own.keys() == saved.keys() and all(
+                torch.equal(own[key].detach(), saved[key]) for key in saved
+            )
+            assert any(one.requires_grad for one in model.parameters())
+    assert found
+    assert all(found.values()), found
+
+
 @pytest.mark.parametrize("goes_on", [True, False])
 def test_a_run_on_adapters_answers_with_those_beneath_it(run, adapters, goes_on):
     section = {"path": "tiny", "adapters": adapters, "continue_adapter": goes_on}
@@ -90,10 +119,56 @@ def test_the_models_own_weights_are_trained_with_all_adapters_in_them(run, adapt
     assert (logits(opened(contents, training=True)) - logits(plain(adapters))).abs().max() < 1e-5
 
 
-def test_an_adapter_of_another_kind_is_not_gone_on_with(run, adapters):
-    contents = run(model={"path": "tiny", "adapters": adapters}, tuner="dora")
-    with pytest.raises(BadModel, match=r"another kind \(LORA\).*`model.continue_adapter: false`"):
-        opened(contents, training=True)
+@pytest.mark.parametrize("tuner", ["dora", "vera"])
+def test_an_adapter_of_another_kind_is_not_gone_on_with(run, adapters, tuner):
+    contents = run(model={"path": "tiny", "adapters": adapters}, tuner=tuner)
+    with pytest.raises(BadRunFile, match=r"(?s)another kind \(LORA\).*`model.continue_adapter: f"):
+        check(contents)
+    contents["model"]["continue_adapter"] = False
+    assert check(contents)
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({"peft_type": "PROMPT_TUNING", "num_virtual_tokens": 3}, "cannot be merged into them"),
+        ({"peft_type": "LORA", "loftq_config": {"loftq_bits": 4}}, "fitted to weights in few bits"),
+    ],
+    ids=["a prompt", "one of few bits"],
+)
+def test_an_adapter_that_cannot_lie_there_is_told_before_anything_is_loaded(
+    run, tmp_path, config, said
+):
+    (tmp_path / "adapter_config.json").write_text(json.dumps(config))
+    section = {"path": "tiny", "adapters": [str(tmp_path)], "continue_adapter": False}
+    with pytest.raises(BadRunFile, match=said) as fault:
+        check(run(model=section))
+    assert [one.key for one in fault.value.problems] == ["model.adapters.0"]
+
+
+def test_options_that_the_adapter_has_its_own_of_are_told(run, adapters):
+    section = {"path": "tiny", "adapters": adapters[:1]}
+    folder = train(run(model=section, tuner={"name": "lora", "rank": 16, "targets": "mlp"}))
+    told = (folder.path / "log.txt").read_text()
+    assert "`targets`, `rank` of tuners/lora do not act" in told
+    assert "not act" not in (train(run(model=section, tuner="lora")).path / "log.txt").read_text()
+
+
+def test_a_prompt_that_is_gone_on_with_keeps_its_length(run):
+    folder = train(run(tuner={"name": "prompt-tuning", "tokens": 3}))
+    section = {"path": "tiny", "adapters": [str(folder.model)]}
+    model = opened(run(model=section, tuner={"name": "prompt-tuning", "tokens": 5}), training=True)
+    assert logits(model).shape[1] == IDS.shape[1]
+
+
+def test_tokens_that_an_adapter_has_no_rows_for_are_not_left_untrained(run, adapters):
+    section = {"path": "tiny", "adapters": adapters[:1], "add_tokens": ["<a>"]}
+    with pytest.raises(BadModel, match=r"'<a>'.*trains no rows of .*`model.continue_adapter: fals"):
+        opened(run(model=section), training=True)
+    taught = str(train(run(model={"path": "tiny", "add_tokens": ["<a>"]})).model)
+    section["adapters"] = [taught]
+    model = opened(run(model=section), training=True)
+    assert any("token_adapter" in n for n, p in model.named_parameters() if p.requires_grad)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """One base model plays many roles, and is in each what a model of its own would be."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from luthier.core import train
 from luthier.core.model.opening import locate, model_spec, open_model
 from luthier.core.model.sharing import lay_beside, shares_base, switched_off, switched_to
 from luthier.core.model.value_head import ValuedModel, load_value_heads
+from luthier.core.run.companions import Companion
 from luthier.core.run.program import run_to_serve, settled
 
 PAIRS = [
@@ -96,6 +98,21 @@ def test_what_is_trained_stays_as_it_was(reward_run, small_run):
     assert list(shared.model.peft_config) == ["default"]
 
 
+def test_each_module_stays_in_its_own_mode(reward_run, small_run):
+    shared, _ = opened(small_run(tuner={"name": "lora", "rank": 4}), training=True)
+    shared.model.train()
+    held = shared.model.get_submodule("base_model.model.model.layers.1").eval()
+    modes = {name: module.training for name, module in shared.model.named_modules()}
+    lay_beside(shared.model, reward_run().model, "reward")
+    for context in (switched_off(shared.model), switched_to(shared.model, "reward")):
+        with context:
+            assert not any(module.training for module in shared.model.modules())
+        assert shared.model.training
+        assert not held.training
+        named = dict(shared.model.named_modules())
+        assert {name: named[name].training for name in modes} == modes
+
+
 def test_the_base_is_in_memory_once(reward_run, small_run):
     folder = reward_run()
     shared, _ = opened(small_run(tuner={"name": "lora", "rank": 4}), training=True)
@@ -125,3 +142,22 @@ def test_another_base_or_another_method_is_not_shared(reward_run, small_run, tmp
     adapters = {"path": "tiny", "adapters": [str(beneath.model)]}
     assert not shares(model={**adapters, "continue_adapter": False})
     assert shares(model=adapters)
+
+
+@pytest.mark.parametrize("init", ["gaussian", "pissa", "olora"])
+def test_a_reward_model_scores_alike_however_the_policy_begins(reward_run, small_run, init):
+    folder = reward_run()
+    own, reward = opened(folder.path)
+    contents = small_run(tuner={"name": "lora", "rank": 4, "init": init})
+    policy, _ = opened(contents, training=True)
+    job = SimpleNamespace(run=settled(contents), opened=policy, companions={})
+    companion = Companion.opened(job, locate(reward), "reward")
+    head, mask = load_value_heads(folder.model)["reward"], torch.ones_like(IDS)
+    with torch.no_grad():
+        wanted = ValuedModel(own.model, {"reward": head})(IDS, mask, head="reward").values
+        with companion.switched():
+            valued = ValuedModel(companion.model, {"reward": head})
+            found = valued(IDS, mask, head="reward").values
+    torch.testing.assert_close(found, wanted, atol=1e-6, rtol=0)
+    # matrices that are taken out of the weights leave others beneath another adapter
+    assert (companion.model is policy.model) == (init == "gaussian")

@@ -80,6 +80,34 @@ def test_a_base_of_a_hub_is_named_in_the_header_with_its_license(manifest):
     assert "AutoModelForCausalLM.from_pretrained(folder)" in text
 
 
+def test_rewards_and_what_answers_were_like_stand_in_a_card(small_run, tmp_path):
+    (tmp_path / "prompts.jsonl").write_text('{"prompt": "What is 1 plus 1?"}\n' * 4)
+    folder = train(
+        small_run(
+            stage={"name": "grpo", "max_new_tokens": 3, "answers": 2},
+            data=[{"path": str(tmp_path / "prompts.jsonl"), "format": "prompts"}],
+            rewards=[
+                {"name": "contains", "text": "a"}, {"name": "contains", "text": "b", "weight": 2},
+            ],
+            training={"max_steps": 1, "batch_size": 2},
+        )
+    )  # fmt: skip
+    card = (folder.model / "README.md").read_text()
+    one, other = (f"`contains` \\(.*text {text}.*\\)" for text in "ab")
+    assert re.search(rf"\| rewards \| {one}, {other} \|", card)
+    for figure in ("reward", "kl", "ended"):
+        assert re.search(rf"\| training {figure} \| 1 \| -?\d+\.\d+ \|", card)
+
+
+def test_options_that_are_places_are_told_without_folders_and_secrets(manifest):
+    rewards = {
+        "rewards.0.name": "reward-model", "rewards.0.path": "/home/me/runs/rm",
+        "rewards.1.name": "http", "rewards.1.url": "http://me:key@host/score?token=1",
+    }  # fmt: skip
+    text = card_of("mine", {**manifest, "settings": {**manifest["settings"], **rewards}})
+    assert "| rewards | `reward-model` (path rm), `http` (url http://host/score) |" in text
+
+
 @pytest.mark.parametrize(
     ("text", "found"),
     [

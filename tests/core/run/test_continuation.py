@@ -2,34 +2,25 @@
 
 import json
 import re
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
+import safetensors.torch
 
 from luthier.core import resume, train
 from luthier.core.cli.application import main
 from luthier.core.errors import BadRunFolder
 from luthier.core.run import continuation
 from luthier.core.run.folder import RunFolder
-from luthier.core.run.reporting import Reporter
 from luthier.core.training.recording import Recorder
+from luthier.plugins.families.tiny.making import tiny_model
+from tests.listening import Listener
 
 
 class Killed(BaseException):
     """Stands for a SIGKILL in this process."""
-
-
-class Listener(Reporter):
-    """Keeps what it is warned of."""
-
-    def __init__(self):
-        self.warnings = []
-
-    def warn(self, text):
-        self.warnings.append(text)
-
-    show = warn
 
 
 @pytest.fixture
@@ -157,6 +148,40 @@ def test_what_is_trained_cannot_be_another(stopped):
         resume(folder.path)
     with pytest.raises(BadRunFolder, match=r"checkpoint-4 holds other parameters than this run"):
         resume(folder.path, accept_changes=True)
+
+
+def test_another_base_under_the_same_path_is_no_base_to_go_on_with(stopped, tmp_path):
+    base = shutil.copytree(tiny_model(), tmp_path / "base")
+    folder = stopped(model={"path": str(base)}, tuner={"name": "lora", "rank": 4})
+    weights = safetensors.torch.load_file(base / "model.safetensors")
+    changed = {name: one * 1.01 for name, one in weights.items()}
+    safetensors.torch.save_file(changed, base / "model.safetensors", {"format": "pt"})
+    with pytest.raises(BadRunFolder, match=r"\n    the files of the model: \w{12} -> \w{12}"):
+        resume(folder.path)
+    assert resume(folder.path, accept_changes=True).model.is_dir()
+    (change_,) = json.loads(folder.manifest.read_text())["changes"]
+    assert change_["changed"][0].startswith("the files of the model")
+
+
+def test_a_base_that_was_moved_is_the_same_one(stopped, tmp_path):
+    base = shutil.copytree(tiny_model(), tmp_path / "base")
+    folder = stopped(model={"path": str(base)})
+    text = folder.run_file.read_text().replace(str(base), str(base.rename(tmp_path / "moved")))
+    folder.run_file.write_text(text)
+    assert resume(folder.path).model.is_dir()
+
+
+def test_another_reference_under_the_same_path_is_told(stopped, small_run, tmp_path):
+    other = shutil.copytree(tiny_model(), tmp_path / "other")
+    rows = [{"prompt": f"Is it {n}?", "chosen": "Yes.", "rejected": "No."} for n in range(6)]
+    (tmp_path / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    folder = stopped(
+        stage={"name": "dpo", "reference": str(other)}, data=[str(tmp_path / "pairs.jsonl")]
+    )
+    config = json.loads((other / "config.json").read_text())
+    (other / "config.json").write_text(json.dumps({**config, "rms_norm_eps": 1e-4}))
+    with pytest.raises(BadRunFolder, match=r"the files of the reference model: \w{12} -> \w{12}"):
+        resume(folder.path)
 
 
 def test_the_command_takes_changes_when_it_is_told_to(stopped, monkeypatch, capsys):

@@ -1,6 +1,7 @@
 """Merging writes whole weights, verifies what it wrote, and keeps nothing that is not sound."""
 
 import json
+import shutil
 
 import pytest
 import torch
@@ -10,8 +11,9 @@ from transformers import AutoModelForCausalLM
 from luthier.core import BadModel, load, train
 from luthier.core.cli.application import main
 from luthier.core.errors import BadRunFolder
-from luthier.core.run import merging
+from luthier.core.model import saving
 from luthier.core.run.merging import BadMerge, merge
+from luthier.core.run.verification import Gap, bounded, gap_of
 
 TRAINING = {"max_steps": 3, "batch_size": 4, "learning_rate": 0.01}
 
@@ -62,13 +64,12 @@ def test_the_command_tells_what_it_found_and_the_folder_chats(plain, tmp_path, c
 def test_over_the_bound_it_ends_with_an_error_and_keeps_nothing(plain, tmp_path, command):
     code, said = command(plain.path, tmp_path / "out", "--bound", 0)
     assert code == 2
-    assert "is over the bound of 0, and nothing is kept" in said
+    assert "(bound 0), KL divergence" in said
+    assert "(bound 0), and nothing is kept" in " ".join(said.split())
     assert list(tmp_path.iterdir()) == []
 
 
 def test_what_is_written_is_what_is_compared(plain, tmp_path, monkeypatch):
-    from luthier.core.model import saving
-
     write = saving.write_model
 
     def damaging(opened, folder):
@@ -86,13 +87,13 @@ def test_what_is_written_is_what_is_compared(plain, tmp_path, monkeypatch):
 
 def test_logits_that_are_no_numbers_are_over_any_bound():
     lost_TV = torch.full((2, 3), torch.nan)
-    difference, _ = merging._compared([torch.zeros(2, 3)], [lost_TV])
-    assert not difference <= 1e9
+    found = gap_of([torch.zeros(2, 3), torch.zeros(2, 3)], [lost_TV, torch.zeros(2, 3)])
+    assert not found.within(Gap(1e9, 1e9))
 
 
 def test_the_divergence_is_that_of_the_distributions():
     p, q = torch.tensor([[0.5, 0.5]]), torch.tensor([[0.9, 0.1]])
-    _, found = merging._compared([p.log()], [q.log()])
+    _, found = gap_of([p.log()], [q.log()])
     assert found == pytest.approx((p * (p / q).log()).sum().item())
 
 
@@ -163,19 +164,76 @@ def test_an_adapter_that_was_fitted_to_few_bits_is_merged_into_what_these_stand_
         load(folder.path, ["quantizer=null"])
 
 
-def test_half_precision_is_merged_in_float32_and_written_as_it_was(run, tmp_path):
+@pytest.fixture(scope="module", params=["float32", "bfloat16"])
+def of_precision(run, request, tmp_path_factory):
+    """A run on a model that is stored in a precision, the model's folder, and the precision."""
     from luthier.plugins.families.tiny.making import tiny_model
 
-    half = AutoModelForCausalLM.from_pretrained(tiny_model(), dtype=torch.bfloat16)
-    half.save_pretrained(tmp_path / "half")
+    folder = tmp_path_factory.mktemp("models") / request.param
+    model = AutoModelForCausalLM.from_pretrained(tiny_model(), dtype=getattr(torch, request.param))
+    model.save_pretrained(folder)
     for file in tiny_model().glob("token*"):
-        (tmp_path / "half" / file.name).write_bytes(file.read_bytes())
-    folder = run(model={"path": str(tmp_path / "half")})
-    found = merge(folder.path, tmp_path / "out")
-    assert found.dtype == "bfloat16"
-    assert 1e-5 < found.difference < merging.BOUNDS["bfloat16"] / 5
+        (folder / file.name).write_bytes(file.read_bytes())
+    return run(model={"path": str(folder)}), folder, request.param
+
+
+def test_it_is_merged_in_float32_and_written_as_the_model_was(of_precision, tmp_path):
+    run, _, dtype = of_precision
+    result = merge(run.path, tmp_path / "out")
+    assert result.dtype == dtype
+    assert result.found.within(result.bound)
+    assert not result.effect.within(result.bound)
+    assert (result.difference > 1e-5) == (dtype == "bfloat16")
     stored = load_file(tmp_path / "out/model.safetensors")
-    assert {one.dtype for one in stored.values()} == {torch.bfloat16}
+    assert {str(one.dtype) for one in stored.values()} == {f"torch.{dtype}"}
+
+
+def test_weights_to_which_nothing_was_merged_are_refused(of_precision, tmp_path, monkeypatch):
+    run, base, _ = of_precision
+    write = saving.write_model
+
+    def idle(opened, folder):
+        write(opened, folder)
+        (folder / "model.safetensors").write_bytes((base / "model.safetensors").read_bytes())
+
+    monkeypatch.setattr(saving, "write_model", idle)
+    with pytest.raises(BadMerge, match="answers otherwise than its base with the adapter"):
+        merge(run.path, tmp_path / "out")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_merge_that_changes_nothing_in_memory_is_refused(of_precision, tmp_path, monkeypatch):
+    from luthier.core.model import adapters
+
+    run, _, _ = of_precision
+    monkeypatch.setattr(adapters, "merged", lambda adapted, folder: adapted.unload())
+    with pytest.raises(BadMerge, match="answers otherwise than its base with the adapter"):
+        merge(run.path, tmp_path / "out")
+
+
+def test_an_adapter_that_changes_no_more_than_rounding_does_is_told_of(
+    of_precision, tmp_path, command
+):
+    run, _, dtype = of_precision
+    small = tmp_path / "small"
+    shutil.copytree(run.model, small)
+    weights = load_file(small / "adapter_model.safetensors")
+    scaled = {name: one * 1e-6 if "lora_B" in name else one for name, one in weights.items()}
+    save_file(scaled, small / "adapter_model.safetensors", metadata={"format": "pt"})
+    code, said = command(small, tmp_path / "out")
+    assert not code
+    assert "cannot tell a merge that holds it from one that lost it" in said
+    assert f"as rounding to {dtype} may have done" in said
+    assert (tmp_path / "out/model.safetensors").exists()
+
+
+def test_a_bound_on_logits_bounds_the_divergence():
+    generator = torch.Generator().manual_seed(0)
+    for spread in (1e-3, 0.1, 2.0):
+        one_TV = torch.randn(20, 50, generator=generator) * 3
+        moved_TV = one_TV + spread * (2 * torch.rand(20, 50, generator=generator) - 1)
+        found = gap_of([one_TV], [moved_TV])
+        assert found.within(bounded(found.difference))
 
 
 def test_there_is_nothing_to_merge_where_there_is_no_adapter(plain, tmp_path):

@@ -9,20 +9,10 @@ import pytest
 from luthier.core import train
 from luthier.core.errors import BadRunFolder
 from luthier.core.run import space
-from luthier.core.run.reporting import Reporter
 from luthier.core.run.space import shown
+from tests.listening import Listener
 
 Usage = namedtuple("Usage", "total used free")
-
-
-class Listener(Reporter):
-    """Keeps what it is warned of."""
-
-    def __init__(self):
-        self.warnings = []
-
-    def warn(self, text):
-        self.warnings.append(text)
 
 
 @pytest.fixture

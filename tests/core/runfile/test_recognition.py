@@ -58,7 +58,7 @@ def test_the_folder_of_an_adapter_is_told_as_one(small_run, tmp_path):
     (tmp_path / "adapter_config.json").write_text("{}")
     (problem,) = problems_of(small_run(model={"path": str(tmp_path)}))
     assert problem.problem == f"{tmp_path} holds an adapter, which is no model by itself"
-    assert "`model.adapters`" in problem.remedy
+    assert f"adapters: [{tmp_path}]" in problem.remedy
 
 
 def test_a_model_without_a_tokenizer_is_told_in_a_whole_sentence(small_run, tmp_path):

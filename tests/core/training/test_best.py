@@ -9,27 +9,17 @@ import torch
 
 from luthier.core import LuthierError, load, resume, train
 from luthier.core.run.folder import discard
-from luthier.core.run.reporting import Reporter
 from luthier.core.training.best import Best
-from luthier.core.training.recording import Recorder
+from luthier.core.training.recording import Recorder, read_metrics
 from luthier.core.training.state import load_state
 from luthier.core.training.trainer import Trainer
+from tests.listening import Listener
 
 # at this rate the loss falls for some steps, and then rises again
 TRAINING = {
     "max_steps": 12, "batch_size": 2, "log_every": 1, "learning_rate": 0.02, "warmup": 0.0,
     "scheduler": "constant",
 }  # fmt: skip
-
-
-class Listener(Reporter):
-    """Keeps what it is told."""
-
-    def __init__(self):
-        self.said = []
-
-    def say(self, subject, text):
-        self.said.append((subject, text))
 
 
 class Killed(BaseException):
@@ -141,9 +131,11 @@ def test_a_figure_that_the_stage_does_not_tell_is_answered_with_those_there_are(
     assert not Path(run_of()["output"]).exists()
 
 
-def test_of_other_figures_than_losses_more_is_better():
+def test_more_is_better_but_of_what_falls():
     def step_of(figure, *values):
-        best, control = Best("few", figure, None), type("Control", (), {})()
+        falling = figure in {"loss", "cross_entropy"}
+        best = Best("few", figure, None, falling=falling)
+        control = type("Control", (), {})()
         for number, value in enumerate(values, 1):
             state = type("State", (), {"global_step": number})
             key = "loss" if figure == "loss" else f"mean_{figure}"
@@ -153,8 +145,33 @@ def test_of_other_figures_than_losses_more_is_better():
     assert step_of("accuracy", 0.1, 0.5, 0.5, 0.4) == 2
     assert step_of("margin", -1.0, -2.0) == 1
     assert step_of("loss", 3.0, 1.0, 2.0) == 2
-    assert step_of("kl", 3.0, 1.0, 2.0) == 2
+    assert step_of("cross_entropy", 3.0, 1.0, 2.0) == 2
     assert step_of("loss", float("nan"), 4.0, float("nan")) == 2
+
+
+@pytest.mark.parametrize(
+    ("figure", "falling"),
+    [("loss", True), ("margin", False), ("rejected_score", True), ("chosen_score", False)],
+)
+def test_a_stage_says_which_of_its_figures_fall(small_run, tmp_path, figure, falling):
+    rows = [{"prompt": f"Is it {n}?", "chosen": "Yes.", "rejected": "No."} for n in range(6)]
+    (tmp_path / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    folder = train(
+        small_run(
+            stage="rm", data=[str(tmp_path / "pairs.jsonl")], validation=0.3,
+            training={"max_steps": 3, "batch_size": 2, "learning_rate": 1e-2},
+            evaluation={"every": 1, "best": figure},
+        )
+    )  # fmt: skip
+    rows = [row for row in read_metrics(folder) if "validation" in row and row["step"]]
+    best = (min if falling else max)(rows, key=lambda row: row[figure])
+    assert manifest_of(folder)["best"]["value"] == pytest.approx(best[figure])
+
+
+def test_what_the_model_began_as_is_no_step_that_could_be_the_best(run_of, losses):
+    losses(*range(13, 1, -1), 1)  # the last of them before the first step
+    folder = train(run_of(best="loss", on_start=True, patience=1))
+    assert manifest_of(folder)["best"]["step"] == 12
 
 
 def test_the_weights_of_the_end_are_saved_where_the_best_are_lost(run_of, losses, monkeypatch):

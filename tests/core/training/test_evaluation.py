@@ -54,7 +54,7 @@ def test_the_loss_is_the_mean_over_all_tokens_of_each_set(small_run, data_file, 
     sets = {"mine": str(data_file), "few": {"path": str(data_file), "samples": 3}}
     folder = train(small_run(validation=sets, evaluation={"every": 4, "batch_size": 5}))
     found = {(row["step"], row["validation"]): row["loss"] for row in evaluations_of(folder)}
-    assert found.keys() == expected.keys() == {(n, name) for n in (4, 6) for name in sets}
+    assert found.keys() == expected.keys() == {(n, name) for n in (0, 4, 6) for name in sets}
     for key, loss in found.items():
         assert loss == pytest.approx(expected[key], rel=1e-5)
 
@@ -64,7 +64,8 @@ def test_an_evaluation_does_not_change_what_is_trained(small_run, data_file, tmp
         return train(small_run(tuner=LORA, output=str(tmp_path / name), **changes))
 
     plain = run("plain")
-    looked_at = run("looked-at", validation=str(data_file), evaluation={"every": 1})
+    evaluation = {"every": 1, "on_start": True}
+    looked_at = run("looked-at", validation=str(data_file), evaluation=evaluation)
     assert [row for row in lines_of(looked_at) if "validation" not in row] == lines_of(plain)
     expected, found = weights_of(plain), weights_of(looked_at)
     assert all(torch.equal(found[name], expected[name]) for name in expected)
@@ -73,10 +74,12 @@ def test_an_evaluation_does_not_change_what_is_trained(small_run, data_file, tmp
 def test_a_run_that_is_stopped_has_each_evaluation_once(small_run, tmp_path, monkeypatch):
     def contents(name):
         training = {"epochs": 2, "batch_size": 2, "log_every": 1}
-        return small_run(training=training, validation=4, output=str(tmp_path / name))
+        evaluation = {"on_start": True}
+        output = str(tmp_path / name)
+        return small_run(training=training, validation=4, evaluation=evaluation, output=output)
 
     whole = train(contents("whole"))
-    assert [row["step"] for row in evaluations_of(whole)] == [4, 8]
+    assert [row["step"] for row in evaluations_of(whole)] == [0, 4, 8]
     original, calls = Trainer.training_step, []
 
     def step(self, *arguments):
@@ -98,7 +101,7 @@ def test_rows_that_are_packed_are_evaluated_as_rows_that_are_not(small_run, tmp_
         stage = {"name": "sft", "packing": packing}
         training = {"max_steps": 1, "learning_rate": 1e-12}
         run = small_run(stage=stage, validation=4, training=training)
-        (found,) = evaluations_of(train({**run, "output": str(tmp_path / f"{packing}")}))
+        _, found = evaluations_of(train({**run, "output": str(tmp_path / f"{packing}")}))
         losses.append((pytest.approx(found["loss"], rel=1e-5), found["trained_tokens"]))
     assert losses[0][1] == losses[1][1]
     assert losses[0][0].expected == losses[1][0]

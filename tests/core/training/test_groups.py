@@ -5,6 +5,7 @@ import torch
 
 from luthier.core import LuthierError, train
 from luthier.core.errors import BadModel
+from luthier.core.training.groups import decays
 
 PLAIN = """
 from luthier.core import Plugin, hookimpl
@@ -23,26 +24,11 @@ ENTRY_POINTS = {"luthier.optimizers": {"plain": Plain}}
 
 
 @pytest.fixture
-def built(monkeypatch):
-    """Note the parameters of a run by name, and its optimizer; the run ends there."""
-    from luthier.core.run import execution
-
-    class Built(Exception):
-        pass
+def built(job_of):
+    """Return the rate and the decay of each parameter of a run, by name."""
 
     def of(contents):
-        kept = {}
-        original = execution._equip
-
-        def equip(job, reporter):
-            original(job, reporter)
-            kept.update(job=job)
-            raise Built
-
-        monkeypatch.setattr(execution, "_equip", equip)
-        with pytest.raises(Built):
-            train(contents)
-        job = kept["job"]
+        job = job_of(contents)
         names = {p: name for name, p in job.opened.model.named_parameters()}
         return {
             names[p]: (group["lr"], group["weight_decay"])
@@ -95,26 +81,42 @@ def test_an_optimizer_that_knows_no_rates_of_layers_is_refused(small_run, tmp_pa
         train(contents)
 
 
-def test_the_first_step_of_lora_plus_is_adamws_at_two_rates(small_run, monkeypatch):
-    seen = {}
-    step = torch.optim.AdamW.step
+@pytest.mark.parametrize(
+    ("name", "shape", "expected"),
+    [
+        ("model.layers.0.mlp.up_proj.weight", (8, 4), True),
+        ("model.layers.0.mlp.experts.gate_up_proj", (3, 8, 4), True),
+        ("model.layers.0.mlp.experts.gate_up_proj_bias", (3, 8), False),
+        ("model.layers.0.input_layernorm.weight", (8,), False),
+        ("model.layers.0.mlp.up_proj.lora_A.default.weight", (1, 4), True),
+    ],
+)
+def test_matrices_decay_and_no_biases_even_of_stacked_experts(name, shape, expected):
+    assert decays(name, torch.nn.Parameter(torch.ones(shape))) == expected
 
-    def stepping(self, *args, **settings):
-        def of(read):
-            return [read(p).detach().clone() for g in self.param_groups for p in g["params"]]
 
-        before, gradients = of(lambda p: p), of(lambda p: p.grad)
-        step(self, *args, **settings)
-        seen.update(before=before, gradients=gradients, after=of(lambda p: p))
-        seen["rates"] = [g["lr"] for g in self.param_groups for _ in g["params"]]
+@pytest.mark.parametrize("tuner", ["ia3", "boft"])
+def test_scales_that_begin_at_one_do_not_decay(small_run, built, tuner):
+    found = built(run_of(small_run, {}, tuner=tuner))
+    decay = {name: one for name, (_, one) in found.items() if "ia3_l" in name or "boft_s" in name}
+    assert decay
+    assert set(decay.values()) == {0.0}
 
-    monkeypatch.setattr(torch.optim.AdamW, "step", stepping)
-    contents = small_run(tuner="lora", optimizer={"name": "lora-plus", "ratio": 16})
-    contents["training"] |= {"max_steps": 1, "warmup": 0, "learning_rate": 1e-3}
-    train(contents)
-    assert set(seen["rates"]) == {1e-3, 16e-3}
-    rows = zip(seen["before"], seen["gradients"], seen["after"], seen["rates"], strict=True)
-    for before, gradient, after, rate in rows:
-        # Adam's first direction: its moments, corrected, are the gradient and its square
-        expected = before.double() - rate * gradient.double() / (gradient.double().abs() + 1e-8)
-        assert (after - expected).abs().max() < 1e-6
+
+@pytest.mark.parametrize(
+    ("rates", "tuner"),
+    [
+        ({"mlp": 1e-2}, {"name": "lora", "targets": "attention"}),
+        ({"embedding": 1e-2}, "lora"),
+    ],
+)
+def test_a_rate_for_layers_of_which_nothing_is_trained_is_refused(small_run, rates, tuner):
+    (word,) = rates
+    with pytest.raises(BadModel, match=f"a rate for '{word}', and nothing is trained"):
+        train(run_of(small_run, rates, tuner=tuner))
+
+
+@pytest.mark.parametrize("word", ["head", "embedding", "lm_head"])
+def test_a_head_that_is_the_embedding_has_its_rate_by_either_name(small_run, built, word):
+    found = built(run_of(small_run, {word: 1e-2}, tuner="full"))
+    assert found["model.embed_tokens.weight"] == (1e-2, 0.1)

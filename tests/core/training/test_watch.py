@@ -10,22 +10,12 @@ import torch
 from luthier.core import resume, train
 from luthier.core.errors import Diverged
 from luthier.core.run.folder import RunFolder
-from luthier.core.run.reporting import Reporter
 from luthier.core.training.packed import PackedCollator
 from luthier.core.training.watch import Watch
+from tests.listening import Listener
 
 SKIP = {"non_finite": "skip", "most_skipped": 2}
 LAYER = "model.layers.1.mlp"
-
-
-class Listener(Reporter):
-    """Keeps what it is warned of."""
-
-    def __init__(self):
-        self.warnings = []
-
-    def show(self, warning):
-        self.warnings.append(warning)
 
 
 @pytest.fixture
@@ -210,6 +200,22 @@ def test_weights_that_are_no_numbers_are_named_as_what_it_comes_from(contents, m
         train(contents(faults=SKIP))  # which would not help
 
 
+def test_a_value_head_that_is_no_number_is_named(contents, monkeypatch, tmp_path):
+    original = Watch.begin
+
+    def begin(self, batches, items):
+        with torch.no_grad():
+            self.trainer.job.opened.value_heads["reward"].weight[0, 0] = float("nan")
+        original(self, batches, items)
+
+    monkeypatch.setattr(Watch, "begin", begin)
+    pair = {"prompt": "What is it?", "chosen": "It is so.", "rejected": "It is not."}
+    (tmp_path / "pairs.jsonl").write_text(f"{json.dumps(pair)}\n" * 4)
+    named = r"that of value_heads\.reward \(ValueHead\), whose own weights are not finite"
+    with pytest.raises(Diverged, match=named):
+        train(contents(stage="rm", data=[str(tmp_path / "pairs.jsonl")]))
+
+
 def test_a_step_in_which_no_token_is_trained_is_a_fault_too(contents, monkeypatch):
     original, calls = PackedCollator.__call__, []
 
@@ -229,3 +235,15 @@ def test_a_step_in_which_no_token_is_trained_is_a_fault_too(contents, monkeypatc
     calls.clear()
     folder = train({**run, "faults": SKIP}, overwrite=True)
     assert all(torch.isfinite(one).all() for one in weights_of(folder).values())
+
+
+ADALORA = {"name": "adalora", "rank": 2, "initial_rank": 4, "targets": "attention-query"}
+
+
+def test_what_keeps_state_of_its_own_goes_on_after_a_first_step_that_is_skipped(contents, bad_in):
+    bad_in(1, layer=f"base_model.model.{LAYER}")
+    folder = train(contents(tuner=ADALORA, faults=SKIP))
+    adapter = safetensors.torch.load_file(folder.model / "adapter_model.safetensors")
+    assert all(one.isfinite().all() for one in adapter.values())
+    ranks = [one.count_nonzero() for name, one in adapter.items() if "lora_E" in name]
+    assert sum(ranks) == 4 * 2  # cut to the mean rank of the four layers

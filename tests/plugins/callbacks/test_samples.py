@@ -9,8 +9,10 @@ import torch
 
 from luthier.core import BadData, check, load, resume, train
 from luthier.core.cli.application import main
+from luthier.core.errors import LuthierError
 from luthier.core.problems import BadRunFile
 from luthier.core.run.folder import RunFolder, discard
+from luthier.plugins.families.tiny.making import tiny_model
 from tests.conftest import ROWS
 
 LORA = {"name": "lora", "rank": 4, "dropout": 0.1}
@@ -33,6 +35,25 @@ def assert_same_weights(one, other, atol=0.0):
         torch.testing.assert_close(found[name], expected[name], rtol=0, atol=atol)
 
 
+def test_the_token_that_ends_an_answer_is_no_part_of_what_the_data_has(small_run, tmp_path):
+    base = shutil.copytree(tiny_model(), tmp_path / "base")
+    tokenizer = json.loads((base / "tokenizer.json").read_text())
+    for token in tokenizer["added_tokens"]:
+        token["special"] = token["content"] != "<|im_end|>"
+    (base / "tokenizer.json").write_text(json.dumps(tokenizer))
+    config = json.loads((base / "tokenizer_config.json").read_text())
+    (base / "tokenizer_config.json").write_text(json.dumps(config | {"eos_token": "<|endoftext|>"}))
+    folder = train(
+        small_run(
+            model={"path": str(base)}, template="chatml", validation=2, generation=FEW,
+            callbacks=["samples"], training={"max_steps": 1, "batch_size": 2},
+        )
+    )  # fmt: skip
+    rows = lines_of(folder, "samples.jsonl")
+    assert all("<|im_end|>" in row["prompt"] for row in rows)  # it is no special token here
+    assert {row["label"] for row in rows} <= {row["output"] for row in ROWS}
+
+
 @pytest.mark.parametrize(
     ("changes", "every"),
     [
@@ -51,7 +72,7 @@ def test_training_goes_on_as_if_nobody_had_asked(small_run, tmp_path, changes, e
     assert_same_weights(sampled, alone, atol=1e-6 if "optimizer" in changes else 0.0)
     rows = lines_of(sampled, "samples.jsonl")
     assert [row["step"] for row in rows] == [
-        n for n in ([2, 4, 6] if every else [3, 6]) for _ in "ab"
+        n for n in ([2, 4, 6] if every else [0, 3, 6]) for _ in "ab"
     ]
     assert all(row["prompt"].startswith("user\nWhat is") for row in rows)
     assert {(row["prompt"], row["label"]) for row in rows} == {
@@ -82,6 +103,9 @@ LEARNED = [
 ]
 
 
+EACH = {"name": "predict", "each_evaluation": True}
+
+
 @pytest.fixture(scope="module")
 def predicted(module_run, tmp_path_factory):
     """A run that learned its answer by heart, and one that learned nothing."""
@@ -92,9 +116,10 @@ def predicted(module_run, tmp_path_factory):
     def run(name, rate):
         return train(
             module_run(
-                data=[str(rows)], validation=str(rows), callbacks=["predict"],
+                data=[str(rows)], validation=str(rows), callbacks=[EACH],
                 training={"max_steps": 30, "batch_size": 4, "learning_rate": rate},
-                evaluation={"every": 30, "batch_size": 3}, checkpoints={"every": 30},
+                evaluation={"every": 10, "batch_size": 3, "best": "bleu-4"},
+                checkpoints={"every": 30},
                 generation={"max_new_tokens": 24}, output=str(folder / name),
             )
         )  # fmt: skip
@@ -113,6 +138,31 @@ def test_a_model_that_has_learned_its_rows_answers_them_and_a_frozen_one_does_no
     assert frozen["accuracy"] == 0
     for name in ("bleu-4", "rouge-1", "rouge-2", "rouge-l"):
         assert learned[name] > frozen[name] + 50
+
+
+def test_the_best_step_may_be_known_by_its_answers(predicted):
+    learned = predicted[0]
+    rows = [row for row in lines_of(learned, "metrics.jsonl") if "validation" in row]
+    found = {row["step"]: row["bleu-4"] for row in rows}
+    best = json.loads(learned.manifest.read_text())["best"]
+    assert list(found) == [0, 10, 20, 30]
+    assert (best["figure"], best["value"]) == ("bleu-4", max(found.values()))
+    assert figures_of(learned)["bleu-4"] == best["value"]
+
+
+def test_a_figure_of_answers_that_there_is_not_is_answered_with_those_there_are(small_run):
+    run = small_run(validation=3, evaluation={"best": "bleu"}, callbacks=[EACH])
+    with pytest.raises(LuthierError, match=r"Did you mean 'bleu-4'\?.*tells: loss, .*, rouge-l"):
+        train(run)
+
+
+def test_a_figure_of_the_stage_is_not_replaced_by_one_of_answers(small_run):
+    preferences = {"name": "preference", "chosen": "output", "rejected": "instruction"}
+    contents = small_run(stage="rm", validation=3, callbacks=[EACH], generation=FEW)
+    contents["data"] = [{**contents["data"][0], "format": preferences}]
+    folder = train({**contents, "training": {"max_steps": 2, "learning_rate": 5e-3}})
+    _, row = [row for row in lines_of(folder, "metrics.jsonl") if "validation" in row]
+    assert row["accuracy"] > figures_of(folder)["accuracy"]  # of pairs, and of answers
 
 
 def test_predictions_are_what_a_chat_with_the_model_answers(predicted):
@@ -135,6 +185,8 @@ def test_the_command_predicts_again_what_the_run_did(predicted, tmp_path, monkey
     folder = RunFolder(tmp_path / "copy")
     shutil.copytree(predicted[0].path, folder.path)
     expected, figures = lines_of(folder, "predictions.jsonl"), figures_of(folder)
+    card = folder.model / "README.md"
+    assert f"| predictions bleu-4 |  | {figures['bleu-4']:.4f} |" in card.read_text()
     assert not luthier(monkeypatch, "predict", folder.path)
     assert "accuracy" in capsys.readouterr().out
     assert lines_of(folder, "predictions.jsonl") == expected
@@ -145,6 +197,10 @@ def test_the_command_predicts_again_what_the_run_did(predicted, tmp_path, monkey
     assert [row["label"] for row in lines_of(folder, "predictions.jsonl")] == ["I."]
     assert not luthier(monkeypatch, "predict", folder.path, "--rows", "2")
     assert lines_of(folder, "predictions.jsonl") == expected[:2]
+    assert "| predictions answers |  | 2 |" in card.read_text()
+    card.write_text("mine")
+    assert not luthier(monkeypatch, "predict", folder.path)
+    assert card.read_text() == "mine"
 
 
 def test_the_command_refuses_a_run_that_holds_out_nothing(small_run, monkeypatch, capsys):
@@ -173,6 +229,7 @@ def test_stages_that_sample_and_that_compare_have_samples_too(small_run, tmp_pat
     prompts.write_text('{"prompt": "Who?", "answer": "I am."}\n' * 6)
     common = {
         "validation": 2, "callbacks": ["samples", "predict"], "generation": FEW,
+        "evaluation": {"on_start": False},
         "training": {"max_steps": 1, "batch_size": 2}, "tuner": {"name": "lora", "rank": 4},
     }  # fmt: skip
     sampling = {

@@ -7,7 +7,7 @@ import pytest
 from luthier.core.cli.application import main
 from luthier.core.device import KNOWN
 from luthier.core.matrix import Matrix
-from luthier.plugins.commands.matrix import record_of_runs
+from luthier.plugins.commands.matrix import records_of_runs
 from luthier.registry import Catalogue
 
 
@@ -44,13 +44,21 @@ def test_every_pair_is_told_as_json_with_the_record_of_those_that_were_run(said)
     told = json.loads(text)
     assert told["device"] == "NVIDIA H100"
     assert len(told["pairs"]) == len(list(Matrix(Catalogue.installed(), KNOWN["h100"]).verdicts()))
-    assert {"date", "versions"} <= told["tested"].keys()
+    assert all({"date", "versions"} <= record.keys() for record in told["tested"])
+    states = {frozenset((one["first"], one["second"])): one["state"] for one in told["pairs"]}
+    assert states[frozenset(("quantizers/gptq", "tuners/lora"))] == "tested"
+
+
+def test_a_pair_that_was_run_is_told_with_the_day_and_the_versions(said):
+    _, text = said("gptq", "lora")
+    assert "quantizers/gptq with tuners/lora: tested\n  Run on 20" in text
+    assert ", gptqmodel " in text
 
 
 def test_what_is_recorded_as_run_is_there_and_allowed():
     verdicts = Matrix(Catalogue.installed(), KNOWN["cpu"]).verdicts()
     states = {frozenset((one.first, one.second)): one.state for one in verdicts}
-    recorded = [frozenset(pair) for pair in record_of_runs()["pairs"]]
+    recorded = [frozenset(pair) for record in records_of_runs() for pair in record["pairs"]]
     assert all(states[pair] == "allowed" for pair in recorded)
     assert len(recorded) > 500
 

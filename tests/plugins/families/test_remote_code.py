@@ -186,3 +186,28 @@ def test_the_option_of_the_command_line_gives_leave_for_its_process(stand_in, sm
         [*command, "--remote-code"], capture_output=True, text=True, check=False
     )
     assert (granted.returncode, granted.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("family", "made", "is_outlined"),
+    [("qwen", "linspace(0, 1, 3)", True), ("skywork", "ones(3)", False)],
+)
+def test_code_that_reads_numbers_as_it_is_made_is_no_fault(
+    family, made, is_outlined, stand_in, small_run, allowed, tmp_path
+):
+    from luthier.core.model.opening import locate, model_spec
+    from luthier.core.model.rehearsal import rehearse
+    from luthier.core.run.program import settled
+
+    # transformers keeps the code that it has read by the name of its folder
+    folder = stand_in(family).rename(tmp_path / f"{family}-that-reads")
+    (file,) = folder.glob("modeling*.py")
+    line = "size, names = config.hidden_size, config.names"
+    text = file.read_text().replace(line, f"{line}; self.rate = torch.{made}[1].item()")
+    assert "self.rate" in text
+    file.write_text(text)
+    run = settled(small_run(model={"path": str(folder)}, template="chatml"))
+    located = locate(model_spec(run, training=True))
+    rehearse(located)
+    outline = located.manager.hook.outline_model(model=located.spec, location=located.location)
+    assert (outline is not None) == is_outlined

@@ -29,6 +29,7 @@ BROKEN = [
     ("text", {"body": "x"}, "no column 'text'; there are: body"),
     ("text", {"text": " "}, "'text' is empty, so there is nothing to learn"),
     ("text", {"text": 3}, "'text' is 3, no text"),
+    ("prompts", {"prompt": ""}, "the column 'prompt' is empty in this row"),
     ("alpaca", {"instruction": "", "output": "x"}, "both empty"),
     ("alpaca", {"instruction": "x", "output": None}, "'output' is empty"),
     ("alpaca", {"instruction": "x", "output": "y", "history": [["a"]]}, "no pair"),

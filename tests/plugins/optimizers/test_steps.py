@@ -1,10 +1,12 @@
 """The steps of our own optimizers, against plain computations of what their papers say."""
 
+import copy
 import math
 
 import pytest
 import torch
 
+from luthier.plugins.optimizers.steps.adafactor import Adafactor
 from luthier.plugins.optimizers.steps.adam_mini import AdamMini
 from luthier.plugins.optimizers.steps.apollo import Apollo, projection
 from luthier.plugins.optimizers.steps.badam import BAdam, block_at
@@ -32,8 +34,12 @@ def begun(shape):
     return torch.nn.Parameter(torch.randn(shape, generator=torch.Generator().manual_seed(0)))
 
 
-def stepped(optimizer, parameter):
+def stepped(optimizer, parameter, *, layerwise=False):
     for gradient in gradients(parameter.shape):
+        if layerwise:
+            (parameter * gradient).sum().backward()
+            assert parameter.grad is None
+            continue
         parameter.grad = gradient.clone()
         optimizer.step()
     return parameter.detach()
@@ -62,12 +68,17 @@ class Adam:
 
 @pytest.mark.parametrize("shape", [(6, 10), (10, 6)])
 @pytest.mark.parametrize("side", ["shorter", "longer", "left", "right", "both"])
-def test_galore_goes_along_adams_direction_in_the_subspace_of_the_gradient(shape, side):
+@pytest.mark.parametrize("layerwise", [False, True])
+def test_galore_goes_along_adams_direction_in_the_subspace_of_the_gradient(shape, side, layerwise):
     parameter, rank, scale, interval = begun(shape), 3, 0.25, 2
     # P'GQ is diagonal at first: beside it stands rounding, which no eps that is tiny keeps small
     eps = 1e-3 if side == "both" else EPS
-    settings = {"side": side, "scale": scale, "interval": interval, "bits": 32, "betas": BETAS}
-    found = stepped(GaLore([group(parameter, rank=rank)], eps=eps, **settings), parameter)
+    settings = {
+        "side": side, "scale": scale, "interval": interval, "bits": 32, "betas": BETAS, "eps": eps,
+        "layerwise": layerwise,
+    }  # fmt: skip
+    optimizer = GaLore([group(parameter, rank=rank)], **settings)
+    found = stepped(optimizer, parameter, layerwise=layerwise)
     adam, kept = Adam(eps), {}
     shorter = "left" if shape[0] <= shape[1] else "right"
     longer = {"left": "right", "right": "left"}[shorter]
@@ -124,12 +135,34 @@ def test_moments_of_eight_bits_are_near_to_whole_ones_and_are_of_one_byte():
     assert eight.state[parameter]["exp_avg"].element_size() == 1
 
 
+@pytest.mark.parametrize("rank", [64, None])
+def test_moments_of_eight_bits_serve_weights_of_half_precision(rank):
+    pytest.importorskip("bitsandbytes")
+    found = []
+    for dtype in (torch.bfloat16, torch.float32):
+        parameter = torch.nn.Parameter(begun((64, 96)).detach().to(dtype))
+        optimizer = GaLore([group(parameter, rank=rank)], side="shorter", scale=1.0, interval=2,
+                           bits=8, **ADAM)  # fmt: skip
+        for gradient in gradients((64, 96)):
+            parameter.grad = gradient.to(dtype)
+            optimizer.step()
+        assert parameter.dtype == dtype
+        assert optimizer.state[parameter]["exp_avg"].element_size() == 1
+        found.append(parameter.detach().float())
+    assert (found[0] - found[1]).abs().mean() < RATE
+
+
 @pytest.mark.parametrize("shape", [(6, 10), (10, 6)])
 @pytest.mark.parametrize("per", ["channel", "tensor"])
-def test_apollo_scales_the_gradient_by_what_adam_does_to_its_projection(shape, per):
+@pytest.mark.parametrize("layerwise", [False, True])
+def test_apollo_scales_the_gradient_by_what_adam_does_to_its_projection(shape, per, layerwise):
     parameter, rank, scale, growth, seed = begun(shape), 3, 1.5, 1.01, 42
-    settings = {"per": per, "scale": scale, "growth": growth, "interval": 2, "seed": seed}
-    found = stepped(Apollo([group(parameter, rank=rank)], **settings, **ADAM), parameter)
+    settings = {
+        "per": per, "scale": scale, "growth": growth, "interval": 2, "seed": seed,
+        "layerwise": layerwise,
+    }  # fmt: skip
+    optimizer = Apollo([group(parameter, rank=rank)], **settings, **ADAM)
+    found = stepped(optimizer, parameter, layerwise=layerwise)
     adam, last = Adam(), []
     p = {n: projection(seed + 1_000_003 * n, rank, torch.empty(6, 10)).double() for n in (0, 1)}
 
@@ -196,31 +229,59 @@ def test_adam_mini_has_one_second_moment_for_a_block(shape, rows, transposed):
     assert optimizer.state[parameter]["exp_avg_sq"].shape == (blocks,)
 
 
-def test_muon_goes_along_the_nearly_orthogonal_matrix_and_adamw_trains_the_rest():
-    matrix, rest = begun((6, 10)), begun((6, 10))
+def nearly_orthogonal(matrix, iterations=5):
+    """Return what the iterations of Newton and Schulz make of a matrix that lies or is square."""
+    x = matrix.bfloat16()  # where torch rounds, too
+    x = x / x.norm()
+    a, b, c = 3.4445, -4.7750, 2.0315
+    for _ in range(iterations):
+        s = x @ x.T
+        x = torch.addmm(x, torch.addmm(s, s, s, beta=b, alpha=c), x, beta=a)
+    return x
+
+
+@pytest.mark.parametrize("adjust", ["match_rms_adamw", "original"])
+@pytest.mark.parametrize("shape", [(6, 10), (10, 6)])
+def test_muon_goes_along_the_nearly_orthogonal_matrix_and_adamw_trains_the_rest(adjust, shape):
+    matrix, rest = begun(shape), begun(shape)
     optimizer = MuonWithAdamW(
         [group(matrix, muon=True), group(rest, muon=False)],
-        muon={"momentum": 0.95, "nesterov": True, "ns_steps": 5, "adjust_lr_fn": "match_rms_adamw"},
+        muon={"momentum": 0.95, "nesterov": True, "ns_steps": 5, "adjust_lr_fn": adjust},
         adamw=ADAM,
     )
     found = stepped(optimizer, matrix)
-    mean = torch.zeros(6, 10)
+    mean = torch.zeros(shape)
+    rows, columns = shape
+    scale = {"match_rms_adamw": 0.2 * math.sqrt(10), "original": math.sqrt(max(1, rows / columns))}
 
     def direction(g, t):
         mean.lerp_(g.float(), 0.05)
-        x = g.float().lerp(mean, 0.95).bfloat16()  # where torch rounds, too
-        x = x / x.norm()
-        a, b, c = 3.4445, -4.7750, 2.0315
-        for _ in range(5):
-            s = x @ x.T
-            x = torch.addmm(x, torch.addmm(s, s, s, beta=b, alpha=c), x, beta=a)
+        moved = g.float().lerp(mean, 0.95)
+        x = nearly_orthogonal(moved) if rows < columns else nearly_orthogonal(moved.T).T
         values = torch.linalg.svdvals(x.float())
         assert values.min() > 0.5
         assert values.max() < 1.3
-        return 0.2 * math.sqrt(10) * x.double()
+        return scale[adjust] * x.double()
 
-    assert_goes(found, (6, 10), direction)
-    assert_goes(stepped(optimizer, rest), (6, 10), Adam())
+    assert_goes(found, shape, direction)
+    assert_goes(stepped(optimizer, rest), shape, Adam())
+
+
+@pytest.mark.parametrize(
+    ("adjust", "scale"),
+    [("adamw", 0.2 * math.sqrt(384)), ("original", math.sqrt(384 / 128))],
+)
+def test_an_update_of_muon_has_the_size_that_the_run_file_says(adjust, scale, small_run, job_of):
+    optimizer = {"name": "muon", "adjust": adjust, "targets": "mlp-up", "nesterov": False}
+    training = {"learning_rate": RATE}
+    job = job_of(small_run(tuner="full", optimizer=optimizer, training=training))
+    weight = job.opened.model.get_parameter("model.layers.0.mlp.up_proj.weight")
+    assert weight.shape == (384, 128)
+    before, weight.grad = weight.detach().clone(), gradients((384, 128))[0]
+    job.optimizer.step()
+    mean = 0.05 * weight.grad  # of gradients, and of zero
+    expected = before - RATE * scale * nearly_orthogonal(mean.T).T.float()
+    assert (weight - expected).abs().max() < 1e-6
 
 
 def test_lomo_steps_in_the_backward_pass_and_keeps_neither_gradient_nor_state():
@@ -273,3 +334,85 @@ def test_a_state_is_taken_up_in_the_precision_that_it_was_kept_in():
     again.load_state_dict(optimizer.state_dict())
     assert again.state[parameter]["exp_avg_sq"].dtype == torch.float32
     assert again.state[parameter]["exp_avg"].dtype == torch.bfloat16
+
+
+def muon_of(matrix, rest):
+    groups = [group(rest, muon=False), group(matrix, muon=True)]
+    settings = {"momentum": 0.95, "nesterov": True, "ns_steps": 5, "adjust_lr_fn": "original"}
+    return MuonWithAdamW(groups, muon=settings, adamw=ADAM)
+
+
+def test_muon_and_its_adamw_have_one_state_of_torchs_form_and_go_on_from_it():
+    matrix, rest = begun((6, 10)), begun((4, 4))
+    optimizer = muon_of(matrix, rest)
+    stepped(optimizer, matrix)
+    matrix.grad = None
+    stepped(optimizer, rest)
+    stored = optimizer.state_dict()
+    assert stored.keys() == {"state", "param_groups"}
+    assert optimizer.state.keys() == {matrix, rest}
+    others = [torch.nn.Parameter(one.detach().clone()) for one in (matrix, rest)]
+    other = muon_of(*others)
+    other.load_state_dict(copy.deepcopy(stored))
+    for one in (*optimizer.param_groups, *other.param_groups):
+        one["lr"] = 0.5  # a changed rate acts
+    for one in (matrix, rest, *others):
+        one.grad = gradients(one.shape)[0]
+    before = matrix.detach().clone()
+    optimizer.step()
+    other.step()
+    assert (matrix - before).abs().max() > 0.05
+    assert torch.equal(matrix, others[0])
+    assert torch.equal(rest, others[1])
+
+
+def test_adafactor_goes_on_to_the_bit_from_float32_moments_of_half_precision_weights():
+    first = torch.nn.Parameter(begun((6, 10)).detach().bfloat16())
+    settings = {"scale_parameter": False, "relative_step": False, "beta1": 0.9}
+    optimizer = Adafactor([group(first)], **settings)
+    for gradient in gradients((6, 10))[:2]:
+        first.grad = gradient.bfloat16()
+        optimizer.step()
+    second = torch.nn.Parameter(first.detach().clone())
+    other = Adafactor([group(second)], **settings)
+    other.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+    for key, one in optimizer.state[first].items():
+        assert torch.equal(torch.as_tensor(other.state[second][key]), torch.as_tensor(one)), key
+    for parameter, one in ((first, optimizer), (second, other)):
+        parameter.grad = gradients((6, 10))[2].bfloat16()
+        one.step()
+    assert torch.equal(first, second)
+
+
+@pytest.mark.parametrize("targets", ["all", ["all", "embedding"]])
+def test_of_galore_in_eight_bits_an_embedding_that_is_not_projected_is_whole(
+    targets, small_run, job_of
+):
+    pytest.importorskip("bitsandbytes")
+    optimizer = {"name": "galore", "rank": 32, "bits": 8, "targets": targets}
+    model = {"path": "tiny", "dtype": "bfloat16"}
+    job = job_of(
+        small_run(model=model, tuner="full", optimizer=optimizer, training={"precision": "pure"})
+    )
+    found = {}
+    for name, parameter in job.opened.trained().items():
+        parameter.grad = torch.randn_like(parameter)
+        found[name] = parameter
+    job.optimizer.step()
+    kept = {name: job.optimizer.state[one]["exp_avg"].dtype for name, one in found.items()}
+    projected = targets != "all"
+    assert kept["model.embed_tokens.weight"] == (torch.uint8 if projected else torch.float32)
+    assert kept["model.norm.weight"] == torch.float32  # too small for 8 bits
+    assert kept["model.layers.0.mlp.up_proj.weight"] == torch.uint8
+
+
+def test_adam_mini_has_a_block_for_each_head_in_the_matrix_of_a_pair_whose_rows_are_outputs(
+    small_run, job_of
+):
+    job = job_of(small_run(tuner={"name": "lora", "rank": 32}, optimizer="adam-mini"))
+    names = {one: name for name, one in job.opened.trained().items()}
+    rows = {names[p]: g["rows"] for g in job.optimizer.param_groups for p in g["params"]}
+    layer = "base_model.model.model.layers.0"
+    assert rows[f"{layer}.self_attn.q_proj.lora_B.default.weight"] == 32  # of a head
+    assert rows[f"{layer}.self_attn.q_proj.lora_A.default.weight"] == 1
+    assert rows[f"{layer}.self_attn.v_proj.lora_B.default.weight"] == 1

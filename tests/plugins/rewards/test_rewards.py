@@ -1,10 +1,13 @@
 """What scores answers: texts, the data's own answers, a server, a reward model."""
 
 import json
+import shutil
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
+from types import SimpleNamespace
 
 import pytest
+import safetensors.torch
 import torch
 from pydantic import ValidationError
 
@@ -12,13 +15,15 @@ from luthier.core import LuthierError, train
 from luthier.core.errors import BadModel
 from luthier.core.model.opening import locate, model_spec, open_model
 from luthier.core.model.value_head import load_value_heads
+from luthier.core.run.folder import RunFolder
 from luthier.core.run.job import TrainingJob
-from luthier.core.run.program import settled
+from luthier.core.run.program import load_tokenizer, settled
 from luthier.core.samples import Sample
 from luthier.core.training.recording import read_metrics
 from luthier.plugins.rewards.contains import ContainsReward
 from luthier.plugins.rewards.http import HttpReward
 from luthier.plugins.rewards.matches import MatchesReward
+from luthier.plugins.rewards.reward_model import RewardModelReward
 from luthier.plugins.rewards.scoring import scorer_of
 
 PAIRS = [
@@ -83,9 +88,14 @@ def server():
 
 
 def test_a_server_is_sent_prompts_with_answers_and_returns_their_scores(server):
-    scores_of = HttpReward(url=server, weight=0.5).build_reward(job=None)
-    assert scores_of([sample("ab"), sample("abcd")]) == [2.5, 3.5]
-    assert Scoring.asked == {"model": "reward", "messages": ["Q: ab", "Q: abcd"]}
+    tokenizer = load_tokenizer("tiny")
+    asked, answered = "<|im_start|>user\nHi.<|im_end|>\n<|im_start|>assistant\n", "Yes.<|im_end|>"
+    ids = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in (asked, answered)]
+    job = SimpleNamespace(opened=SimpleNamespace(tokenizer=tokenizer))
+    scores_of = HttpReward(url=server, weight=0.5).build_reward(job=job)
+    # with special tokens, as who serves a reward model for LLaMA-Factory is sent them
+    assert scores_of([Sample("user Hi.", "Yes.", "", *ids)]) == [len(asked + answered) / 2]
+    assert Scoring.asked == {"model": "reward", "messages": [asked + answered]}
 
 
 @pytest.mark.parametrize(
@@ -95,12 +105,12 @@ def test_a_server_is_sent_prompts_with_answers_and_returns_their_scores(server):
 def test_a_server_that_replies_something_else_is_told_of(server, reply):
     Scoring.reply = reply
     with pytest.raises(LuthierError, match=server):
-        HttpReward(url=server).asked([sample("a"), sample("b")])
+        HttpReward(url=server).asked(["a", "b"])
 
 
 def test_a_server_that_is_not_there_is_told_of():
     with pytest.raises(LuthierError, match="luthier resume"):
-        HttpReward(url="http://127.0.0.1:9/", timeout=1).asked([sample("a")])
+        HttpReward(url="http://127.0.0.1:9/", timeout=1).asked(["a"])
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://host/x", "scores", "http://"])
@@ -133,12 +143,16 @@ LORA = {"name": "lora", "rank": 4}
 SAMPLES = [Sample("", "", "", [5, 6, 7], [8, 9]), Sample("", "", "", [5], [8, 9, 10, 11])]
 
 
-def scored(run_contents, folder):
+def opened_job(run_contents):
     run = settled(run_contents)
     located = locate(model_spec(run, training=True))
     opened = open_model(located, training=True)
-    job = TrainingJob(run, None, opened, [], {}, "float32", located.manager)
-    return scorer_of(job, str(folder.path), 2)(SAMPLES), opened
+    return TrainingJob(run, None, opened, [], {}, "float32", located.manager)
+
+
+def scored(run_contents, folder):
+    job = opened_job(run_contents)
+    return scorer_of(job, str(folder.path), 2)(SAMPLES), job.opened
 
 
 @pytest.mark.parametrize("tuner", ["full", LORA], ids=["full", "lora"])
@@ -163,6 +177,37 @@ def test_another_tokenizer_is_refused(reward_run, small_run):
     other = small_run(tuner=LORA, model={"path": "tiny", "add_tokens": ["<new>"]})
     with pytest.raises(BadModel, match="another tokenizer"):
         scored(other, folder)
+
+
+def test_no_answers_at_once_are_no_batch():
+    with pytest.raises(ValidationError, match="greater than or equal to 1"):
+        RewardModelReward(path="rm", batch_size=0)
+
+
+def test_two_reward_models_lie_on_one_base_and_score_as_each_would_alone(
+    reward_run, small_run, tmp_path
+):
+    first = reward_run(LORA)
+    second = RunFolder(shutil.copytree(first.path, tmp_path / "rm-2"))
+    file = second.model / "adapter_model.safetensors"
+    weights = {name: 2 * one for name, one in safetensors.torch.load_file(file).items()}
+    safetensors.torch.save_file(weights, file)
+    run = small_run(
+        stage="ppo", tuner=LORA,
+        rewards=[
+            {"name": "reward-model", "path": str(first.path)},
+            {"name": "reward-model", "path": str(second.path), "weight": 0.5},
+        ],
+    )  # fmt: skip
+    job = opened_job(run)
+    assert [str(one) for one in job.run.of("rewards")] == [
+        "rewards/reward-model", "rewards/reward-model (2)",
+    ]  # fmt: skip
+    found = job.manager.hook.build_reward(job=job)
+    assert list(job.opened.model.peft_config) == ["default", "reward", "reward-2"]
+    one, other = (scored(small_run(tuner=LORA), folder)[0] for folder in (first, second))
+    torch.testing.assert_close(found[0](SAMPLES), one, atol=1e-6, rtol=0)
+    torch.testing.assert_close([2 * n for n in found[1](SAMPLES)], other, atol=1e-6, rtol=0)
 
 
 def test_what_ppo_saves_has_its_own_adapter_and_head_alone(reward_run, small_run, tmp_path):

@@ -1,8 +1,10 @@
 """Preferences: each loss is its paper's, the reference is the model as it began, answers part."""
 
+import gc
 import json
 import math
 import shutil
+import warnings
 
 import pytest
 import torch
@@ -10,14 +12,16 @@ from pydantic import ValidationError
 
 from luthier.core import check, resume, train
 from luthier.core.errors import BadData, BadModel
+from luthier.core.run import reporting
 from luthier.core.run.folder import RunFolder
 from luthier.core.templates import IGNORED
 from luthier.core.training import PackedCollator, PaddingCollator
 from luthier.core.training.filling import Filled
 from luthier.core.training.recording import read_metrics
 from luthier.plugins.stages.answers import answers_in, counted_answers
-from luthier.plugins.stages.dpo import DirectPreference
+from luthier.plugins.stages.dpo import NO_REFERENCE, DirectPreference
 from luthier.plugins.stages.preferences import Answers, judged, log_probabilities
+from tests.listening import Listener
 
 # --- the losses, in the terms of their papers -------------------------------------------------
 
@@ -90,6 +94,22 @@ def test_a_loss_is_that_of_its_paper(name):
     torch.testing.assert_close(found.loss, formula(), atol=1e-9, rtol=1e-9)
 
 
+def test_simpo_has_a_beta_of_its_own_unless_one_is_given():
+    assert DirectPreference(loss="simpo").factor == 2
+    assert DirectPreference(loss="simpo", beta=0.1).factor == DirectPreference().factor == 0.1
+
+
+@pytest.mark.parametrize("logp", [-1e-8, -1e-30, 0.0])
+def test_the_odds_of_a_certain_answer_are_finite_and_its_gradient_too(logp):
+    chosen, rejected = (torch.tensor([one], requires_grad=True) for one in (-1.0, logp))
+    one = torch.ones(1)
+    found = judged(DirectPreference(loss="orpo"), Answers(chosen, rejected, one, one), None)
+    found.loss.sum().backward()
+    assert all(one.isfinite() for one in (found.loss, chosen.grad, rejected.grad))
+    if logp == -1e-8:
+        assert float(found.rejected.detach()) == pytest.approx(-math.log(1e-8), rel=1e-5)
+
+
 def test_the_log_probability_of_an_answer_is_that_of_its_tokens():
     logits = torch.randn(4, 5, 7, dtype=torch.float64, generator=generator)
     labels = torch.tensor([
@@ -109,6 +129,14 @@ def test_the_log_probability_of_an_answer_is_that_of_its_tokens():
     less = log_probabilities(logits, labels, rows, beyond=0.25)  # LD-DPO, equation 10
     torch.testing.assert_close(less.chosen[1], summed(1, 2) + 0.25 * summed(1, 3, 4))
     torch.testing.assert_close(less.rejected[0], summed(2, 1, 2) + 0.25 * summed(2, 3, 4))
+    # the answers' own loss is of all their tokens
+    torch.testing.assert_close(less.mean_of_answers(), found.means()[0])
+
+
+@pytest.mark.parametrize("loss", ["ipo", "simpo", "orpo"])
+def test_a_loss_of_means_has_no_tokens_beyond_the_shorter_answer(loss):
+    with pytest.raises(ValidationError, match=f"compare sums, and {loss} compares means"):
+        DirectPreference(loss=loss, beyond_shorter=0.5)
 
 
 def test_pairs_that_only_fill_a_batch_are_not_counted():
@@ -153,22 +181,37 @@ def rows_of(folder, *, held_out):
     return [row for row in read_metrics(folder) if ("validation" in row) == held_out]
 
 
+LEARNED = {
+    "sigmoid": {}, "robust": {"label_smoothing": 0.1}, "hinge": {}, "ipo": {"beta": 0.5},
+    "simpo": {"beta": 2.0}, "cpo": {}, "orpo": {},
+}  # fmt: skip
+SEEDS = [("full", 1), *(("lora", seed) for seed in (1, 2, 3))]
+
+
 @pytest.mark.parametrize(
     ("loss", "tuner", "seed"),
-    [
-        ("sigmoid", "full", 1), *[("sigmoid", "lora", seed) for seed in (1, 2, 3)],
-        *[(one, "lora", 1) for one in ("ipo", "simpo", "orpo")],
-    ],
-)  # fmt: skip
-def test_held_out_answers_part_as_a_frozen_model_never_parts_them(pairs_run, loss, tuner, seed):
-    beta = {"simpo": 2.0, "ipo": 0.5}.get(loss, 0.1)
-    stage = {"name": "dpo", "loss": loss, "beta": beta}
-    found = rows_of(train(pairs_run(stage, tuner=tuner, training={"seed": seed})), held_out=True)
-    last = found[-1]
-    assert last["accuracy"] > 0.9
-    assert last["margin"] > 0
-    if loss == "sigmoid":  # one that has not learned has the loss log 2, and no margin
-        assert last["loss"] < math.log(2) - 0.1
+    [("sigmoid", *one) for one in SEEDS]
+    + [(one, "lora", 1) for one in LEARNED if one != "sigmoid"],
+)
+def test_held_out_answers_part_as_a_frozen_model_never_parts_them(
+    pairs_run, tmp_path, loss, tuner, seed
+):
+    if loss in NO_REFERENCE:  # what the model finds likelier by itself is the other answer
+        turned = [{**r, "chosen": r["rejected"], "rejected": r["chosen"]} for r in PAIRS]
+        (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in turned))
+    run = pairs_run(
+        {"name": "dpo", "loss": loss, **LEARNED[loss]}, tuner=tuner, training={"seed": seed}
+    )
+    rows = rows_of(train(run), held_out=True)
+    frozen, learned = rows[0], rows[-1]  # before the first step, and after the last
+    assert frozen["step"] == 0
+    assert frozen["accuracy"] < 0.1
+    assert learned["accuracy"] > 0.9
+    assert learned["margin"] > frozen["margin"] + 0.3, (frozen, learned)
+    assert learned["loss"] < frozen["loss"]
+    if loss == "sigmoid":
+        assert frozen["loss"] == pytest.approx(math.log(2), abs=1e-6)
+        assert learned["loss"] < math.log(2) - 0.1
 
 
 def test_the_first_step_finds_the_model_and_its_reference_alike(pairs_run):
@@ -308,7 +351,7 @@ def test_a_reference_that_is_asked_beforehand_tells_what_it_would_later(
     assert told(again) == told(folder)
 
 
-def test_no_reference_is_held_once_it_was_asked(pairs_run, monkeypatch):
+def test_a_reference_that_is_asked_beforehand_is_asked_of_each_batch_once(pairs_run, monkeypatch):
     from luthier.plugins.stages import preferences
 
     asked = []
@@ -319,8 +362,62 @@ def test_no_reference_is_held_once_it_was_asked(pairs_run, monkeypatch):
         return original(trainer, batch)
 
     monkeypatch.setattr(preferences.PreferenceTrainer, "_asked", counting)
-    train(pairs_run({"name": "dpo", "precompute_reference": True}, steps=1))
+    monkeypatch.setattr(reporting, "TOLD_EVERY", 0.0)
+    told = Listener()
+    train(pairs_run({"name": "dpo", "precompute_reference": True}, steps=1), reporter=told)
     assert asked == [0] * 7  # 18 rows and 6 held out, by four
+    said = [text for subject, text in told.said if subject == "reference"]
+    assert said[0] == "asked beforehand of 18 rows of data"
+    assert "16 of 18 rows of data asked" in said
+    assert "4 of 6 rows of validation asked" in said
+
+
+def live_tensors():
+    gc.collect()
+    with warnings.catch_warnings(action="ignore"):  # of what is only looked at here
+        return [one for one in gc.get_objects() if isinstance(one, torch.Tensor)]
+
+
+@pytest.fixture
+def copies(monkeypatch):
+    """How many embeddings are in memory whenever answers are judged, by policy or reference."""
+    from luthier.plugins.stages import preferences
+
+    before, found, original = live_tensors(), [], preferences.log_probabilities
+    known = {id(one) for one in before}
+
+    def counted(*args):
+        new = [one for one in live_tensors() if id(one) not in known]
+        embeddings = [one for one in new if one.shape == (2048, 128)]
+        found.append(len({one.untyped_storage().data_ptr() for one in embeddings}))
+        return original(*args)
+
+    monkeypatch.setattr(preferences, "log_probabilities", counted)
+    yield found
+    del before  # until now, so that no other tensor has an id of theirs
+
+
+@pytest.fixture
+def short_run(pairs_run, tmp_path):
+    """What makes a run of one step on eight pairs."""
+
+    def make(tuner, **options):
+        data = [{"path": str(tmp_path / "rows.jsonl"), "samples": 8}]
+        run = pairs_run({"name": "dpo", **options}, steps=1, tuner=tuner, data=data)
+        run.pop("validation")
+        return run
+
+    return make
+
+
+def test_a_reference_that_is_the_model_without_its_adapter_is_no_second_model(short_run, copies):
+    train(short_run({"name": "lora", "rank": 4}))
+    assert copies == [1, 1]  # as the reference is asked, and as the model is
+
+
+def test_a_reference_that_was_asked_beforehand_is_let_go(short_run, copies):
+    train(short_run("full", precompute_reference=True))
+    assert copies == [2, 2, 1]  # of a model of which all is trained the first values are kept
 
 
 def test_the_model_itself_may_be_named_as_the_reference(pairs_run, tmp_path):

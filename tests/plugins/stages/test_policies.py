@@ -102,6 +102,8 @@ def test_the_cost_of_leaving_the_reference_is_steered_to_its_target():
     assert steered(6.6, 6.0, 0.1) == pytest.approx(1 + 0.1 * 0.1)
     assert steered(60.0, 6.0, 0.1) == pytest.approx(1 + 0.2 * 0.1)
     assert steered(0.0, 6.0, 0.1) == pytest.approx(1 - 0.2 * 0.1)
+    assert steered(0.0, 0.5, 6.4) == pytest.approx(0.8)  # many answers at once turn no sign
+    assert steered(9.0, 0.5, 6.4) == pytest.approx(1.2)
 
 
 def test_scores_are_normalized_by_all_that_were_seen():

@@ -1,6 +1,5 @@
 """Stages that sample: what they sample and train on, whose models they share, what they learn."""
 
-import json
 import shutil
 
 import pytest
@@ -11,10 +10,6 @@ from luthier.core.problems import BadRunFile
 from luthier.core.run.folder import RunFolder
 from luthier.core.training.recording import read_metrics
 
-PROMPTS = [
-    {"prompt": f"What is {a} plus {b}?", "answer": str(a + b)} for a in range(8) for b in (1, 2)
-]
-REWARD = {"name": "contains", "text": "an"}
 ONLINE = ("ppo", "grpo", "rloo")
 
 
@@ -22,56 +17,25 @@ def rows_of(folder, *, held_out):
     return [row for row in read_metrics(folder) if ("validation" in row) == held_out]
 
 
-@pytest.fixture
-def sampled_run(small_run, tmp_path):
-    """What makes the contents of a run that samples answers, with changes."""
-    file = tmp_path / "prompts.jsonl"
-    file.write_text("".join(json.dumps(row) + "\n" for row in PROMPTS))
-
-    def make(stage="ppo", steps=4, **changes):
-        settings = {"max_steps": steps, "batch_size": 4, "log_every": 1, "learning_rate": 2e-3}
-        settings |= changes.pop("training", {})
-        options = {"name": stage, "max_new_tokens": 8, "minibatch_size": 4}
-        if stage != "ppo":
-            options["answers"] = 4
-        options |= changes.pop("options", {})
-        return small_run(
-            **{
-                "stage": options, "data": [{"path": str(file), "format": "prompts"}],
-                "rewards": [REWARD], "tuner": {"name": "lora", "rank": 4}, "training": settings,
-                **changes,
-            }
-        )  # fmt: skip
-
-    return make
-
-
-OFTEN = [(stage, seed) for stage in ONLINE for seed in (1, 2, 3)]
-HERE = {("ppo", 1), ("ppo", 2), ("ppo", 3), ("grpo", 1), ("rloo", 1)}
-"""The others are run by a sweep, for their time."""
-
-
-@pytest.mark.parametrize(
-    ("stage", "seed"),
-    [one if one in HERE else pytest.param(*one, marks=pytest.mark.sweep) for one in OFTEN],
-)
-def test_a_wanted_text_becomes_more_frequent(sampled_run, stage, seed):
-    steps = 20 if stage == "rloo" else 12
+@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("stage", ONLINE)
+def test_a_wanted_text_becomes_more_frequent_in_answers_to_held_out_prompts(
+    sampled_run, stage, seed
+):
+    steps = 16 if stage == "rloo" else 12
     run = sampled_run(
-        stage, steps, tuner="full", validation=4, evaluation={"every": steps},
+        stage, steps, tuner="full", evaluation={"every": steps, "batch_size": 16},
+        validation=32 if stage == "ppo" else 8,  # with one answer to each, and with four
         options={"kl_coefficient": 0.0, "minibatch_size": 16},
         training={
             "learning_rate": 5e-3 if stage == "ppo" else 1e-2, "scheduler": "constant",
-            "batch_size": 16 if stage == "ppo" else 4, "seed": seed,
+            "log_every": 4, "batch_size": 16 if stage == "ppo" else 4, "seed": seed,
         },
     )  # fmt: skip
-    folder = train(run)
-    rewards = [row["reward"] for row in rows_of(folder, held_out=False)]
-    begin, end = sum(rewards[:3]) / 3, sum(rewards[-3:]) / 3
-    # three of the answers, and by then the model has hardly changed, are the frozen control
-    assert begin < 0.4, rewards
-    assert end > begin + 0.4, rewards
-    assert rows_of(folder, held_out=True)[-1]["reward"] > begin + 0.4
+    # the model before the first step is the frozen control
+    frozen, learned = (row["reward"] for row in rows_of(train(run), held_out=True))
+    assert frozen < 0.5
+    assert learned > frozen + 0.4
 
 
 @pytest.mark.parametrize("stage", ONLINE)
@@ -103,6 +67,29 @@ def test_the_first_step_is_no_nat_from_the_reference(sampled_run):
     assert first["entropy"] > 0
 
 
+def test_a_cost_that_is_steered_is_told_and_one_of_nothing_is_refused(sampled_run):
+    steered = {"kl_coefficient": 0.1, "kl_target": 1e3, "kl_horizon": 1}
+    rows = rows_of(train(sampled_run(steps=2, options=steered)), held_out=False)
+    assert [row["kl_coefficient"] for row in rows] == pytest.approx([0.08, 0.064])
+    with pytest.raises(BadRunFile, match=r"`kl_coefficient: 0` stays 0(.|\n)*Give it a value"):
+        check(sampled_run(options={"kl_coefficient": 0, "kl_target": 1.0}))
+
+
+def test_answers_are_sampled_by_the_weights_that_are_trained_also_where_others_are_evaluated(
+    sampled_run, tmp_path
+):
+    pytest.importorskip("schedulefree", reason='needs pip install "luthier[schedule-free]"')
+
+    def losses(name, every):
+        run = sampled_run(
+            tuner="full", optimizer="schedule-free", validation=2, evaluation={"every": every},
+            output=str(tmp_path / name), training={"batch_size": 2},
+        )  # fmt: skip
+        return [row["loss"] for row in rows_of(train(run), held_out=False)]
+
+    assert losses("often", 1) == pytest.approx(losses("once", 4), rel=1e-3)
+
+
 def test_answers_are_compared_with_those_of_the_data(sampled_run):
     run = sampled_run("grpo", 1, rewards=[{"name": "matches", "pattern": r"\d+"}])
     assert rows_of(train(run), held_out=False)[0]["reward"] < 1
@@ -115,7 +102,7 @@ def test_a_stage_that_samples_wants_a_reward(sampled_run):
 
 def test_a_reward_wants_a_stage_that_samples(small_run):
     with pytest.raises(BadRunFile, match="has no answers to score"):
-        check(small_run(rewards=[REWARD]))
+        check(small_run(rewards=[{"name": "contains", "text": "an"}]))
 
 
 def test_accumulated_gradients_are_refused_with_the_way_out(sampled_run):

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import statistics
 
 import pytest
 import torch
@@ -61,15 +62,28 @@ def test_a_score_is_read_where_an_answer_ends_and_not_where_the_template_does():
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_held_out_answers_are_told_apart_as_an_untrained_head_never_does(scored_run, seed):
-    run = scored_run(training={"seed": seed})
-    frozen = scored_run(
-        steps=1, training={"seed": seed, "learning_rate": 1e-12}, output=run["output"] + "-frozen"
-    )
-    learned, control = (rows_of(train(one), held_out=True)[-1] for one in (run, frozen))
+    rows = rows_of(train(scored_run(training={"seed": seed})), held_out=True)
+    control, learned = rows[0], rows[-1]  # before the first step, and after the last
+    assert control["step"] == 0
     assert learned["accuracy"] > 0.9
     assert learned["margin"] > control["margin"] + 0.5
     assert learned["chosen_score"] > learned["rejected_score"]
     assert learned["loss"] < control["loss"] - 0.2
+
+
+def test_scores_are_told_with_their_standard_deviations(scored_run, tmp_path):
+    def rows(every):
+        training = {"learning_rate": 1e-12, "batch_size": 1, "log_every": every}
+        output = str(tmp_path / f"every-{every}")
+        return rows_of(train(scored_run(4, training=training, output=output)), held_out=False)
+
+    alone, (*first, together) = rows(1), rows(4)
+    assert [row["step"] for row in first] == [1]
+    for name in ("chosen_score", "rejected_score"):
+        scores = [row[name] for row in alone[len(first) :]]
+        assert [row[f"{name}_std"] for row in alone] == pytest.approx([0.0] * 4, abs=2e-3)
+        assert together[name] == pytest.approx(statistics.fmean(scores), abs=1e-6)
+        assert together[f"{name}_std"] == pytest.approx(statistics.pstdev(scores), abs=1e-5)
 
 
 @pytest.mark.parametrize("tuner", ["full", {"name": "lora", "rank": 4}])

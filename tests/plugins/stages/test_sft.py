@@ -1,5 +1,7 @@
 """Dynamic Fine-Tuning: a token counts for as much as it was likely, however batches are laid."""
 
+import json
+
 import pytest
 import torch
 from torch.nn.functional import cross_entropy
@@ -55,8 +57,13 @@ def test_it_is_the_same_with_and_without_what_lays_batches_out_and_in_parts(
 
 def test_the_cross_entropy_of_held_out_answers_falls(small_run):
     run = small_run(
-        stage={"name": "sft", "loss": "dft"}, validation=0.25, evaluation={"every": 6},
+        stage={"name": "sft", "loss": "dft"}, validation=0.25,
+        evaluation={"every": 6, "patience": 3},
         training={"max_steps": 12, "batch_size": 4, "learning_rate": 5e-3},
     )  # fmt: skip
-    held_out = [row for row in read_metrics(train(run)) if "validation" in row]
+    folder = train(run)
+    held_out = [row for row in read_metrics(folder) if "validation" in row]
     assert held_out[-1]["cross_entropy"] < held_out[0]["cross_entropy"] - 0.5
+    # its own loss rises at first, while the model learns
+    best = json.loads(folder.manifest.read_text())["best"]
+    assert (best["figure"], best["step"]) == ("cross_entropy", 12)

@@ -4,17 +4,14 @@ import pytest
 
 from luthier.core import BadModel, check
 from luthier.core.model.layers import LayerMap
-from luthier.core.model.vocabulary import Vocabulary
 from luthier.core.problems import BadRunFile
 from luthier.plugins.tuners.bitfit import BitFit
 from tests.sweep.miniatures import miniature
 
-OLD = Vocabulary((), (), 0, 0)
 
-
-def trained(model_type, vocabulary=OLD, **options):
+def trained(model_type, **options):
     model = miniature(model_type)
-    BitFit(**options).attach_adapter(model=model, layers=LayerMap.of(model), vocabulary=vocabulary)
+    BitFit(**options).attach_adapter(model=model, layers=LayerMap.of(model))
     return {name for name, one in model.named_parameters() if one.requires_grad}
 
 
@@ -42,11 +39,6 @@ def test_a_model_with_nothing_to_train_is_refused_with_the_way_out():
         trained("llama")
     with pytest.raises(BadModel, match=r"no bias terms and no norms with weights.*`lora`"):
         trained("olmo", norms=True)
-
-
-def test_tokens_that_are_new_are_refused():
-    with pytest.raises(BadModel, match=r"'<new>' is new to the model.*Add no tokens"):
-        trained("gpt2", vocabulary=Vocabulary(("<new>",), (98,), 98, 99))
 
 
 @pytest.mark.parametrize("optimizer", ["galore", "apollo", "muon"])

@@ -1,78 +1,166 @@
 """Every tuner trains what it should and no more, goes on to the bit, and gives its model back."""
 
-import gc
 import json
 import shutil
+from typing import Any, NamedTuple, get_args
 
 import pytest
 import safetensors.torch
 import torch
-from peft import AutoPeftModelForCausalLM
-from transformers import AutoModelForCausalLM
+from peft import AutoPeftModelForCausalLM, PeftModel
+from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
 from luthier.core import BadModel, resume, train
-from luthier.core.model import opening
 from luthier.core.model.adapters import quiet_peft
 from luthier.core.run.folder import RunFolder
 from luthier.core.run.merging import merge
+from luthier.plugins.families.tiny.making import tiny_model
+from luthier.plugins.quantizers.bnb import SWITCH
+from luthier.plugins.tuners.lora import Lora
+from luthier.registry import Catalogue
+from tests.plugins.watching import IDS, watched
 
-IDS = torch.arange(40)[None]
+ATTENTION = tuple(f"self_attn.{one}_proj" for one in "qkvo")
+MLP = tuple(f"mlp.{one}_proj" for one in ("gate", "up", "down"))
+LINEAR = ATTENTION + MLP
+NORMS = ("input_layernorm", "post_attention_layernorm")
+LAYERS = range(4)
+"""The decoder layers of the tiny model."""
+
+
+def inside(modules, *parameters, layers=LAYERS):
+    """Return the full names of parameters of modules in decoder layers."""
+    return {
+        f"model.layers.{number}.{module}.{parameter}"
+        for number in layers
+        for module in modules
+        for parameter in parameters
+    }
+
+
+def beside(modules, *parameters, layers=LAYERS):
+    """Return the full names of what PEFT lays beside them."""
+    return {f"base_model.model.{name}" for name in inside(modules, *parameters, layers=layers)}
+
+
+def pairs(modules, **given):
+    return beside(modules, "lora_A.default.weight", "lora_B.default.weight", **given)
 
 
 def lora(**options):
     return {"name": "lora", "rank": 4, **options}
 
 
-# each tuner with the ends of the names of what it trains, None for all of a block; and its rate
-TUNERS = {
-    "full": ("full", {"*"}),
-    "freeze": ({"name": "freeze", "layers": 1, "besides": ["norm"]}, {"layers.3.*", "model.norm"}),
-    "bitfit": (
-        {"name": "bitfit", "norms": True}, {"norm", "input_layernorm", "post_attention_layernorm"},
+class Case(NamedTuple):
+    """A tuner, and the full names of all that it changes."""
+
+    tuner: Any
+    changed: set[str]
+    rate: float = 0.01
+    model: str = "tiny"
+    quantizer: str | None = None
+
+    @property
+    def whole(self):
+        """Whether a whole model is saved."""
+        return all(name.startswith("model.") for name in self.changed)
+
+
+CASES = {
+    "full": Case(
+        "full",
+        {"model.embed_tokens.weight", "model.norm.weight"} | inside(LINEAR + NORMS, "weight"),
+        1e-3,
     ),
-    "llama-pro": ("llama-pro", {"layers.2.*", "layers.5.*"}),
-    "lora": (lora(dropout=0.1, full=["head"]), {"lora_A", "lora_B", "lm_head", "embed_tokens"}),
-    "rslora": (
-        lora(rslora=True, init="gaussian", targets="mlp", layers=[-1]), {"lora_A", "lora_B"},
+    "freeze": Case(
+        {"name": "freeze", "layers": 1, "besides": ["norm"]},
+        {"model.norm.weight"} | inside(LINEAR + NORMS, "weight", layers=[3]),
+        1e-3,
     ),
-    "pissa": (lora(init="pissa", rank_pattern={"mlp": 2}), {"lora_A", "lora_B"}),
-    "olora": (lora(init="olora", rslora=True, targets="attention"), {"lora_A", "lora_B"}),
-    "eva": (lora(init="eva", targets="mlp"), {"lora_A", "lora_B"}),
-    "dora": ({"name": "dora", "rank": 4}, {"lora_A", "lora_B", "lora_magnitude_vector"}),
-    "vera": ({"name": "vera", "rank": 16}, {"vera_lambda_b", "vera_lambda_d"}),
-    "oft": ("oft", {"oft_R"}),
+    "bitfit": Case("bitfit", inside(ATTENTION, "bias"), 0.1, model="biased"),
+    "bitfit of norms": Case(
+        {"name": "bitfit", "norms": True}, {"model.norm.weight"} | inside(NORMS, "weight"), 0.1
+    ),
+    # of six layers the third and the last are new
+    "llama-pro": Case("llama-pro", inside(LINEAR + NORMS, "weight", layers=[2, 5]), 3e-3),
+    # head and embedding are one weight
+    "lora": Case(
+        lora(dropout=0.1, full=["head"]),
+        {"base_model.model.model.embed_tokens.modules_to_save.default.weight"} | pairs(LINEAR),
+    ),
+    "rslora": Case(
+        lora(rslora=True, init="gaussian", targets="mlp", layers=[-1]), pairs(MLP, layers=[3])
+    ),
+    "pissa": Case(lora(init="pissa", rank_pattern={"mlp": 2}), pairs(LINEAR)),
+    "olora": Case(lora(init="olora", rslora=True, targets="attention"), pairs(ATTENTION)),
+    "eva": Case(lora(init="eva", targets="mlp"), pairs(MLP)),
+    "loftq": Case(lora(init="loftq"), pairs(LINEAR), quantizer="bnb"),
+    "dora": Case(
+        {"name": "dora", "rank": 4},
+        pairs(LINEAR) | beside(LINEAR, "lora_magnitude_vector.default.weight"),
+    ),
+    "vera": Case(
+        {"name": "vera", "rank": 16},
+        beside(LINEAR, "vera_lambda_b.default", "vera_lambda_d.default"),
+        0.1,
+    ),
+    "oft": Case("oft", beside(LINEAR, "oft_R.default.weight")),
     # PEFT tries to compile a kernel for each layer
-    "boft": ({"name": "boft", "targets": "mlp-down", "layers": [-1]}, {"boft_R", "boft_s"}),
-    "adalora": (
-        {"name": "adalora", "rank": 2, "initial_rank": 4}, {"lora_A", "lora_B", "lora_E"},
+    "boft": Case(
+        {"name": "boft", "targets": "mlp-down", "layers": [-1]},
+        beside(["mlp.down_proj"], "boft_R.default", "boft_s.default", layers=[3]),
+        0.1,
     ),
-    "ia3": ("ia3", {"ia3_l"}),
-    "prompt-tuning": ({"name": "prompt-tuning", "tokens": 4}, {"prompt_encoder"}),
-}  # fmt: skip
-WHOLE = {"full", "freeze", "bitfit", "llama-pro"}
-RATES = {
-    "full": 1e-3, "freeze": 1e-3, "bitfit": 0.1, "llama-pro": 3e-3, "vera": 0.1, "ia3": 0.1,
-    "boft": 0.1,
-}  # fmt: skip
+    "adalora": Case(
+        {"name": "adalora", "rank": 2, "initial_rank": 4},
+        beside(LINEAR, "lora_A.default", "lora_B.default", "lora_E.default"),
+    ),
+    "ia3": Case(
+        "ia3",
+        beside(["self_attn.k_proj", "self_attn.v_proj", "mlp.down_proj"], "ia3_l.default"),
+        0.1,
+    ),
+    "prompt-tuning": Case(
+        {"name": "prompt-tuning", "tokens": 4}, {"prompt_encoder.default.embedding.weight"}
+    ),
+}
+UNRUN = {"unsloth": "its kernels need a GPU"}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def quick():
-    """Leave out what takes as long as a run does: to look for garbage everywhere."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
+def test_every_tuner_and_every_way_to_begin_is_run_here():
+    tuners = [{"name": one} if isinstance(one, str) else one for one, *_ in CASES.values()]
+    run = {one["name"] for one in tuners}
+    assert run.isdisjoint(UNRUN)
+    assert run | set(UNRUN) == set(Catalogue.installed().names("tuners"))
+    begun = {one.get("init", "default") for one in tuners if one["name"] == "lora"}
+    assert begun == set(get_args(Lora.model_fields["init"].annotation))
 
 
-def contents(module_run, name, rate=None, **changes):
-    return module_run(
-        tuner=TUNERS[name][0],
-        training={
-            "max_steps": 6, "batch_size": 4, "log_every": 3,
-            "learning_rate": rate or RATES.get(name, 0.01),
-        },
-        **{"validation": 0.25, "evaluation": {"batch_size": 3}, **changes},
-    )  # fmt: skip
+@pytest.fixture(scope="module")
+def contents(module_run, tmp_path_factory):
+    """Return the contents of a case's run file, and write the models that they name."""
+
+    def of(case, **changes):
+        model = {"path": "tiny"}
+        if case.model == "biased":
+            model = {"path": str(biased_model(tmp_path_factory)), "family": "tiny"}
+        settings = {"max_steps": 6, "batch_size": 4, "log_every": 3, "learning_rate": case.rate}
+        if case.quantizer:
+            changes["quantizer"] = case.quantizer
+        return module_run(
+            model=model, tuner=case.tuner, training=settings, validation=0.25,
+            evaluation={"batch_size": 3}, **changes,
+        )  # fmt: skip
+
+    return of
+
+
+def biased_model(tmp_path_factory):
+    """Write the tiny model with bias terms of zero in its attention: it answers as it did."""
+    folder = tmp_path_factory.mktemp("biased")
+    AutoModelForCausalLM.from_pretrained(tiny_model(), attention_bias=True).save_pretrained(folder)
+    AutoTokenizer.from_pretrained(tiny_model()).save_pretrained(folder)
+    return folder
 
 
 def weights_of(folder):
@@ -86,73 +174,38 @@ def held_out_loss(folder):
 
 
 @pytest.fixture(scope="module")
-def control(module_run, tmp_path_factory):
+def control(contents, tmp_path_factory):
     """The held-out loss of a model that has not learned: the rate is next to nothing."""
     output = str(tmp_path_factory.mktemp("control") / "run")
-    return held_out_loss(train(contents(module_run, "dora", rate=1e-12, output=output)))
+    return held_out_loss(train(contents(CASES["dora"]._replace(rate=1e-12), output=output)))
 
 
-@pytest.fixture(scope="module", params=TUNERS)
-def finished(request, module_run, tmp_path_factory):
-    """A finished run of a tuner, what changed in it, and the logits that it ended with."""
-    seen = {}
-    opened, unpatch = opening.open_model, opening.OpenModel.unpatch
-
-    def opening_model(*args, **settings):
-        found = opened(*args, **settings)
-        seen["before"] = {n: p.detach().clone() for n, p in found.model.named_parameters()}
-        return found
-
-    def unpatching(found):
-        own = dict(found.model.named_parameters())
-        seen["trained"] = {n for n, p in own.items() if p.requires_grad}
-        seen["changed"] = {n for n, p in own.items() if not p.equal(seen["before"][n])}
-        unpatch(found)
-        with torch.no_grad():
-            seen["logits"] = found.model.eval()(input_ids=IDS).logits
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(opening, "open_model", opening_model)
-        patch.setattr(opening.OpenModel, "unpatch", unpatching)
-        output = str(tmp_path_factory.mktemp("runs") / "run")
-        folder = train(contents(module_run, request.param, output=output, checkpoints={"every": 3}))
-    return request.param, folder, seen
+@pytest.fixture(scope="module", params=CASES)
+def finished(request, contents, tmp_path_factory):
+    """A finished run of a tuner, and what was seen of it."""
+    case = CASES[request.param]
+    if case.quantizer:
+        pytest.importorskip("bitsandbytes", reason='needs pip install "luthier[bnb]"')
+    output = str(tmp_path_factory.mktemp("runs") / "run")
+    return case, watched(contents(case, output=output, checkpoints={"every": 3}))
 
 
 def test_a_tuner_beats_a_model_that_has_not_learned_on_rows_it_has_not_seen(finished, control):
-    _, folder, _ = finished
-    assert held_out_loss(folder) < control - 0.005
+    _, seen = finished
+    assert held_out_loss(seen.folder) < control - 0.005
 
 
 def test_exactly_what_should_be_trained_is_changed(finished):
-    name, _, seen = finished
-    wanted = TUNERS[name][1]
-    assert seen["changed"] <= seen["trained"]
-    # a rank that is cut stays at the zero that it begins as
-    assert {one for one in seen["trained"] - seen["changed"] if "lora_E" not in one} == set()
-
-    def expects(parameter):
-        parts = parameter.split(".")
-        return "*" in wanted or any(
-            f".{one[:-1]}" in f".{parameter}" if one.endswith("*") else _has(parts, one.split("."))
-            for one in wanted
-        )
-
-    assert all(map(expects, seen["changed"]))
-    if name in WHOLE:
-        assert seen["changed"] == {one for one in seen["before"] if expects(one)}
-    else:
-        assert {part for one in seen["changed"] for part in wanted if part in one} >= wanted - {
-            "lm_head", "embed_tokens",
-        }  # fmt: skip
-
-
-def _has(parts, wanted):
-    return any(parts[n : n + len(wanted)] == wanted for n in range(len(parts)))
+    case, seen = finished
+    assert seen.trained == case.changed
+    # all ranks of a layer may be cut: their numbers are the zeros again that they began as
+    cut = {name for name in case.changed if "lora_E" in name and not seen.after[name].any()}
+    assert seen.changed == case.changed - cut
+    assert len(cut) < len(LINEAR) * len(LAYERS)
 
 
 def test_a_run_that_is_gone_on_with_ends_with_the_same_weights(finished, tmp_path):
-    _, folder, _ = finished
+    folder = finished[1].folder
     again = RunFolder(tmp_path / "run")
     shutil.copytree(folder.path, again.path)
     shutil.rmtree(again.model)
@@ -163,23 +216,40 @@ def test_a_run_that_is_gone_on_with_ends_with_the_same_weights(finished, tmp_pat
     assert all(found[name].equal(expected[name]) for name in expected)
 
 
+def stock(case, folder):
+    """Return what was saved as stock libraries load it."""
+    if case.whole:
+        return AutoModelForCausalLM.from_pretrained(folder)
+    if not case.quantizer:
+        return AutoPeftModelForCausalLM.from_pretrained(folder)
+    few = BitsAndBytesConfig(
+        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=torch.float32,
+    )  # fmt: skip
+    base = AutoModelForCausalLM.from_pretrained(tiny_model(), quantization_config=few)
+    for layer in base.modules():  # else some CPUs compute it in bfloat16
+        if hasattr(layer, SWITCH):
+            setattr(layer, SWITCH, False)
+    return PeftModel.from_pretrained(base, folder)
+
+
 def test_stock_libraries_load_what_was_saved_with_the_same_logits(finished):
-    name, folder, seen = finished
-    stock = AutoModelForCausalLM if name in WHOLE else AutoPeftModelForCausalLM
+    case, seen = finished
     with torch.no_grad(), quiet_peft():
-        found = stock.from_pretrained(folder.model)(input_ids=IDS).logits
-    torch.testing.assert_close(found, seen["logits"], atol=1e-4, rtol=0)
+        found = stock(case, seen.folder.model)(input_ids=IDS).logits
+    torch.testing.assert_close(found, seen.logits, atol=1e-4, rtol=0)
 
 
 def test_what_is_merged_answers_as_the_adapter_beside_its_base(finished, tmp_path):
-    name, folder, seen = finished
-    if name in WHOLE or name == "prompt-tuning":
+    case, seen = finished
+    path = seen.folder.path
+    if case.whole or case is CASES["prompt-tuning"]:
         with pytest.raises(BadModel, match=r"nothing to merge|no change of the model's weights"):
-            merge(folder.path, tmp_path / "merged")
+            merge(path, tmp_path / "merged")
         assert not (tmp_path / "merged").exists()
         return
-    found = merge(folder.path, tmp_path / "merged", prompts=2)
+    found = merge(path, tmp_path / "merged", prompts=2)
     assert found.difference < 1e-4
     with torch.no_grad():
         logits = AutoModelForCausalLM.from_pretrained(tmp_path / "merged")(input_ids=IDS).logits
-    torch.testing.assert_close(logits, seen["logits"], atol=1e-4, rtol=0)
+    torch.testing.assert_close(logits, seen.logits, atol=1e-4, rtol=0)

@@ -5,7 +5,7 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from luthier.core import BadModel
-from luthier.core.model.vocabulary import Vocabulary
+from luthier.plugins.tuners.blocks import blocks_of
 from luthier.plugins.tuners.expansion import expand
 from luthier.plugins.tuners.llama_pro import LlamaPro
 from tests.sweep.miniatures import miniature
@@ -22,7 +22,7 @@ def logits(model):
 def test_the_model_answers_as_before_and_is_loaded_with_its_new_layers(model_type, tmp_path):
     model = miniature(model_type)
     before, count = logits(model), model.config.num_hidden_layers
-    expand(model, 1, {})
+    expand(model, blocks_of(model), 1, {})
     assert logits(model).equal(before)
     model.save_pretrained(tmp_path)
     found = AutoModelForCausalLM.from_pretrained(tmp_path)
@@ -32,8 +32,8 @@ def test_the_model_answers_as_before_and_is_loaded_with_its_new_layers(model_typ
 
 def test_the_new_layers_are_learned_from_the_first_step_and_no_others_are():
     model = miniature("llama")
-    expand(model, 2, {})
-    LlamaPro(blocks=2).attach_adapter(model=model, vocabulary=Vocabulary((), (), 0, 0))
+    expand(model, blocks_of(model), 2, {})
+    LlamaPro(blocks=2).attach_adapter(model=model)
     model(input_ids=torch.arange(9)[None], labels=torch.arange(9)[None]).loss.backward()
     moved = {n for n, p in model.named_parameters() if p.grad is not None and p.grad.any()}
     assert {name.split(".")[2] for name in moved} == {"1", "3"}
@@ -44,7 +44,7 @@ def test_the_new_layers_are_learned_from_the_first_step_and_no_others_are():
 
 def test_a_cache_of_keys_and_values_tells_the_new_layers_apart():
     model = miniature("llama")
-    expand(model, 2, {})
+    expand(model, blocks_of(model), 2, {})
     assert [layer.self_attn.layer_idx for layer in model.model.layers] == [0, 1, 2, 3]
     ids = torch.arange(3, 9)[None]
     whole = model.generate(ids, max_new_tokens=4, do_sample=False, use_cache=False)
@@ -52,8 +52,8 @@ def test_a_cache_of_keys_and_values_tells_the_new_layers_apart():
 
 
 def test_a_number_that_does_not_divide_is_refused_with_those_that_do():
-    with pytest.raises(BadModel, match=r"3 new layers.*among 2. Give `blocks` one of 1, 2\."):
-        expand(miniature("llama"), 3, {})
+    with pytest.raises(BadModel, match=r"3 new layers.*among 2. Give one of 1, 2\."):
+        LlamaPro(blocks=3).check_layers(miniature("llama"))
 
 
 def test_layers_of_a_kind_that_its_place_decides_are_refused():
@@ -63,4 +63,4 @@ def test_layers_of_a_kind_that_its_place_decides_are_refused():
     config.mlp_layer_types = None
     model = AutoModelForCausalLM.from_config(config)
     with pytest.raises(BadModel, match="its layers are not alike"):
-        expand(model, 4, {})
+        expand(model, blocks_of(model), 4, {})

@@ -16,13 +16,11 @@ from luthier.core import BadModel, check
 from luthier.core.device import device_named
 from luthier.core.model.layers import LayerMap
 from luthier.core.model.loading import LoadPlan
-from luthier.core.model.vocabulary import Vocabulary
 from luthier.core.problems import BadRunFile
 from luthier.core.wiring import manager_of, steps
 from luthier.plugins.tuners.unsloth import Unsloth
 
 SPEC = SimpleNamespace(revision="main", max_length=512)
-OLD = Vocabulary((), (), 64, 64)
 H100 = device_named("h100")
 
 
@@ -98,7 +96,7 @@ def test_the_adapter_is_attached_to_the_layers_that_the_targets_stand_for(handed
     model = model_of(transformers.LlamaConfig)
     torch.manual_seed(7)
     tuner = Unsloth(rank=4, targets=["q_proj", "mlp-down"], dropout=0.1)
-    assert tuner.attach_adapter(model, LayerMap.of(model), OLD) is model
+    assert tuner.attach_adapter(model, LayerMap.of(model)) is model
     assert handed["attach"] == {
         "r": 4,
         "lora_alpha": 8,
@@ -112,20 +110,13 @@ def test_the_adapter_is_attached_to_the_layers_that_the_targets_stand_for(handed
 
 def test_experts_in_one_tensor_are_handed_over_as_parameters(handed):
     model = model_of(transformers.MixtralConfig, num_local_experts=2, num_key_value_heads=2)
-    Unsloth(targets="experts", alpha=3).attach_adapter(model, LayerMap.of(model), OLD)
+    Unsloth(targets="experts", alpha=3).attach_adapter(model, LayerMap.of(model))
     assert handed["attach"]["lora_alpha"] == 3
     assert handed["attach"]["target_modules"] == []
     assert sorted(handed["attach"]["target_parameters"]) == [
         "model.layers.0.mlp.experts.down_proj",
         "model.layers.0.mlp.experts.gate_up_proj",
     ]
-
-
-@pytest.mark.usefixtures("handed")
-def test_new_tokens_are_refused():
-    model = model_of(transformers.LlamaConfig)
-    with pytest.raises(BadModel, match="the embedding of '<new>' is new"):
-        Unsloth().attach_adapter(model, LayerMap.of(model), Vocabulary(("<new>",), (64,), 64, 65))
 
 
 # --- in a run file ------------------------------------------------------------------------------
