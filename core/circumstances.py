@@ -89,77 +89,39 @@ PRECISIONS = (
 
 
 @dataclass(frozen=True)
-class Processes:
-    """How many processes train one model together."""
+class Fact:
+    """Something that is so in a run, and what it cannot be combined with."""
 
-    count: int
-
-    @property
-    def where(self) -> str:
-        """How it is said of a run."""
-        return f"in {self.count} processes"
-
-    @property
-    def refuses(self) -> tuple[Refusal, ...]:
-        """What trains in one process alone, where they are several."""
-        rule = Refusal("one-process", "each would train a model of its own", "Begin one process")
-        return (rule,) if self.count > 1 else ()
-
-
-@dataclass(frozen=True)
-class HeldOut:
-    """Whether there are rows that the model is evaluated on."""
-
-    some: bool
-
-    @property
-    def where(self) -> str:
-        """How it is said of a run."""
-        return "with held-out rows" if self.some else "without held-out rows"
-
-    @property
-    def refuses(self) -> tuple[Refusal, ...]:
-        """What has the model answer their prompts, where there are none."""
-        rule = Refusal(
-            "answers-held-out", "it has the model answer them", "Add such as `validation: 0.05`"
-        )
-        return () if self.some else (rule,)
-
-
-@dataclass(frozen=True)
-class Streamed:
-    """Whether rows are read while the model is trained on them."""
-
-    some: bool
-
-    @property
-    def where(self) -> str:
-        """How it is said of a run."""
-        return "with streamed rows" if self.some else "with rows that are at hand"
-
-    @property
-    def refuses(self) -> tuple[Refusal, ...]:
-        """What looks at the rows before the first step, where they are not there yet."""
-        reason = "it looks at all rows before any is trained on"
-        return (Refusal("reads-ahead", reason, "Set `mix.streaming: false`"),) if self.some else ()
-
-
-@dataclass(frozen=True)
-class NewTokens:
-    """Whether the run file adds tokens to the model's."""
-
-    some: bool
-
-    @property
-    def where(self) -> str:
-        """How it is said of a run."""
-        return "with tokens that are new to the model" if self.some else "without new tokens"
-
-    @property
-    def refuses(self) -> tuple[Refusal, ...]:
-        """What leaves their embeddings the noise that they begin as."""
-        rule = Refusal("fixed-embedding", UNTAUGHT, "Add no tokens")
-        return (rule,) if self.some else ()
+    where: str
+    """How it is said of a run."""
+    refuses: tuple[Refusal, ...]
 
 
 UNTAUGHT = "nothing would train their embeddings, which begin as noise"
+STREAMED = Fact(
+    "with streamed rows",
+    (
+        Refusal(
+            "reads-ahead", "it looks at all rows before any is trained on",
+            "Set `mix.streaming: false`",
+        ),
+    ),
+)  # fmt: skip
+NEW_TOKENS = Fact(
+    "with tokens that are new to the model",
+    (Refusal("fixed-embedding", UNTAUGHT, "Add no tokens"),),
+)
+NOTHING_HELD_OUT = Fact(
+    "without held-out rows",
+    (
+        Refusal(
+            "answers-held-out", "it has the model answer them", "Add such as `validation: 0.05`"
+        ),
+    ),
+)
+
+
+def in_processes(count: int) -> Fact:
+    """Return that several processes train one model together."""
+    rule = Refusal("one-process", "each would train a model of its own", "Begin one process")
+    return Fact(f"in {count} processes", (rule,))

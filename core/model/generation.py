@@ -11,6 +11,7 @@ from transformers import GenerationConfig
 
 from luthier.core.errors import BadModel
 from luthier.core.model.padding import pad_id_of
+from luthier.core.model.unwrapping import unwrapped
 
 if TYPE_CHECKING:
     from luthier.core.model.opening import OpenModel
@@ -95,7 +96,7 @@ def without_own_settings(model: Any) -> Iterator[None]:
     transformers takes what is not given from the model's own settings: what cuts its
     probabilities (`min_p`, `suppress_tokens`) cannot be given as something that cuts nothing.
     """
-    model = model.get_base_model() if hasattr(model, "peft_config") else model
+    model = unwrapped(model)
     own = model.generation_config
     model.generation_config = GenerationConfig()  # type: ignore[no-untyped-call]
     try:

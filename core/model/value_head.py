@@ -23,6 +23,7 @@ from torch import nn
 
 from luthier.core.errors import BadModel
 from luthier.core.model.modes import evaluated
+from luthier.core.model.unwrapping import class_name, unwrapped
 
 FILE = "value_head.safetensors"
 """Stands beside the model, or the adapter; tensors are named `NAME.weight` and `NAME.bias`."""
@@ -84,7 +85,7 @@ class ValuedModel(nn.Module):
             if head.in_features != probe.shape[-1]:
                 raise BadModel(
                     f"the value head {name!r} reads {head.in_features:,} numbers of a token, and "
-                    f"{_name(model)} gives {probe.shape[-1]:,}. Name the head of this model."
+                    f"{class_name(model)} gives {probe.shape[-1]:,}. Name the head of this model."
                 )
         self.model = model
         self.heads = nn.ModuleDict({name: one.to(probe.device) for name, one in heads.items()})
@@ -226,16 +227,8 @@ def _told(tensor: torch.Tensor) -> str:
 # --- what a model makes of a token --------------------------------------------------------------
 
 
-def _unwrapped(model: Any) -> Any:
-    return model.get_base_model() if hasattr(model, "peft_config") else model
-
-
-def _name(model: Any) -> str:
-    return type(_unwrapped(model)).__name__
-
-
 def _takes(model: Any, argument: str) -> bool:
-    return argument in inspect.signature(_unwrapped(model).forward).parameters
+    return argument in inspect.signature(unwrapped(model).forward).parameters
 
 
 def _without_cache(model: Any) -> dict[str, bool]:
@@ -253,9 +246,9 @@ def _heard(model: Any, *, logits: bool) -> Iterator[list[torch.Tensor]]:
     Raises:
         BadModel: it has no output embedding.
     """
-    head = _unwrapped(model).get_output_embeddings()
+    head = unwrapped(model).get_output_embeddings()
     if head is None:
-        raise BadModel(f"{_name(model)} has no output embedding, so it takes no value head.")
+        raise BadModel(f"{class_name(model)} has no output embedding, so it takes no value head.")
     heard: list[torch.Tensor] = []
 
     def hear(module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
@@ -281,7 +274,7 @@ def _probed(model: Any) -> torch.Tensor:
         model(input_ids=ids, **_without_cache(model))
     if len(heard) != 1 or heard[0].ndim != 3 or len(heard[0]) != 1:  # noqa: PLR2004 - (1, T, D)
         raise BadModel(
-            f"{_name(model)} does not hand each token's representation to its output embedding, "
-            "so it takes no value head. Choose another model."
+            f"{class_name(model)} does not hand each token's representation to its output "
+            "embedding, so it takes no value head. Choose another model."
         )
     return heard[0]

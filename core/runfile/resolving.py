@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
 from luthier.core.circumstances import (
+    NEW_TOKENS,
+    NOTHING_HELD_OUT,
+    STREAMED,
     Circumstance,
-    HeldOut,
-    NewTokens,
     Precision,
-    Processes,
-    Streamed,
+    in_processes,
 )
 from luthier.core.compatibility import conflicts
 from luthier.core.data.dataset import Validation
@@ -230,19 +231,26 @@ class _Resolver:
 
     def _judge(self, sections: dict[str, Any], validation: Validation) -> None:
         places = {id(one): (place, key) for one, place, key in self.chooser.chosen}
-        model, training = sections["model"], sections["training"]
-        held_out = HeldOut(validation.holds_out or bool(validation.sets))
-        around: list[Circumstance] = [Processes(world()), held_out]
-        if sections["mix"]:
-            around.append(Streamed(sections["mix"].streaming))
-        if model:
-            around.append(NewTokens(bool(model.add_tokens or model.add_special_tokens)))
-        if model and training:
-            around.append(Precision.of(model, training, self.device))
         chosen = [one for one, _, _ in self.chooser.chosen]
-        for conflict in conflicts(chosen, self.device, *(around if self.training else ())):
+        around = self._circumstances(sections, validation) if self.training else ()
+        for conflict in conflicts(chosen, self.device, *around):
             place, key = places[id(conflict.culprit)]
             self._tell(place, key, conflict.problem, conflict.remedy)
+
+    def _circumstances(
+        self, sections: dict[str, Any], validation: Validation
+    ) -> Iterator[Circumstance]:
+        model, mix, training = (sections[key] for key in ("model", "mix", "training"))
+        if world() > 1:
+            yield in_processes(world())
+        if not (validation.holds_out or validation.sets):
+            yield NOTHING_HELD_OUT
+        if mix and mix.streaming:
+            yield STREAMED
+        if model and (model.add_tokens or model.add_special_tokens):
+            yield NEW_TOKENS
+        if model and training:
+            yield Precision.of(model, training, self.device)
 
     def _findings(self, tree: Node, sections: dict[str, Any]) -> list[tuple[str, Finding]]:
         """Return what plugins find wrong with the model, with the key of who says so."""

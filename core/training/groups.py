@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
 MATRIX = 2
 """The axes of the smallest parameter that is a matrix; a bias or a norm has one."""
-SCALES = frozenset({"ia3_l", "boft_s"})
-"""PEFT's names of what multiplies outputs, and begins at 1; it holds them as (n, 1) or (1, n)."""
+NO_DECAY = "_no_weight_decay"
+"""The attribute by which a parameter says that no weight decay is for it, whatever its shape, as
+Mamba's code has it: a tuner sets it on what scales, and begins at 1."""
 
 
 def parameter_groups(
@@ -54,8 +55,8 @@ def decays(name: str, parameter: torch.nn.Parameter) -> bool:
         name: its full name. The biases of stacked experts are (experts, outputs), and no matrix.
         parameter: itself. Its shape alone does not tell: a LoRA of rank 1 is (1, n), too.
     """
-    scales = not SCALES.isdisjoint(name.split("."))
-    return parameter.ndim >= MATRIX and not (scales or name.endswith("bias"))
+    exempt = name.endswith("bias") or getattr(parameter, NO_DECAY, False)
+    return parameter.ndim >= MATRIX and not exempt
 
 
 def rates_of(job: TrainingJob) -> dict[str, float]:

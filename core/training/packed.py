@@ -29,6 +29,7 @@ from luthier.core.errors import BadModel
 from luthier.core.model.modes import evaluated
 from luthier.core.model.padding import pad_id_of
 from luthier.core.model.sequencewise import SEQUENCEWISE
+from luthier.core.model.unwrapping import class_name
 from luthier.core.templates import IGNORED
 
 if TYPE_CHECKING:
@@ -165,10 +166,8 @@ def require_isolated(model: nn.Module, attention: str) -> None:
     seen = (own.float() - plain.float())[1:].abs().max()
     # experts sum in another order beside other tokens
     if not leak <= (LEAK if exact else ROUGH_LEAK) * seen:
-        adapted: Any = model  # PEFT's wrapper, it may be, whose name tells nothing
-        named = adapted.get_base_model() if hasattr(adapted, "peft_config") else adapted
         raise BadModel(
-            f"{type(named).__name__} with the attention backend {attention!r} does not keep "
+            f"{class_name(model)} with the attention backend {attention!r} does not keep "
             "packed samples apart: what stands in one changes the next. "
             "Turn packing off and leave out what lays rows end to end (`~NAME` in `patches`), or "
             "choose another model or backend."

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
 from luthier.core.errors import BadModel
 from luthier.core.model.modes import evaluated
+from luthier.core.model.unwrapping import class_name
 from luthier.core.model.value_head import position_ids_of
 from luthier.core.training.packed import LEAK, PROBE, ROUGH_LEAK
 
@@ -35,10 +36,8 @@ def require_pads_unseen(model: nn.Module) -> None:
     seen = (other_TV.float() - plain_TV.float()).abs().max()
     change = (padded_TV.float() - plain_TV.float()).abs().max()
     if not change <= (LEAK if exact else ROUGH_LEAK) * seen:
-        adapted: Any = model  # PEFT's wrapper, it may be, whose name tells nothing
-        named = adapted.get_base_model() if hasattr(adapted, "peft_config") else adapted
         raise BadModel(
-            f"{type(named).__name__} takes the pads that stand before a shorter prompt for tokens, "
+            f"{class_name(model)} takes the pads that stand before a shorter prompt for tokens, "
             "so its answers would depend on the other prompts of the batch. Set "
             "`training.batch_size: 1` and `evaluation.batch_size: 1`, which need no pads, or "
             "choose another model."

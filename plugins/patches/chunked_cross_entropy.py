@@ -16,6 +16,7 @@ from pydantic import Field
 
 from luthier.core import BadModel, Finding, Plugin, Refusal, hookimpl
 from luthier.core.model.modes import evaluated
+from luthier.core.model.unwrapping import class_name
 from luthier.core.run.ranks import world
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class ChunkedCrossEntropy(Plugin):
 
         head = model.get_output_embeddings()
         if head is None:
-            raise BadModel(f"{_name(model)} has no output embedding. {_WAY_OUT}")
+            raise BadModel(f"{class_name(model)} has no output embedding. {_WAY_OUT}")
         earlier = vars(head).get("forward")
         deferred = DeferredHead(head.forward, self.tokens)
         head.forward = deferred
@@ -88,10 +89,6 @@ class ChunkedCrossEntropy(Plugin):
 
 
 _WAY_OUT = "Leave it out: `patches: [~chunked-cross-entropy]`."
-
-
-def _name(model: Any) -> str:
-    return type(model.get_base_model() if hasattr(model, "peft_config") else model).__name__
 
 
 def _require_deferred(model: Any, deferred: DeferredHead) -> None:
@@ -114,10 +111,10 @@ def _require_deferred(model: Any, deferred: DeferredHead) -> None:
         logits = model(input_ids=ids, use_cache=False).logits
     if deferred.whole:
         raise BadModel(
-            f"{_name(model)} does `{deferred.whole[0]}` to its logits, which needs those of all "
-            f"tokens at once. {_WAY_OUT}"
+            f"{class_name(model)} does `{deferred.whole[0]}` to its logits, which needs those of "
+            f"all tokens at once. {_WAY_OUT}"
         )
     if not isinstance(logits, DeferredLogits):
         raise BadModel(
-            f"{_name(model)} does not use the logits of its output embedding. {_WAY_OUT}"
+            f"{class_name(model)} does not use the logits of its output embedding. {_WAY_OUT}"
         )

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from luthier.core import BadModel, Finding, Plugin, Refusal, hookimpl
+from luthier.core.model.unwrapping import unwrapped
 
 if TYPE_CHECKING:
     from luthier.core.hooks import Phase, Undo
@@ -60,7 +61,7 @@ class GradientCheckpointing(Plugin):
         """
         if phase == "built":
             return None
-        base = model.get_base_model() if hasattr(model, "peft_config") else model
+        base = unwrapped(model)
         # the older name is that of transformers before 5.23
         new = hasattr(base, "activation_checkpointing_enable")
         switch = "activation_checkpointing" if new else "gradient_checkpointing"

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from luthier.core import Plugin, hookimpl
+from luthier.core.model.unwrapping import unwrapped
 
 if TYPE_CHECKING:
     import torch
@@ -34,7 +35,7 @@ class UpcastNorms(Plugin):
 
         if phase == "built":
             return None
-        base = model.get_base_model() if hasattr(model, "peft_config") else model
+        base = unwrapped(model)
         norms = [base.get_submodule(name) for name in layers.names_of(LayerType.NORM)]
         earlier = [(norm, vars(norm).get("forward")) for norm in norms]
         for norm in norms:

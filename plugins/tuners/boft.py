@@ -32,6 +32,7 @@ class Boft(RotationTuner):
     """The share of blocks that are left as they are in a step."""
 
     method: ClassVar = "BOFT"
+    scales: ClassVar = frozenset({"boft_s"})
     refuses: ClassVar = (
         Refusal(
             "quantized", "PEFT rotates whole weights", "Leave the quantizer out, or choose `oft`"

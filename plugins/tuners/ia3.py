@@ -28,6 +28,7 @@ class Ia3(ModuleTuner):
     these are in; experts that are one tensor are left out."""
 
     method: ClassVar = "IA3"
+    scales: ClassVar = frozenset({"ia3_l"})
 
     def traits_of_options(self) -> frozenset[str]:
         """Return that it trains vectors, where no module is trained in full besides."""

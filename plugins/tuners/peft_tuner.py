@@ -31,6 +31,10 @@ class PeftTuner(Plugin, abc.ABC):
 
     method: ClassVar[str]
     """PEFT's own name of it, as `peft_type` of an adapter_config.json has it."""
+    scales: ClassVar[frozenset[str]] = frozenset()
+    """PEFT's names of parameters that multiply and begin at 1, so that no weight decay is for them;
+    it holds such vectors as matrices of one row or column."""
+
     traits: ClassVar = frozenset({"adapter", "continues-adapter", "fixed-embedding"})
     serves: ClassVar = "training"
 
@@ -66,8 +70,23 @@ class PeftTuner(Plugin, abc.ABC):
         Raises:
             BadModel: PEFT cannot lay it on this model, or the adapter is of another kind.
         """
-        if adapter is not None:
-            return self._continued(model, adapter, vocabulary)
+        if adapter is None:
+            adapted = self._laid(model, layers, vocabulary)
+        else:
+            adapted = self._continued(model, adapter, vocabulary)
+        from luthier.core.training.groups import NO_DECAY
+
+        for name, parameter in adapted.named_parameters():
+            if not self.scales.isdisjoint(name.split(".")):
+                setattr(parameter, NO_DECAY, True)
+        return adapted
+
+    def _laid(self, model: Any, layers: LayerMap, vocabulary: Vocabulary) -> nn.Module:
+        """Return the model with a new adapter.
+
+        Raises:
+            BadModel: PEFT cannot lay it on this model.
+        """
         from peft import get_peft_model
 
         from luthier.core.model.adapters import quiet_peft
