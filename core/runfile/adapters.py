@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from luthier.core.model.adapters import adapter_config_of, fitted_to_quantized, is_prompt
+from luthier.core.model.adapters import (
+    ADAPTER_CONFIG,
+    adapter_config_of,
+    fitted_to_quantized,
+    is_prompt,
+)
 from luthier.core.runfile.choosing import Chooser
 from luthier.core.runfile.nodes import Node, UnusablePath, path_of
 
@@ -26,10 +31,10 @@ def require_adapters(node: Node, chooser: Chooser) -> None:
         except UnusablePath as fault:
             chooser.tell(item.place, key, str(fault), "Name the folder of an adapter.")
             continue
-        if (folder / "adapter_config.json").is_file():
+        if (folder / ADAPTER_CONFIG).is_file():
             item.value = str(folder)
         else:
-            said = f"{folder} holds no adapter: there is no adapter_config.json in it"
+            said = f"{folder} holds no adapter: there is no {ADAPTER_CONFIG} in it"
             chooser.tell(item.place, key, said, "Name a folder that PEFT saved an adapter to.")
     if listed.items:
         _judge_adapters(node, chooser)
